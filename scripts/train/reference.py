@@ -1,0 +1,201 @@
+"""The definition of a model's output, bit for bit (docs/ARITHMETIC.md), in NumPy.
+
+Slow and plain on purpose: every float operation is one float32 NumPy operation (+ - * / sqrt, each
+rounded by itself, nothing fused), every sum has the stated order, every product of int8 is an exact
+integer sum. Section numbers below are those of docs/ARITHMETIC.md.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file
+
+from vocab import START, Vocabulary
+
+F = np.float32
+
+
+def bits(pattern: int) -> np.float32:
+    return np.uint32(pattern).view(F)
+
+
+# ---- section 2: elementary functions
+
+EXP_LOW, EXP_HIGH = F(-86.0), F(86.0)
+LOG2_E = bits(0x3FB8AA3B)
+LN2_HIGH, LN2_LOW = bits(0x3F318000), bits(0xB95E8083)
+EXP_C = [bits(c) for c in (0x3F000000, 0x3E2AAA47, 0x3D2AAA2F, 0x3C091DC9, 0x3AB6DA3F)]
+ONE, TWO = F(1), F(2)
+
+
+def clamp(x, low, high):
+    """NaN becomes low."""
+    x = np.where(x > low, x, low)
+    return np.where(x < high, x, high)
+
+
+def exp(x):
+    x = clamp(x, EXP_LOW, EXP_HIGH)
+    n = np.rint(x * LOG2_E)
+    r = (x - n * LN2_HIGH) - n * LN2_LOW
+    p = EXP_C[4]
+    for c in EXP_C[3::-1]:
+        p = p * r + c
+    e = ((p * r) * r + r) + ONE
+    return e * ((n.astype(np.int32) + 127) << 23).view(F)
+
+
+def sigmoid(x):
+    return ONE / (ONE + exp(-x))
+
+
+def tanh(x):
+    return ONE - TWO / (exp(TWO * x) + ONE)
+
+
+# ---- section 3: sums, quantisation, products, norms
+
+
+def lane_sum(x):
+    """Sum of a vector [n]: element i in lane i mod 16, lanes summed in order from +0, then a tree."""
+    lanes = np.zeros(16, F)
+    for i in range(0, len(x), 16):
+        part = x[i : i + 16]
+        lanes[: len(part)] = lanes[: len(part)] + part
+    for half in (8, 4, 2, 1):
+        lanes = lanes[:half] + lanes[half:]
+    return lanes[0]
+
+
+LEVELS, TINY = F(127), bits(0x0D800000)  # 2^-100
+
+
+def quantise(x):
+    """int8 values (held as float64, so that a product of them sums exactly) and the scale."""
+    most = np.max(np.abs(x))
+    if not most >= TINY:
+        return np.zeros(len(x)), F(0)
+    q = clamp(np.rint(x * (LEVELS / most)), -LEVELS, LEVELS)
+    return q.astype(np.float64), most / LEVELS
+
+
+def product(weight, x):
+    """weight: (int8 values [M, K] as float64, scales [M]); x [K] is quantised first. Returns [M]."""
+    q, scale = quantise(x)
+    total = weight[0] @ q  # integers below 2^53: exact in any order
+    assert np.all(np.abs(total) < 2.0**31)
+    return (total.astype(np.int32).astype(F) * scale) * weight[1]
+
+
+def layer_norm(x, weight, bias, eps=F(1e-5)):
+    n = F(len(x))
+    mean = lane_sum(x) / n
+    d = x - mean
+    inverse = ONE / np.sqrt(lane_sum(d * d) / n + eps)
+    return (d * inverse) * weight + bias
+
+
+GROUP_EPS, NORM_LEAST, DECAY = F(64e-5), F(1e-12), F(-0.606531)
+
+
+# ---- section 4: the model
+
+
+class Reference:
+    """A model folder. `start()` gives a fresh state; `step(token, state)` the logits of the next token."""
+
+    def __init__(self, folder):
+        folder = Path(folder)
+        self.config = json.loads((folder / "config.json").read_text())
+        self.vocabulary = Vocabulary.load(folder / "vocab.txt")
+        tensors = load_file(folder / "model.safetensors")
+        for name, t in tensors.items():
+            if t.dtype == F and not np.isfinite(t).all():
+                raise ValueError(f"{folder}: tensor {name} has values that are not finite")
+        self.vectors = {n: t for n, t in tensors.items() if t.dtype == F and not n.endswith(".scale")}
+        self.matrices = {n[: -len(".weight")]: (t.astype(np.float64), tensors[n[: -len("weight")] + "scale"])
+                         for n, t in tensors.items() if t.dtype == np.int8}
+        self.embedding = tensors["emb.weight"], tensors["emb.scale"]
+
+    def start(self):
+        c = self.config
+        D, N = c["hidden_size"], c["head_dim"]
+        return [{"att": np.zeros(D, F), "S": np.zeros((D // N, N, N), F), "ffn": np.zeros(D, F)}
+                for _ in range(c["num_hidden_layers"])]
+
+    def step(self, token, state):
+        """token START clears the state and begins a document. Returns logits [V] f32; updates state."""
+        if token == START:
+            state[:] = self.start()
+        x = self.embedding[0][token].astype(F) * self.embedding[1][token]
+        v_first = None
+        for i in range(self.config["num_hidden_layers"]):
+            u = self._norm(x, f"blocks.{i}.ln1")
+            out, v_first = self._time_mix(f"blocks.{i}.att", u, state[i], v_first)
+            x = x + out
+            u = self._norm(x, f"blocks.{i}.ln2")
+            x = x + self._channel_mix(f"blocks.{i}.ffn", u, state[i])
+        return product(self.matrices["head"], self._norm(x, "ln_out"))
+
+    def _norm(self, x, name):
+        return layer_norm(x, self.vectors[name + ".weight"], self.vectors[name + ".bias"])
+
+    def _time_mix(self, name, u, state, v_first):
+        p = {n[len(name) + 1 :]: t for n, t in self.vectors.items() if n.startswith(name + ".")}
+        m = {n[len(name) + 1 :]: t for n, t in self.matrices.items() if n.startswith(name + ".")}
+        delta = state["att"] - u
+        state["att"] = u
+        x = {c: u + delta * p[f"x_{c}"] for c in "rwkvag"}
+        r, k, v = product(m["receptance"], x["r"]), product(m["key"], x["k"]), product(m["value"], x["v"])
+        w = exp(DECAY * sigmoid(p["w0"] + product(m["w2"], tanh(product(m["w1"], x["w"])))))
+        a = sigmoid(p["a0"] + product(m["a2"], product(m["a1"], x["a"])))
+        g = product(m["g2"], sigmoid(product(m["g1"], x["g"])))
+        if v_first is None:
+            v_first = v
+        else:
+            v = v + (v_first - v) * sigmoid(p["v0"] + product(m["v2"], product(m["v1"], x["v"])))
+        kk = k * p["k_k"]
+        k = k * (ONE + (a - ONE) * p["k_a"])
+        y = np.empty_like(u)
+        N = self.config["head_dim"]
+        for h in range(len(u) // N):
+            s = slice(h * N, (h + 1) * N)
+            norm = np.sqrt(lane_sum(kk[s] * kk[s]))
+            unit = kk[s] / (norm if norm > NORM_LEAST else NORM_LEAST)
+            y_h = self._state_update(state["S"][h], r[s], w[s], k[s], v[s], -unit, unit * a[s])
+            mean = lane_sum(y_h) / F(N)
+            d = y_h - mean
+            inverse = ONE / np.sqrt(lane_sum(d * d) / F(N) + GROUP_EPS)
+            bonus = lane_sum((r[s] * k[s]) * p["r_k"][s])
+            y[s] = ((d * inverse) * p["ln_x.weight"][s] + p["ln_x.bias"][s]) + bonus * v[s]
+        return product(m["output"], y * g), v_first
+
+    def _state_update(self, S, r, w, k, v, a, b):
+        """S [N rows][N columns], in place; every sum runs over the columns j in order, from +0."""
+        sa, y = np.zeros_like(v), np.zeros_like(v)
+        for j in range(len(r)):
+            sa = sa + S[:, j] * a[j]
+        for j in range(len(r)):
+            S[:, j] = (S[:, j] * w[j] + sa * b[j]) + v * k[j]
+            y = y + S[:, j] * r[j]
+        return y
+
+    def _channel_mix(self, name, u, state):
+        x = u + (state["ffn"] - u) * self.vectors[name + ".x_k"]
+        state["ffn"] = u
+        h = product(self.matrices[name + ".key"], x)
+        h = np.where(h > 0, h, F(0))
+        return product(self.matrices[name + ".value"], h * h)
+
+
+# ---- section 5: from logits to integer frequencies
+
+
+def frequencies(logits, no_mass=(START,)):
+    """u64 frequencies [V]: floor(exp(logit - max) * 2^30) + 1, and 0 for ids without mass."""
+    has = np.ones(len(logits), bool)
+    has[list(no_mass)] = False
+    e = exp(logits - np.max(logits[has]))
+    f = np.floor(e * F(2.0**30)).astype(np.uint64) + np.uint64(1)
+    return np.where(has, f, np.uint64(0))
