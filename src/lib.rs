@@ -1,4 +1,18 @@
 //! lmz: a lossless compressor whose predictions come from a language model.
 //!
-//! There is no code here yet. The training kit is in `scripts/train`, the models in `models`, and
-//! the arithmetic that the library will follow bit for bit in `docs/ARITHMETIC.md`.
+//! Being built. So far: the range coder, the token walk and the PPM model; the training kit is in
+//! `scripts/train`, the models in `models`, and the arithmetic that the neural models will follow bit
+//! for bit in `docs/ARITHMETIC.md`.
+
+pub mod codec;
+mod decoder;
+mod encoder;
+pub mod error;
+pub mod format;
+pub mod lm;
+pub mod vocab;
+
+pub use decoder::{Decoder, decompress};
+pub use encoder::{Encoder, Options, compress};
+pub use error::{CodecError, Error, Result};
+pub use format::Limits;

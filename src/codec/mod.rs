@@ -1,0 +1,6 @@
+//! The block codec: tokens and a model's frequencies to bytes, and back.
+
+pub mod block;
+pub mod range;
+mod sample;
+pub mod walk;

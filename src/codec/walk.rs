@@ -1,0 +1,70 @@
+//! From a token's distribution to binary decisions.
+//!
+//! Comes in: the prefix sums of a model's frequencies and, when encoding, a token. Goes out: the
+//! token, decided bit by bit on the way down the byte trie. At a node that is itself a token and has
+//! longer ones below it, first "does it end here?", then the eight bits of the next byte. A decision
+//! one of whose outcomes has no mass is not coded.
+
+use crate::codec::range::Coder;
+use crate::error::CodecError;
+use crate::vocab::{Token, Vocabulary};
+
+/// The probability of a part of `total`, in units of 2^-16, neither 0 nor 1.
+fn ratio(part: u64, total: u64) -> u16 {
+    ((part << 16) / total).clamp(1, 65535) as u16
+}
+
+/// Codes `bit`, which has mass `one` against `zero`; a forced outcome costs nothing.
+fn decide<C: Coder>(coder: &mut C, bit: bool, zero: u64, one: u64) -> Result<bool, CodecError> {
+    match (zero, one) {
+        (_, 0) => Ok(false),
+        (0, _) => Ok(true),
+        _ => coder.decide(bit, ratio(one, zero + one)),
+    }
+}
+
+/// Codes one token. `sums` are prefix sums `[V + 1]` of the frequencies, the total below 2^48.
+///
+/// `token` is what to encode; a decoder passes anything. Returns the token coded. When encoding, the
+/// token's own frequency must not be 0.
+pub fn token<C: Coder>(
+    coder: &mut C,
+    vocabulary: &Vocabulary,
+    sums: &[u64],
+    token: Token,
+) -> Result<Token, CodecError> {
+    let mass = |from: Token, to: Token| sums[to as usize] - sums[from as usize];
+    let string = vocabulary.token(token);
+    let mut node = vocabulary.root();
+    for depth in 0.. {
+        let mut children = vocabulary.children(node);
+        if node.is_token {
+            let ends = string.len() == depth;
+            let own = mass(node.first, node.first + 1);
+            if decide(coder, ends, mass(node.first + 1, node.end), own)? {
+                return Ok(node.first);
+            }
+        }
+        // What a decoder passes may be shorter than the walk; its bits are not looked at.
+        let byte = string.get(depth).copied().unwrap_or(0);
+        let start = |children: &[(u8, u32)]| children.first().map_or(node.end, |c| vocabulary.node(c.1).first);
+        let mut end = node.end;
+        for shift in (0..8).rev() {
+            let half = children.partition_point(|c| c.0 >> shift & 1 == 0);
+            let (zeros, ones) = children.split_at(half);
+            let middle = if ones.is_empty() { end } else { start(ones) };
+            let from = if zeros.is_empty() { middle } else { start(zeros) };
+            if decide(coder, byte >> shift & 1 == 1, mass(from, middle), mass(middle, end))? {
+                children = ones;
+            } else {
+                children = zeros;
+                end = middle;
+            }
+        }
+        match children {
+            [child] => node = vocabulary.node(child.1),
+            _ => return Err(CodecError::NotACodeword), // a node without any mass
+        }
+    }
+    unreachable!("the walk ends at a token")
+}

@@ -1,0 +1,189 @@
+//! Compression: bytes in, frames out.
+
+use std::io::{self, Write};
+use std::mem;
+
+use crate::codec::block::{self, Coded};
+use crate::error::Result;
+use crate::format::{
+    BlockHead, Entry, FrameHeader, Index, Method, Model, ShortFrame, TRAILER_BYTES, Trailer, content_check,
+};
+use crate::lm::ppm;
+
+/// How to compress.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Raw bytes of a block: the unit of random access, of damage and of parallel work (1 to 2^30).
+    pub block: usize,
+    /// Blocks coded at once. The archive does not depend on it.
+    pub threads: usize,
+    /// Longest context of PPM, in bytes.
+    pub ppm_order: u8,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { block: 4 << 20, threads: 1, ppm_order: ppm::ORDER }
+    }
+}
+
+impl Options {
+    fn model(&self) -> Model {
+        Model::Ppm { order: self.ppm_order, memory: ppm::MEMORY_LOG2 }
+    }
+}
+
+/// Compresses what is written to it, as one frame, into `W`.
+///
+/// Memory: `threads` blocks, and the model's for each. Content below 64 KiB that is finished without a
+/// [`flush`](Write::flush) becomes a short frame. [`finish`](Self::finish) must be called: a dropped
+/// encoder leaves an archive that says that it is incomplete.
+pub struct Encoder<W: Write> {
+    inner: W,
+    options: Options,
+    /// Raw bytes not yet coded.
+    pending: Vec<u8>,
+    /// Bytes of the frame written so far; 0: no header yet.
+    written: u64,
+    index: Index,
+}
+
+impl<W: Write> Encoder<W> {
+    pub fn new(inner: W, options: Options) -> Self {
+        Self { inner, options, pending: Vec::new(), written: 0, index: Index::default() }
+    }
+
+    /// Codes what is pending, ends the frame and gives the inner writer back, flushed.
+    pub fn finish(mut self) -> Result<W> {
+        // Of one block at most, so that the number of threads does not decide.
+        let length = self.pending.len();
+        if self.written == 0 && (length as u64) < ShortFrame::LIMIT && length <= self.options.block {
+            self.write_short()?;
+        } else {
+            let blocks = self.code();
+            self.write_blocks(blocks, true)?;
+            self.write_end()?;
+        }
+        self.inner.flush()?;
+        Ok(self.inner)
+    }
+
+    fn write_short(&mut self) -> Result<()> {
+        let raw = mem::take(&mut self.pending);
+        let mut coded = if raw.is_empty() {
+            Coded { method: Method::Stored, segments: Vec::new(), bytes: Vec::new() }
+        } else {
+            block::encode(&raw, ShortFrame::MODEL)
+        };
+        if coded.method == Method::Coded && self.options.model() != ShortFrame::MODEL {
+            // Short frames know the default parameters only; a full frame holds any.
+            let blocks = vec![(raw.clone(), block::encode(&raw, self.options.model()))];
+            self.write_blocks(blocks, true)?;
+            return self.write_end();
+        }
+        let mut out = Vec::new();
+        let head = ShortFrame { method: coded.method, raw: raw.len() as u64, coded: coded.bytes.len() as u64 };
+        head.write(&mut out);
+        let check = content_check(&raw, &coded.bytes) as u32;
+        out.append(&mut coded.bytes);
+        out.extend(check.to_le_bytes());
+        self.put(&out)
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<()> {
+        self.inner.write_all(bytes)?;
+        self.written += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Codes all that is pending, block by block, each with the bytes it was made from.
+    fn code(&mut self) -> Vec<(Vec<u8>, Coded)> {
+        let raw = mem::take(&mut self.pending);
+        let model = self.options.model();
+        let parts: Vec<&[u8]> = raw.chunks(self.options.block).collect();
+        let mut out = Vec::with_capacity(parts.len());
+        for group in parts.chunks(self.options.threads.max(1)) {
+            std::thread::scope(|scope| {
+                let running: Vec<_> =
+                    group.iter().skip(1).map(|part| scope.spawn(move || block::encode(part, model))).collect();
+                out.push((group[0].to_vec(), block::encode(group[0], model)));
+                for (part, thread) in group[1..].iter().zip(running) {
+                    let coded = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                    out.push((part.to_vec(), coded));
+                }
+            });
+        }
+        out
+    }
+
+    /// Writes blocks, after the header where it is missing. `last`: the frame ends with them.
+    fn write_blocks(&mut self, mut blocks: Vec<(Vec<u8>, Coded)>, last: bool) -> Result<()> {
+        let mut out = Vec::new();
+        if self.written == 0 {
+            FrameHeader { models: vec![self.options.model()], raw: None }.write(&mut out);
+            self.put(&out)?;
+        }
+        if last && blocks.is_empty() {
+            let coded = Coded { method: Method::Stored, segments: Vec::new(), bytes: Vec::new() };
+            blocks.push((Vec::new(), coded)); // every frame has a last block
+        }
+        let count = blocks.len();
+        for (i, (raw, mut coded)) in blocks.into_iter().enumerate() {
+            out.clear();
+            BlockHead {
+                last: last && i + 1 == count,
+                method: coded.method,
+                raw: raw.len() as u64,
+                coded: coded.bytes.len() as u64,
+                segments: coded.segments,
+            }
+            .write(&mut out);
+            let check = content_check(&raw, &coded.bytes);
+            out.append(&mut coded.bytes);
+            out.extend(check.to_le_bytes());
+            self.put(&out)?;
+            self.index.0.push(Entry { bytes: out.len() as u64, raw: raw.len() as u64 });
+        }
+        Ok(())
+    }
+
+    fn write_end(&mut self) -> Result<()> {
+        let mut out = Vec::new();
+        self.index.write(&mut out);
+        let frame = self.written + (out.len() + TRAILER_BYTES) as u64;
+        Trailer { frame }.write(&mut out);
+        self.put(&out)
+    }
+}
+
+impl<W: Write> Write for Encoder<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.pending.extend_from_slice(bytes);
+        // One byte more than the blocks in flight: the last block of a frame is marked as such, so a
+        // block can be written only when it is known not to be the last.
+        if self.pending.len() > self.options.block * self.options.threads.max(1) {
+            let keep = (self.pending.len() - 1) % self.options.block + 1;
+            let rest = self.pending.split_off(self.pending.len() - keep);
+            let blocks = self.code();
+            self.pending = rest;
+            self.write_blocks(blocks, false)?;
+        }
+        Ok(bytes.len())
+    }
+
+    /// Ends the block, so that a reader can decode all that was written so far. Costs about 30 bytes
+    /// and what the next block must learn again.
+    fn flush(&mut self) -> io::Result<()> {
+        if !self.pending.is_empty() {
+            let blocks = self.code();
+            self.write_blocks(blocks, false)?;
+        }
+        self.inner.flush()
+    }
+}
+
+/// Compresses a slice into one frame.
+pub fn compress(raw: &[u8], options: &Options) -> Vec<u8> {
+    let mut encoder = Encoder::new(Vec::new(), options.clone());
+    encoder.write_all(raw).and_then(|()| encoder.finish().map_err(Into::into)).expect("a vector takes every byte")
+}

@@ -1,0 +1,57 @@
+//! What can go wrong.
+
+use std::io;
+
+use crate::format::FormatError;
+
+/// A coded block that does not decode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CodecError {
+    /// The range coder met a value that no encoder writes.
+    #[error("its coded data is not what any encoder writes")]
+    NotACodeword,
+    /// The coded data ended before the block did.
+    #[error("its coded data ends before it does")]
+    TooShort,
+    /// A segment of a coded block names no model.
+    #[error("a segment names no model of the frame")]
+    NoModel,
+    /// Decoded, but to other bytes than were encoded.
+    #[error("its bytes do not fit its check")]
+    BadCheck,
+}
+
+/// Everything that this library reports.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Reading or writing failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// A part of the container is not what the format says.
+    #[error("at byte {at} of the archive: {source}")]
+    Format { at: u64, source: FormatError },
+    /// A block does not decode. What came before it was delivered.
+    #[error("block {block} (at byte {at} of the archive, {raw_at} of the content): {source}")]
+    Block { block: u64, at: u64, raw_at: u64, source: CodecError },
+    /// Bytes after the last frame that do not begin another. All content was delivered.
+    #[error("at byte {at} of the archive: data after the last frame is not another frame")]
+    TrailingData { at: u64 },
+    /// There is nothing to decode, not even an empty frame.
+    #[error("not an lmz archive: it is empty")]
+    Empty,
+}
+
+/// [`std::result::Result`] with [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Io(e) => e,
+            Error::Format { source: FormatError::Incomplete, .. } => {
+                io::Error::new(io::ErrorKind::UnexpectedEof, error)
+            }
+            _ => io::Error::new(io::ErrorKind::InvalidData, error),
+        }
+    }
+}

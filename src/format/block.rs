@@ -1,0 +1,142 @@
+//! Block heads: what stands before a block's coded bytes.
+
+use super::bytes::{Input, check32, put_varint};
+use super::{FormatError, Limits, within};
+
+/// Begins every block, so that a damaged archive can be searched for the next one.
+pub const SYNC: [u8; 4] = [0xc3, b'B', b'L', b'K'];
+
+/// How a block's bytes are coded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// As they are.
+    Stored,
+    /// All bytes are the same; the coded bytes are that one byte.
+    Fill,
+    /// Range-coded decisions of the models that the segments name (codec number 2).
+    Coded,
+}
+
+impl Method {
+    fn number(self) -> u64 {
+        match self {
+            Method::Stored => 0,
+            Method::Fill => 1,
+            Method::Coded => 2,
+        }
+    }
+
+    fn from_number(found: u64) -> Result<Self, FormatError> {
+        match found {
+            0 => Ok(Method::Stored),
+            1 => Ok(Method::Fill),
+            2 => Ok(Method::Coded),
+            _ => Err(FormatError::Unknown { what: "codec number", found }),
+        }
+    }
+}
+
+/// A part of a block that one model reads as one sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment {
+    /// Raw bytes.
+    pub length: u64,
+    /// Index into the frame's table of models; `None`: no model.
+    pub model: Option<usize>,
+}
+
+/// What a block says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockHead {
+    pub last: bool,
+    pub method: Method,
+    /// Raw bytes.
+    pub raw: u64,
+    /// Coded bytes, which follow the head; the content check of 8 bytes follows them.
+    pub coded: u64,
+    /// Of method `Coded`: the segments, in order; their lengths sum to `raw`.
+    pub segments: Vec<Segment>,
+}
+
+/// The most raw bytes that a coded byte can stand for in method `Coded` (2^16), and a constant for the
+/// bytes that the range coder leaves out. A byte costs eight decisions, each at least 2.2e-5 bits.
+const MOST_PER_CODED_BYTE: u64 = 1 << 16;
+
+impl BlockHead {
+    /// The most that a head of these limits can be, in bytes.
+    pub fn longest(limits: &Limits) -> usize {
+        64 + 15 * limits.segments as usize
+    }
+
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let from = out.len();
+        out.extend(SYNC);
+        out.push(u8::from(self.last));
+        put_varint(out, self.method.number());
+        put_varint(out, 0); // transform
+        put_varint(out, 0); // dependency
+        put_varint(out, self.raw);
+        put_varint(out, self.coded);
+        put_varint(out, self.segments.len() as u64);
+        for s in &self.segments {
+            put_varint(out, s.length);
+            put_varint(out, s.model.map_or(0, |m| m as u64 + 1));
+        }
+        let check = check32(&out[from..]);
+        out.extend(check);
+    }
+
+    /// Reads a head. `models`: how many the frame's table has.
+    pub fn read(input: &mut Input, models: usize, limits: &Limits) -> Result<Self, FormatError> {
+        const WHAT: &str = "block head";
+        let from = input.position();
+        if input.array::<4>()? != SYNC {
+            return Err(FormatError::Malformed { what: WHAT, found: "no sync mark" });
+        }
+        let flags = input.byte()?;
+        let method = input.varint(WHAT)?;
+        let transform = input.varint(WHAT)?;
+        let dependency = input.varint(WHAT)?;
+        let raw = input.varint(WHAT)?;
+        let coded = input.varint(WHAT)?;
+        let count = within("segments of a block", input.varint(WHAT)?, limits.segments)?;
+        let mut segments = Vec::new();
+        for _ in 0..count {
+            let (length, model) = (input.varint(WHAT)?, input.varint(WHAT)?);
+            segments.push(Segment { length, model: (model > 0).then(|| (model - 1) as usize) });
+        }
+        // Nothing is believed before the check: a damaged length must not be an allocation.
+        input.check32(from, WHAT)?;
+        for (what, found) in
+            [("transform", transform), ("dependency", dependency), ("block flag", u64::from(flags >> 1))]
+        {
+            if found != 0 {
+                return Err(FormatError::Unknown { what, found });
+            }
+        }
+        let head = Self { last: flags & 1 == 1, method: Method::from_number(method)?, raw, coded, segments };
+        head.validate(models, limits)?;
+        Ok(head)
+    }
+
+    fn validate(&self, models: usize, limits: &Limits) -> Result<(), FormatError> {
+        let wrong = |found| Err(FormatError::Malformed { what: "block head", found });
+        within("bytes of a block", self.raw, limits.block)?;
+        let segments: Option<u64> = self.segments.iter().try_fold(0u64, |sum, s| sum.checked_add(s.length));
+        if self.segments.iter().any(|s| s.model.is_some_and(|m| m >= models)) {
+            return wrong("a model that is not in the frame's table");
+        }
+        match self.method {
+            Method::Stored if self.coded != self.raw => wrong("a stored block whose lengths differ"),
+            Method::Fill if self.coded != 1 || self.raw == 0 => wrong("a fill block without its one byte"),
+            Method::Coded if segments != Some(self.raw) => wrong("segments that do not add up to the block"),
+            // A few bytes must not be able to ask for minutes of work.
+            Method::Coded if self.raw > (self.coded + 8) * MOST_PER_CODED_BYTE => {
+                wrong("more bytes than its coded length can stand for")
+            }
+            Method::Coded if self.coded > self.raw + 1024 => wrong("coded bytes that are longer than the raw ones"),
+            Method::Stored | Method::Fill if !self.segments.is_empty() => wrong("segments where none belong"),
+            _ => Ok(()),
+        }
+    }
+}

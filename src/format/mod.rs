@@ -1,0 +1,65 @@
+//! The archive format, as bytes: headers, block heads, index, trailer. Knows no model.
+//!
+//! Defined in `docs/FORMAT.md`; the names here are those of that text. Everything is parsed from
+//! slices: [`FormatError::Incomplete`] asks a streaming reader for more bytes.
+
+mod block;
+mod bytes;
+mod frame;
+
+pub use block::{BlockHead, Method, Segment};
+pub use bytes::{Input, check32, content_check, put_varint};
+pub use frame::{Entry, FrameHeader, Index, Model, ShortFrame, Start, TRAILER_BYTES, Trailer, start};
+
+/// The version of the format, 0.N. A reader of another N refuses.
+pub const VERSION: u8 = 1;
+
+/// Bounds on what a reader accepts, whatever the bytes claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Raw bytes of one block.
+    pub block: u64,
+    /// Segments of one block.
+    pub segments: u64,
+    /// Models in a frame's table.
+    pub models: usize,
+    /// Bytes of one header field.
+    pub field: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { block: 1 << 30, segments: 1024, models: 16, field: 64 << 10 }
+    }
+}
+
+/// Bytes that are not what the format says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FormatError {
+    /// The bytes end inside a part; with more of them it may be fine.
+    #[error("the archive ends in the middle of a part")]
+    Incomplete,
+    /// No frame begins here.
+    #[error("not an lmz frame: it begins with {found:02x?}")]
+    NotAFrame { found: Vec<u8> },
+    /// Written by another version.
+    #[error("format version 0.{found}; this program reads 0.{VERSION}: use the lmz that wrote the archive")]
+    Version { found: u8 },
+    /// A part whose check does not fit.
+    #[error("damaged: the check of the {what} does not fit")]
+    BadCheck { what: &'static str },
+    /// A part that holds something that cannot be.
+    #[error("damaged: the {what} holds {found}")]
+    Malformed { what: &'static str, found: &'static str },
+    /// A part that a newer program may know.
+    #[error("{what} {found} is not known to this program: a newer lmz may read it")]
+    Unknown { what: &'static str, found: u64 },
+    /// More than the reader's limits allow.
+    #[error("{what}: {found} is over the limit of {limit}; raise the limit if you trust the archive")]
+    OverLimit { what: &'static str, found: u64, limit: u64 },
+}
+
+/// An error unless `found` is within `limit`.
+pub(crate) fn within(what: &'static str, found: u64, limit: u64) -> Result<u64, FormatError> {
+    if found <= limit { Ok(found) } else { Err(FormatError::OverLimit { what, found, limit }) }
+}

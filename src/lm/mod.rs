@@ -1,0 +1,26 @@
+//! Language models: given each stream's next token, the frequencies of the one after.
+
+pub mod ppm;
+
+use crate::vocab::{Token, Vocabulary};
+
+/// A model that reads streams of tokens in lock step and predicts the next token of each.
+///
+/// Predictions are a function of the stream's own tokens alone: not of the other streams, their
+/// number, threads or the machine. Encoder and decoder call the same methods in the same order.
+pub trait LanguageModel {
+    /// The tokens it reads and predicts.
+    fn vocabulary(&self) -> &Vocabulary;
+
+    /// How many streams it can read at once.
+    fn most_streams(&self) -> usize;
+
+    /// Forgets everything and begins `streams` documents.
+    fn start(&mut self, streams: usize);
+
+    /// Prefix sums `[V + 1]` of the frequencies of a stream's next token; the total is below 2^48.
+    fn sums(&self, stream: usize) -> &[u64];
+
+    /// Reads each stream's next token, `[streams]`; `None` for a stream that has ended.
+    fn step(&mut self, next: &[Option<Token>]);
+}

@@ -1,0 +1,30 @@
+//! The worked examples of docs/FORMAT.md are what the program writes.
+
+use std::io::Write;
+
+use lmz::{Encoder, Options, compress, decompress};
+
+/// The bytes of the examples: fenced blocks after the last heading, hexadecimal up to a `#` on each line.
+fn examples() -> Vec<Vec<u8>> {
+    let text = include_str!("../docs/FORMAT.md");
+    let (_, text) = text.split_once("## An archive, byte by byte").expect("the section is there");
+    let hex = |block: &str| {
+        let digits =
+            block.lines().map(|line| line.split('#').next().unwrap_or("").replace(' ', "")).collect::<String>();
+        (0..digits.len()).step_by(2).map(|i| u8::from_str_radix(&digits[i..i + 2], 16).unwrap()).collect()
+    };
+    text.split("```").skip(1).step_by(2).map(hex).collect()
+}
+
+#[test]
+fn worked_examples() {
+    let short = compress(b"to be or not to be, or to be not", &Options::default());
+    let mut encoder = Encoder::new(Vec::new(), Options::default());
+    encoder.write_all(b"to be or not to be, or to be not").unwrap();
+    encoder.flush().unwrap();
+    encoder.write_all(&[0; 1000]).unwrap();
+    let full = encoder.finish().unwrap();
+    assert_eq!(examples(), [short.clone(), full.clone()], "\nshort {short:02x?}\nfull {full:02x?}");
+    assert_eq!(decompress(&short).unwrap(), b"to be or not to be, or to be not");
+    assert_eq!(decompress(&full).unwrap().len(), 1032);
+}

@@ -1,0 +1,192 @@
+//! What goes in comes out; what was damaged is noticed.
+
+use std::io::{self, Read, Write};
+
+use lmz::{Decoder, Encoder, Error, Options, compress, decompress};
+use proptest::prelude::*;
+
+fn small_blocks() -> Options {
+    Options { block: 1000, ..Options::default() }
+}
+
+fn text(n: usize) -> Vec<u8> {
+    let words = ["alpha ", "beta ", "gamma\n", "delta ", "the ", "of ", "and "];
+    let mut state = 12345u32;
+    let mut out = Vec::new();
+    while out.len() < n {
+        state = state.wrapping_mul(1664525).wrapping_add(1013904223);
+        out.extend(words[(state >> 24) as usize % words.len()].bytes());
+    }
+    out.truncate(n);
+    out
+}
+
+fn noise(n: usize) -> Vec<u8> {
+    let mut state = 88172645463325252u64;
+    (0..n)
+        .map(|_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 32) as u8
+        })
+        .collect()
+}
+
+#[test]
+fn sizes_around_every_boundary() {
+    for n in [0, 1, 2, 127, 128, 999, 1000, 1001, 1999, 2000, 2001, 65535, 65536, 65537] {
+        for raw in [text(n), noise(n), vec![b'a'; n]] {
+            for options in [Options::default(), small_blocks()] {
+                let archive = compress(&raw, &options);
+                assert_eq!(decompress(&archive).unwrap(), raw, "{n} bytes");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_message_costs_ten_bytes_around_it() {
+    for n in [1, 50, 100, 127] {
+        assert!(compress(&noise(n), &Options::default()).len() <= n + 10);
+    }
+    assert_eq!(compress(b"", &Options::default()).len(), 10);
+}
+
+#[test]
+fn noise_grows_by_a_thousandth_and_32_bytes_at_most() {
+    for n in [100, 10_000, 65_536, 300_000, 5_000_000] {
+        let size = compress(&noise(n), &Options::default()).len();
+        assert!(size <= n + n / 1000 + 32, "{n} became {size}");
+    }
+}
+
+#[test]
+fn noise_that_repeats_is_found() {
+    let mut raw = noise(200_000);
+    raw.extend_from_within(..);
+    assert!(compress(&raw, &Options::default()).len() < 250_000);
+}
+
+#[test]
+fn the_archive_does_not_depend_on_threads_or_on_how_it_is_written() {
+    for n in [900, 1500, 2000, 3500, 10_500] {
+        let raw = text(n);
+        let expected = compress(&raw, &small_blocks());
+        for threads in 1..4 {
+            for piece in [1, 999, 1000, 1001, 5000] {
+                let mut encoder = Encoder::new(Vec::new(), Options { threads, ..small_blocks() });
+                raw.chunks(piece).for_each(|p| encoder.write_all(p).unwrap());
+                assert!(encoder.finish().unwrap() == expected, "{n} bytes, {threads} threads, pieces of {piece}");
+            }
+        }
+    }
+}
+
+#[test]
+fn flush_ends_a_block_that_can_be_read() {
+    let mut encoder = Encoder::new(Vec::new(), Options::default());
+    encoder.write_all(b"first").unwrap();
+    encoder.flush().unwrap();
+    encoder.write_all(b" second").unwrap();
+    let archive = encoder.finish().unwrap();
+    assert_eq!(decompress(&archive).unwrap(), b"first second");
+    // What was flushed arrives even where the rest is missing.
+    let mut found = Vec::new();
+    let error = Decoder::new(&archive[..archive.len() / 2]).read_to_end(&mut found).unwrap_err();
+    assert_eq!((found.as_slice(), error.kind()), (&b"first"[..], io::ErrorKind::UnexpectedEof));
+}
+
+#[test]
+fn frames_can_be_concatenated_and_skipped_over() {
+    let (a, b) = (compress(b"one ", &Options::default()), compress(&text(3000), &small_blocks()));
+    let skippable = [&[0x5a, 0x2a, 0x4d, 0x18, 5, 0, 0, 0][..], b"other"].concat();
+    let all = [&a[..], &skippable, &b, &a].concat();
+    assert_eq!(decompress(&all).unwrap(), [b"one ", &text(3000)[..], b"one "].concat());
+}
+
+#[test]
+fn what_is_no_archive_is_refused() {
+    assert!(matches!(decompress(b""), Err(Error::Empty)));
+    for bytes in [&b"x"[..], b"hello world", &[0x1f, 0x8b, 8, 0], &[0xeb], &[0xeb, b'L', b'Z', 99, 0, 0, 0, 0, 0]] {
+        assert!(matches!(decompress(bytes), Err(Error::Format { at: 0, .. })), "{bytes:?}");
+    }
+    let mut archive = compress(b"content", &Options::default());
+    archive.extend(b"garbage");
+    let mut found = Vec::new();
+    assert!(Decoder::new(&archive[..]).read_to_end(&mut found).is_err());
+    assert_eq!(found, b"content", "the content before trailing garbage is delivered");
+    assert!(matches!(decompress(&archive), Err(Error::TrailingData { at }) if at as usize == archive.len() - 7));
+}
+
+#[test]
+fn errors_stay() {
+    let mut archive = compress(&text(3000), &small_blocks());
+    let middle = archive.len() / 2;
+    archive[middle] ^= 1;
+    let mut decoder = Decoder::new(&archive[..]);
+    let mut found = Vec::new();
+    let first = decoder.read_to_end(&mut found).unwrap_err().to_string();
+    assert_eq!(decoder.read(&mut [0; 10]).unwrap_err().to_string(), first);
+    assert!(text(3000).starts_with(&found));
+}
+
+/// Small archives of each method: short and full frames, stored, fill, PPM.
+fn archives() -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mixed = [text(1000), noise(1000), vec![7; 1000], text(300)].concat();
+    let mut full = Encoder::new(Vec::new(), small_blocks());
+    full.write_all(&mixed).unwrap();
+    full.flush().unwrap();
+    let full = full.finish().unwrap();
+    [text(200), noise(60), vec![7; 60]]
+        .map(|raw| (compress(&raw, &Options::default()), raw))
+        .into_iter()
+        .chain([(full, mixed)])
+        .collect()
+}
+
+#[test]
+fn every_flipped_bit_is_an_error() {
+    for (archive, raw) in archives() {
+        for bit in 0..archive.len() * 8 {
+            let mut damaged = archive.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            let mut found = Vec::new();
+            let result = Decoder::new(&damaged[..]).read_to_end(&mut found);
+            assert!(result.is_err(), "bit {bit} of {}", archive.len());
+            assert!(raw.starts_with(&found), "wrong data was delivered");
+        }
+    }
+}
+
+#[test]
+fn every_truncation_is_an_error() {
+    for (archive, raw) in archives() {
+        for n in 0..archive.len() {
+            let mut found = Vec::new();
+            assert!(Decoder::new(&archive[..n]).read_to_end(&mut found).is_err(), "{n} of {}", archive.len());
+            assert!(raw.starts_with(&found), "wrong data was delivered");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_bytes_survive(raw in prop::collection::vec(any::<u8>(), 0..5000)) {
+        prop_assert_eq!(decompress(&compress(&raw, &small_blocks())).unwrap(), raw);
+    }
+
+    #[test]
+    fn any_few_letters_survive(raw in prop::collection::vec(0u8..3, 0..5000), order in 1u8..12) {
+        let options = Options { ppm_order: order, ..small_blocks() };
+        prop_assert_eq!(decompress(&compress(&raw, &options)).unwrap(), raw);
+    }
+
+    #[test]
+    fn any_input_to_the_decoder_ends(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = decompress(&bytes);
+        let _ = decompress(&[&[0xeb, b'L', 0x81][..], &bytes].concat());
+    }
+}
