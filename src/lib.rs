@@ -10,6 +10,7 @@ mod encoder;
 pub mod error;
 pub mod format;
 pub mod lm;
+pub mod scan;
 pub mod vocab;
 
 pub use decoder::{Decoder, decompress};

@@ -1,0 +1,262 @@
+//! The command line, parsed and then resolved into one [`Task`].
+
+use std::ffi::OsString;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use clap::error::ErrorKind;
+use clap::{ArgAction, CommandFactory, Parser};
+
+/// Compress or decompress files. With no FILE, or with -, from standard input to standard output.
+#[derive(Parser)]
+#[command(name = "lmz", version, max_term_width = 100)]
+#[command(
+    after_help = "Commands instead of flags: lmz compress|decompress|test|list ... stand for lmz, lmz -d, -t, -l.\n\
+    A file with such a name is written ./list.\n\n\
+    Exit codes: 0 all went well, 1 something failed, 2 the command line was wrong, 130 interrupted."
+)]
+struct Raw {
+    /// Files to work on
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Decompress
+    #[arg(short, long)]
+    decompress: bool,
+    /// Check archives: decode them and write nothing
+    #[arg(short, long, conflicts_with = "decompress")]
+    test: bool,
+    /// List what archives hold
+    #[arg(short, long, conflicts_with_all = ["decompress", "test"])]
+    list: bool,
+    /// Write to standard output
+    #[arg(short = 'c', long, conflicts_with = "output")]
+    stdout: bool,
+    /// Write to this file
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Keep the input files (this is what happens anyway)
+    #[arg(short, long, conflicts_with = "rm")]
+    keep: bool,
+    /// Remove each input file once its output is safe; what was compressed is decoded and compared first
+    #[arg(long)]
+    rm: bool,
+    /// Overwrite existing files; write compressed data to a terminal
+    #[arg(short, long)]
+    force: bool,
+    /// Blocks coded at once (0: one for each core); the archive does not depend on it
+    #[arg(short = 'T', long, value_name = "N", default_value_t = 0)]
+    threads: usize,
+    /// Bytes of a block, such as 512KiB: what is read to reach a place inside, and lost with damage
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    block: Option<u64>,
+    /// Model that predicts; there is only ppm so far
+    #[arg(long, value_name = "MODEL", value_parser = ["ppm"])]
+    model: Option<String>,
+    /// Longest context of ppm, in bytes
+    #[arg(long, value_name = "N", default_value_t = lmz::lm::ppm::ORDER, value_parser = clap::value_parser!(u8).range(1..=i64::from(lmz::lm::ppm::MAX_ORDER)))]
+    ppm_order: u8,
+    /// Decompress only these bytes of the content: 1GiB..+4KiB, 100..200, 5MB..
+    #[arg(long, value_name = "FROM..TO", value_parser = range, requires = "decompress")]
+    range: Option<Range<u64>>,
+    /// No progress, no summaries
+    #[arg(short, long, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say more; of each block its method and sizes
+    #[arg(short, long, action = ArgAction::Count)]
+    verbose: u8,
+}
+
+/// What to do with each input.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Action {
+    Compress,
+    Decompress,
+    Test,
+    List,
+}
+
+/// Where output goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Target {
+    /// Beside the input, with the suffix added or taken away.
+    Beside,
+    Stdout,
+    File(PathBuf),
+}
+
+/// A command line, resolved.
+#[derive(Debug)]
+pub struct Task {
+    pub action: Action,
+    pub inputs: Vec<PathBuf>,
+    pub target: Target,
+    pub remove: bool,
+    pub force: bool,
+    pub quiet: bool,
+    pub verbose: u8,
+    pub range: Option<Range<u64>>,
+    pub options: lmz::Options,
+}
+
+/// Standard input, as a file name.
+pub const STDIN: &str = "-";
+
+impl Task {
+    pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut args: Vec<OsString> = args.collect();
+        // A first word that names an action stands for its flag.
+        if let Some(word) = args.get_mut(1) {
+            match word.to_str() {
+                Some("compress") => drop(args.remove(1)),
+                Some("decompress") => *word = "-d".into(),
+                Some("test") => *word = "-t".into(),
+                Some("list") => *word = "-l".into(),
+                _ => {}
+            }
+        }
+        Self::resolve(Raw::try_parse_from(args)?)
+    }
+
+    fn resolve(raw: Raw) -> Result<Self, clap::Error> {
+        let wrong = |message: &str| Err(Raw::command().error(ErrorKind::ArgumentConflict, message));
+        let action = match raw {
+            Raw { decompress: true, .. } => Action::Decompress,
+            Raw { test: true, .. } => Action::Test,
+            Raw { list: true, .. } => Action::List,
+            _ => Action::Compress,
+        };
+        let inputs = if raw.files.is_empty() { vec![PathBuf::from(STDIN)] } else { raw.files };
+        let from_stdin = inputs.iter().any(|p| p == Path::new(STDIN));
+        if raw.output.is_some() && inputs.len() > 1 {
+            return wrong("-o takes one input: with several, each output gets its own name");
+        }
+        if raw.rm && (raw.stdout || from_stdin || raw.range.is_some()) {
+            return wrong("--rm removes inputs only where whole files are written");
+        }
+        let target = match raw.output {
+            Some(path) if path != Path::new(STDIN) => Target::File(path),
+            Some(_) => Target::Stdout,
+            None if raw.stdout || from_stdin => Target::Stdout,
+            None if raw.range.is_some() => Target::Stdout,
+            None => Target::Beside,
+        };
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let defaults = lmz::Options::default();
+        let options = lmz::Options {
+            block: raw.block.map_or(defaults.block, |b| b as usize),
+            threads: if raw.threads == 0 { cores() } else { raw.threads },
+            ppm_order: raw.ppm_order,
+        };
+        if options.block == 0 || options.block as u64 > lmz::Limits::default().block {
+            return wrong("--block: expected 1 byte to 1GiB");
+        }
+        Ok(Self {
+            action,
+            inputs,
+            target,
+            remove: raw.rm,
+            force: raw.force,
+            quiet: raw.quiet,
+            verbose: raw.verbose,
+            range: raw.range,
+            options,
+        })
+    }
+}
+
+/// A number of bytes: 4096, 64KiB, 5MB, 1g (powers of 1024 unless the unit ends in a plain B).
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u64 =
+        number.parse().map_err(|_| format!("expected a number of bytes such as 512KiB, found {text:?}"))?;
+    let unit = unit.to_ascii_lowercase();
+    let factor = match unit.as_str() {
+        "" | "b" => 1,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        _ => return Err(format!("expected a unit among K, KiB, KB, M, MiB, MB, G, GiB, GB, found {unit:?}")),
+    };
+    number.checked_mul(factor).ok_or_else(|| format!("{text} is more than 2^64 bytes"))
+}
+
+/// FROM..TO, FROM..+LENGTH or FROM.. (to the end).
+fn range(text: &str) -> Result<Range<u64>, String> {
+    let (from, to) =
+        text.split_once("..").ok_or_else(|| format!("expected FROM..TO or FROM..+LENGTH, found {text:?}"))?;
+    let from = if from.is_empty() { 0 } else { size(from)? };
+    let to = match to.strip_prefix('+') {
+        Some(length) => from.checked_add(size(length)?).ok_or("the range ends past 2^64")?,
+        None if to.is_empty() => u64::MAX,
+        None => size(to)?,
+    };
+    if from > to { Err(format!("the range begins at {from} and ends before, at {to}")) } else { Ok(from..to) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Task, clap::Error> {
+        Task::parse(line.split(' ').map(OsString::from))
+    }
+
+    #[test]
+    fn definition_is_sound() {
+        Raw::command().debug_assert();
+    }
+
+    #[test]
+    fn words_stand_for_flags() {
+        for (word, action) in [
+            ("decompress", Action::Decompress),
+            ("test", Action::Test),
+            ("list", Action::List),
+            ("compress", Action::Compress),
+        ] {
+            let task = parse(&format!("lmz {word} a b")).unwrap();
+            assert_eq!((task.action, task.inputs.len()), (action, 2));
+        }
+        assert_eq!(parse("lmz ./list").unwrap().action, Action::Compress);
+    }
+
+    #[test]
+    fn standard_input_goes_to_standard_output() {
+        assert_eq!(parse("lmz -d").unwrap().target, Target::Stdout);
+        assert_eq!(parse("lmz -").unwrap().target, Target::Stdout);
+        assert_eq!(parse("lmz a").unwrap().target, Target::Beside);
+        assert_eq!(parse("lmz a -o b").unwrap().target, Target::File("b".into()));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for line in [
+            "lmz -d -t a",
+            "lmz a b -o c",
+            "lmz --rm -c a",
+            "lmz --rm -",
+            "lmz --range 1..2 a",
+            "lmz -o x -c a",
+            "lmz --block 0 a",
+            "lmz --model gpt a",
+        ] {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn sizes_and_ranges() {
+        assert_eq!(size("4096"), Ok(4096));
+        assert_eq!(size("2KiB"), Ok(2048));
+        assert_eq!(size("3MB"), Ok(3_000_000));
+        assert!(size("").is_err() && size("K").is_err() && size("1X").is_err() && size("99999999999G").is_err());
+        assert_eq!(range("1GiB..+4KiB"), Ok(1 << 30..(1 << 30) + 4096));
+        assert_eq!(range("5.."), Ok(5..u64::MAX));
+        assert_eq!(range("..7"), Ok(0..7));
+        assert!(range("7..5").is_err() && range("7").is_err());
+    }
+}

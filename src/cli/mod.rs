@@ -1,0 +1,49 @@
+//! The command `lmz`, in the manner of gzip and zstd.
+//!
+//! `args` turns the command line into one [`args::Task`]; the other files carry tasks out. Exit codes:
+//! 0 all went well, 1 something failed (other files were still done), 2 the command line was wrong,
+//! 130 interrupted.
+
+mod args;
+mod file;
+mod list;
+mod progress;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use args::{Action, Task};
+
+/// Runs the command line and reports failures on standard error.
+pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let task = match Task::parse(args) {
+        Ok(task) => task,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(error.exit_code() as u8);
+        }
+    };
+    file::remove_partial_output_on_interrupt();
+    let mut failed = false;
+    if task.action == Action::List {
+        println!("{}", list::HEADING);
+    }
+    for path in &task.inputs {
+        let result = match task.action {
+            Action::Compress | Action::Decompress | Action::Test => file::run(&task, path),
+            Action::List => list::run(path),
+        };
+        if let Err(error) = result {
+            // A reader that has seen enough (head, less) is no failure worth a message.
+            if error
+                .chain()
+                .any(|e| e.downcast_ref().is_some_and(|e: &std::io::Error| e.kind() == std::io::ErrorKind::BrokenPipe))
+            {
+                return ExitCode::from(1);
+            }
+            eprintln!("lmz: {}: {error:#}", path.display());
+            failed = true;
+        }
+    }
+    ExitCode::from(u8::from(failed))
+}

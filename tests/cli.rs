@@ -1,0 +1,247 @@
+//! The command, run as a user runs it.
+#![cfg(feature = "cli")]
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, SystemTime};
+
+use tempfile::TempDir;
+
+fn lmz(folder: &TempDir, args: &[&str]) -> Output {
+    command(folder, args).output().unwrap()
+}
+
+fn command(folder: &TempDir, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lmz"));
+    command.args(args).current_dir(folder).stdin(Stdio::null());
+    command
+}
+
+fn piped(folder: &TempDir, args: &[&str], input: &[u8]) -> Output {
+    let mut child =
+        command(folder, args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(move || stdin.write_all(input));
+        child.wait_with_output().unwrap()
+    })
+}
+
+fn ok(output: &Output) {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Failed with exit code 1 and a message that holds `words`.
+fn fails(output: &Output, words: &str) {
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains(words), "expected {words:?} in {message:?}");
+}
+
+fn folder_with(name: &str, content: &[u8]) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join(name), content).unwrap();
+    folder
+}
+
+fn names(folder: &TempDir) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn read(folder: &TempDir, name: &str) -> Vec<u8> {
+    fs::read(folder.path().join(name)).unwrap()
+}
+
+fn text() -> Vec<u8> {
+    (0..3000).flat_map(|i| format!("line {i} of a file, {}\n", i * i).into_bytes()).collect()
+}
+
+#[test]
+fn a_file_there_and_back() {
+    let folder = folder_with("a.txt", &text());
+    ok(&lmz(&folder, &["a.txt"]));
+    assert_eq!(names(&folder), ["a.txt", "a.txt.lmz"], "the input is kept");
+    assert!(read(&folder, "a.txt.lmz").len() < text().len() / 4);
+    fs::remove_file(folder.path().join("a.txt")).unwrap();
+    ok(&lmz(&folder, &["-d", "a.txt.lmz"]));
+    assert_eq!(read(&folder, "a.txt"), text());
+}
+
+#[test]
+fn mode_and_times_are_kept() {
+    let folder = folder_with("a", b"content");
+    let path = folder.path().join("a");
+    let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    File::options().write(true).open(&path).unwrap().set_modified(then).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    }
+    ok(&lmz(&folder, &["--rm", "a"]));
+    ok(&lmz(&folder, &["-d", "--rm", "a.lmz"]));
+    assert_eq!(names(&folder), ["a"]);
+    let data = fs::metadata(&path).unwrap();
+    assert_eq!(data.modified().unwrap(), then);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(data.permissions().mode() & 0o777, 0o640);
+    }
+}
+
+#[test]
+fn from_pipe_to_pipe() {
+    let folder = TempDir::new().unwrap();
+    for input in [&b""[..], b"x", &text()] {
+        let archive = piped(&folder, &["-c"], input);
+        ok(&archive);
+        let back = piped(&folder, &["decompress"], &archive.stdout);
+        ok(&back);
+        assert_eq!(back.stdout, input);
+        assert!(back.stderr.is_empty() && archive.stderr.is_empty(), "a pipe gets no progress");
+    }
+}
+
+#[test]
+fn existing_output_is_left_alone_unless_forced() {
+    let folder = folder_with("a", &text());
+    fs::write(folder.path().join("a.lmz"), b"precious").unwrap();
+    fails(&lmz(&folder, &["a"]), "-f overwrites");
+    assert_eq!(read(&folder, "a.lmz"), b"precious");
+    ok(&lmz(&folder, &["-f", "a"]));
+    ok(&lmz(&folder, &["-t", "a.lmz"]));
+}
+
+#[test]
+fn several_inputs_where_one_fails() {
+    let folder = folder_with("a", b"one");
+    fs::write(folder.path().join("b"), b"two").unwrap();
+    fails(&lmz(&folder, &["a", "missing", "b"]), "missing");
+    assert_eq!(names(&folder), ["a", "a.lmz", "b", "b.lmz"]);
+}
+
+#[test]
+fn names_that_do_not_fit() {
+    let folder = folder_with("a.txt", b"content");
+    fails(&lmz(&folder, &["-d", "a.txt"]), "-o");
+    ok(&lmz(&folder, &["a.txt", "-o", "other"]));
+    fails(&lmz(&folder, &["-d", "a.txt", "-o", "x"]), "not an lmz frame");
+    fs::rename(folder.path().join("other"), folder.path().join("b.lmz")).unwrap();
+    fails(&lmz(&folder, &["b.lmz"]), "already ends");
+    fs::create_dir(folder.path().join("dir")).unwrap();
+    fails(&lmz(&folder, &["dir"]), "tar -I lmz");
+}
+
+#[test]
+fn damage_leaves_no_output_and_keeps_the_input() {
+    let folder = folder_with("a", &text());
+    ok(&lmz(&folder, &["--block", "20K", "a"]));
+    let archive = read(&folder, "a.lmz");
+    for damaged in [archive[..archive.len() - 1].to_vec(), {
+        let mut x = archive.clone();
+        x[archive.len() / 2] ^= 4;
+        x
+    }] {
+        fs::write(folder.path().join("b.lmz"), &damaged).unwrap();
+        fails(&lmz(&folder, &["-t", "b.lmz"]), "at byte");
+        fails(&lmz(&folder, &["-d", "--rm", "b.lmz"]), "at byte");
+        assert_eq!(names(&folder), ["a", "a.lmz", "b.lmz"]);
+        // On a pipe, what could be decoded comes out before the failure.
+        let piped = lmz(&folder, &["-dc", "b.lmz"]);
+        assert_eq!(piped.status.code(), Some(1));
+        assert!(!piped.stdout.is_empty() && text().starts_with(&piped.stdout));
+    }
+}
+
+#[test]
+fn ranges_and_lists() {
+    let folder = folder_with("a", &text());
+    ok(&lmz(&folder, &["--block", "10K", "a"]));
+    for (range, expected) in
+        [("0..10", 0..10), ("25000..+1K", 25_000..26_024), ("10K..20K", 10_240..20_480), ("5000..", 5000..text().len())]
+    {
+        let output = lmz(&folder, &["-d", "--range", range, "a.lmz"]);
+        ok(&output);
+        assert_eq!(output.stdout, &text()[expected], "{range}");
+    }
+    let output = lmz(&folder, &["-l", "a.lmz"]);
+    ok(&output);
+    let line = String::from_utf8(output.stdout).unwrap().lines().nth(1).unwrap().to_owned();
+    let columns: Vec<&str> = line.split_whitespace().collect();
+    let blocks = text().len().div_ceil(10_240).to_string();
+    let (bytes, raw) = (read(&folder, "a.lmz").len().to_string(), text().len().to_string());
+    assert_eq!(columns[..5], ["1", "0", &blocks, &bytes, &raw]);
+    fails(&lmz(&folder, &["-l", "a"]), "not an lmz frame");
+}
+
+#[test]
+fn wrong_command_lines_exit_with_2() {
+    let folder = TempDir::new().unwrap();
+    for args in [&["--nonsense"][..], &["-d", "-t"], &["a", "b", "-o", "c"], &["--rm", "-c", "a"]] {
+        assert_eq!(lmz(&folder, args).status.code(), Some(2), "{args:?}");
+    }
+    ok(&lmz(&folder, &["--help"]));
+    ok(&lmz(&folder, &["--version"]));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_reported() {
+    let folder = folder_with("a", &text());
+    let full = Stdio::from(File::options().write(true).open("/dev/full").unwrap());
+    let output = command(&folder, &["-c", "a"]).stdout(full).stderr(Stdio::piped()).output().unwrap();
+    fails(&output, "No space left");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    let folder = folder_with("a", &text());
+    ok(&lmz(&folder, &["a"]));
+    let mut child = command(&folder, &["-dc", "a.lmz"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_leaves_nothing_behind() {
+    let noise: Vec<u8> =
+        (0..200_000u32).flat_map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes()).map(|b| b % 30).collect();
+    let folder = folder_with("a", &noise.repeat(10));
+    let child = command(&folder, &["a"]).stderr(Stdio::piped()).spawn().unwrap();
+    let begun = || names(&folder).iter().any(|n| n.starts_with(".lmz-"));
+    while !begun() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert_eq!(names(&folder), ["a"]);
+}
+
+#[test]
+fn tar_can_use_it() {
+    let folder = folder_with("a", &text());
+    let tar = |args: &[&str]| {
+        let program = format!("--use-compress-program={}", env!("CARGO_BIN_EXE_lmz"));
+        Command::new("tar").arg(program).args(args).current_dir(&folder).status().map(|s| s.success())
+    };
+    if Command::new("tar").arg("--version").output().is_err() {
+        eprintln!("no tar here: left out");
+        return;
+    }
+    assert!(tar(&["-cf", "a.tar.lmz", "a"]).unwrap());
+    fs::remove_file(folder.path().join("a")).unwrap();
+    assert!(tar(&["-xf", "a.tar.lmz"]).unwrap());
+    assert_eq!(read(&folder, "a"), text());
+    assert!(Path::new(&folder.path().join("a.tar.lmz")).exists());
+}
