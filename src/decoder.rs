@@ -85,7 +85,7 @@ impl<R: Read> Decoder<R> {
     }
 
     /// Parses a part, with as much more input as it takes, up to `most` bytes.
-    fn parse<T>(&mut self, most: u64, read: impl Fn(&mut Input) -> std::result::Result<T, FormatError>) -> Result<T> {
+    fn parse<T>(&mut self, most: u64, read: impl Fn(&mut Input) -> Result<T, FormatError>) -> Result<T> {
         let mut want = 64;
         loop {
             self.fill(want)?;

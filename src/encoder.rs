@@ -28,9 +28,23 @@ impl Default for Options {
 }
 
 impl Options {
-    fn model(&self) -> Model {
+    pub(crate) fn model(&self) -> Model {
         Model::Ppm { order: self.ppm_order, memory: ppm::MEMORY_LOG2 }
     }
+}
+
+/// What became of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockReport {
+    /// Raw bytes.
+    pub raw: u64,
+    /// Coded bytes, without head and checks.
+    pub coded: u64,
+    pub method: Method,
+    /// Streams that it was coded in.
+    pub streams: usize,
+    /// Why this method, in words.
+    pub why: &'static str,
 }
 
 /// Compresses what is written to it, as one frame, into `W`.
@@ -46,11 +60,29 @@ pub struct Encoder<W: Write> {
     /// Bytes of the frame written so far; 0: no header yet.
     written: u64,
     index: Index,
+    on_block: Option<Box<dyn FnMut(BlockReport)>>,
 }
 
 impl<W: Write> Encoder<W> {
     pub fn new(inner: W, options: Options) -> Self {
-        Self { inner, options, pending: Vec::new(), written: 0, index: Index::default() }
+        Self { inner, options, pending: Vec::new(), written: 0, index: Index::default(), on_block: None }
+    }
+
+    /// Calls `report` for each block as it is written.
+    pub fn on_block(&mut self, report: impl FnMut(BlockReport) + 'static) {
+        self.on_block = Some(Box::new(report));
+    }
+
+    fn report(&mut self, raw: &[u8], coded: &Coded) {
+        if let Some(report) = &mut self.on_block {
+            report(BlockReport {
+                raw: raw.len() as u64,
+                coded: coded.bytes.len() as u64,
+                method: coded.method,
+                streams: coded.segments.iter().filter(|s| s.model.is_some()).count(),
+                why: coded.why,
+            });
+        }
     }
 
     /// Codes what is pending, ends the frame and gives the inner writer back, flushed.
@@ -70,17 +102,14 @@ impl<W: Write> Encoder<W> {
 
     fn write_short(&mut self) -> Result<()> {
         let raw = mem::take(&mut self.pending);
-        let mut coded = if raw.is_empty() {
-            Coded { method: Method::Stored, segments: Vec::new(), bytes: Vec::new() }
-        } else {
-            block::encode(&raw, ShortFrame::MODEL)
-        };
+        let mut coded = block::encode(&raw, ShortFrame::MODEL);
         if coded.method == Method::Coded && self.options.model() != ShortFrame::MODEL {
             // Short frames know the default parameters only; a full frame holds any.
             let blocks = vec![(raw.clone(), block::encode(&raw, self.options.model()))];
             self.write_blocks(blocks, true)?;
             return self.write_end();
         }
+        self.report(&raw, &coded);
         let mut out = Vec::new();
         let head = ShortFrame { method: coded.method, raw: raw.len() as u64, coded: coded.bytes.len() as u64 };
         head.write(&mut out);
@@ -124,11 +153,11 @@ impl<W: Write> Encoder<W> {
             self.put(&out)?;
         }
         if last && blocks.is_empty() {
-            let coded = Coded { method: Method::Stored, segments: Vec::new(), bytes: Vec::new() };
-            blocks.push((Vec::new(), coded)); // every frame has a last block
+            blocks.push((Vec::new(), Coded::stored(&[], "the frame ends"))); // every frame has a last block
         }
         let count = blocks.len();
         for (i, (raw, mut coded)) in blocks.into_iter().enumerate() {
+            self.report(&raw, &coded);
             out.clear();
             BlockHead {
                 last: last && i + 1 == count,

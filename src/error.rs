@@ -41,8 +41,8 @@ pub enum Error {
     Empty,
 }
 
-/// [`std::result::Result`] with [`Error`].
-pub type Result<T> = std::result::Result<T, Error>;
+/// [`std::result::Result`], with [`Error`] unless another error is named.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {

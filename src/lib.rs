@@ -10,10 +10,13 @@ mod encoder;
 pub mod error;
 pub mod format;
 pub mod lm;
+mod message;
+pub mod recover;
 pub mod scan;
 pub mod vocab;
 
 pub use decoder::{Decoder, decompress};
-pub use encoder::{Encoder, Options, compress};
+pub use encoder::{BlockReport, Encoder, Options, compress};
 pub use error::{CodecError, Error, Result};
 pub use format::Limits;
+pub use message::{compress_bare, compress_many, decompress_bare};

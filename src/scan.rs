@@ -129,7 +129,7 @@ struct Scan<'a, R> {
 
 impl<R: Read + Seek> Scan<'_, R> {
     /// Parses a part at the current place, with as many bytes as it takes up to `most`, and moves behind it.
-    fn parse<T>(&mut self, most: u64, read: impl Fn(&mut Input) -> std::result::Result<T, FormatError>) -> Result<T> {
+    fn parse<T>(&mut self, most: u64, read: impl Fn(&mut Input) -> Result<T, FormatError>) -> Result<T> {
         let mut want = 128.min(most);
         loop {
             self.inner.seek(SeekFrom::Start(self.at))?;

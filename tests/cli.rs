@@ -181,6 +181,31 @@ fn ranges_and_lists() {
 }
 
 #[test]
+fn recover_writes_what_is_whole() {
+    let folder = folder_with("a", &text());
+    ok(&lmz(&folder, &["--block", "10K", "a"]));
+    let mut archive = read(&folder, "a.lmz");
+    archive[5000] ^= 1;
+    fs::write(folder.path().join("a.lmz"), &archive).unwrap();
+    let output = lmz(&folder, &["recover", "a.lmz", "-o", "b"]);
+    ok(&output);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("1 holes"));
+    assert_eq!(read(&folder, "b").len(), text().len() - 10_240);
+    fails(&lmz(&folder, &["recover", "a", "-o", "c"]), "nothing in it");
+    assert_eq!(names(&folder), ["a", "a.lmz", "b"]);
+}
+
+#[test]
+fn completions_and_manual() {
+    let folder = TempDir::new().unwrap();
+    for (args, words) in [(&["--completions", "bash"][..], "complete -F"), (&["--man"], ".TH lmz")] {
+        let output = lmz(&folder, args);
+        ok(&output);
+        assert!(String::from_utf8(output.stdout).unwrap().contains(words));
+    }
+}
+
+#[test]
 fn wrong_command_lines_exit_with_2() {
     let folder = TempDir::new().unwrap();
     for args in [&["--nonsense"][..], &["-d", "-t"], &["a", "b", "-o", "c"], &["--rm", "-c", "a"]] {

@@ -133,8 +133,8 @@ fn errors_stay() {
 
 /// Small archives of each method: short and full frames, stored, fill, PPM.
 fn archives() -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mixed = [text(1000), noise(1000), vec![7; 1000], text(300)].concat();
-    let mut full = Encoder::new(Vec::new(), small_blocks());
+    let mixed = [text(300), noise(300), vec![7; 300], text(100)].concat();
+    let mut full = Encoder::new(Vec::new(), Options { block: 300, ..Options::default() });
     full.write_all(&mixed).unwrap();
     full.flush().unwrap();
     let full = full.finish().unwrap();

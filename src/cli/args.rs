@@ -11,7 +11,7 @@ use clap::{ArgAction, CommandFactory, Parser};
 #[derive(Parser)]
 #[command(name = "lmz", version, max_term_width = 100)]
 #[command(
-    after_help = "Commands instead of flags: lmz compress|decompress|test|list ... stand for lmz, lmz -d, -t, -l.\n\
+    after_help = "Commands instead of flags: lmz compress|decompress|test|list|recover ... stand for lmz, lmz -d, -t, -l, --recover.\n\
     A file with such a name is written ./list.\n\n\
     Exit codes: 0 all went well, 1 something failed, 2 the command line was wrong, 130 interrupted."
 )]
@@ -28,6 +28,15 @@ struct Raw {
     /// List what archives hold
     #[arg(short, long, conflicts_with_all = ["decompress", "test"])]
     list: bool,
+    /// Write what can still be read of a damaged archive, and list what is missing
+    #[arg(long, conflicts_with_all = ["decompress", "test", "list"])]
+    recover: bool,
+    /// Print a completion script and stop
+    #[arg(long, value_name = "SHELL", exclusive = true)]
+    completions: Option<clap_complete::Shell>,
+    /// Print the manual page (roff) and stop
+    #[arg(long, exclusive = true)]
+    man: bool,
     /// Write to standard output
     #[arg(short = 'c', long, conflicts_with = "output")]
     stdout: bool,
@@ -58,6 +67,18 @@ struct Raw {
     /// Decompress only these bytes of the content: 1GiB..+4KiB, 100..200, 5MB..
     #[arg(long, value_name = "FROM..TO", value_parser = range, requires = "decompress")]
     range: Option<Range<u64>>,
+    /// Fastest: context models alone (until they exist: ppm)
+    #[arg(short = '1', group = "level")]
+    level_1: bool,
+    /// The model nano (until it is in: ppm)
+    #[arg(short = '3', group = "level")]
+    level_3: bool,
+    /// The model base (until it is in: ppm); the default
+    #[arg(short = '6', group = "level")]
+    level_6: bool,
+    /// As -6, with blocks of 16MiB
+    #[arg(short = '9', group = "level")]
+    level_9: bool,
     /// No progress, no summaries
     #[arg(short, long, conflicts_with = "verbose")]
     quiet: bool,
@@ -73,6 +94,7 @@ pub enum Action {
     Decompress,
     Test,
     List,
+    Recover,
 }
 
 /// Where output goes.
@@ -111,10 +133,20 @@ impl Task {
                 Some("decompress") => *word = "-d".into(),
                 Some("test") => *word = "-t".into(),
                 Some("list") => *word = "-l".into(),
+                Some("recover") => *word = "--recover".into(),
                 _ => {}
             }
         }
-        Self::resolve(Raw::try_parse_from(args)?)
+        let raw = Raw::try_parse_from(args)?;
+        if let Some(shell) = raw.completions {
+            clap_complete::generate(shell, &mut Raw::command(), "lmz", &mut std::io::stdout());
+            std::process::exit(0);
+        }
+        if raw.man {
+            clap_mangen::Man::new(Raw::command()).render(&mut std::io::stdout())?;
+            std::process::exit(0);
+        }
+        Self::resolve(raw)
     }
 
     fn resolve(raw: Raw) -> Result<Self, clap::Error> {
@@ -123,6 +155,7 @@ impl Task {
             Raw { decompress: true, .. } => Action::Decompress,
             Raw { test: true, .. } => Action::Test,
             Raw { list: true, .. } => Action::List,
+            Raw { recover: true, .. } => Action::Recover,
             _ => Action::Compress,
         };
         let inputs = if raw.files.is_empty() { vec![PathBuf::from(STDIN)] } else { raw.files };
@@ -130,7 +163,10 @@ impl Task {
         if raw.output.is_some() && inputs.len() > 1 {
             return wrong("-o takes one input: with several, each output gets its own name");
         }
-        if raw.rm && (raw.stdout || from_stdin || raw.range.is_some()) {
+        if action == Action::Recover && (from_stdin || inputs.len() > 1 || (raw.output.is_none() && !raw.stdout)) {
+            return wrong("recover takes one archive, which is not a pipe, and -o or -c");
+        }
+        if raw.rm && (action == Action::Recover || raw.stdout || from_stdin || raw.range.is_some()) {
             return wrong("--rm removes inputs only where whole files are written");
         }
         let target = match raw.output {
@@ -143,7 +179,7 @@ impl Task {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let defaults = lmz::Options::default();
         let options = lmz::Options {
-            block: raw.block.map_or(defaults.block, |b| b as usize),
+            block: raw.block.map_or(if raw.level_9 { 16 << 20 } else { defaults.block }, |b| b as usize),
             threads: if raw.threads == 0 { cores() } else { raw.threads },
             ppm_order: raw.ppm_order,
         };
@@ -242,6 +278,8 @@ mod tests {
             "lmz --range 1..2 a",
             "lmz -o x -c a",
             "lmz --block 0 a",
+            "lmz recover a",
+            "lmz recover a b -c",
             "lmz --model gpt a",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
@@ -256,6 +294,9 @@ mod tests {
         assert!(size("").is_err() && size("K").is_err() && size("1X").is_err() && size("99999999999G").is_err());
         assert_eq!(range("1GiB..+4KiB"), Ok(1 << 30..(1 << 30) + 4096));
         assert_eq!(range("5.."), Ok(5..u64::MAX));
+        assert_eq!(parse("lmz -9 a").unwrap().options.block, 16 << 20);
+        assert_eq!(parse("lmz -9 --block 1K a").unwrap().options.block, 1024);
+        assert!(parse("lmz -1 -9 a").is_err());
         assert_eq!(range("..7"), Ok(0..7));
         assert!(range("7..5").is_err() && range("7").is_err());
     }

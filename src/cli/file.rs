@@ -54,7 +54,7 @@ pub fn run(task: &Task, path: &Path) -> Result<()> {
         (Action::Test, _) => report(task, path, &pump(task, path, input, length, io::sink())?),
         (_, Target::Stdout) => {
             ensure!(
-                task.action == Action::Decompress || task.force || !io::stdout().is_terminal(),
+                task.action != Action::Compress || task.force || !io::stdout().is_terminal(),
                 "compressed data is not written to a terminal; -o names a file, -f writes it anyway"
             );
             let sizes = pump(task, path, input, length, io::stdout().lock())?;
@@ -155,10 +155,22 @@ fn pump(task: &Task, path: &Path, input: Box<dyn Read>, length: Option<u64>, out
     if let Some(range) = &task.range {
         return pump_range(path, range.clone(), output);
     }
+    if task.action == Action::Recover {
+        return pump_recovered(path, output);
+    }
     let mut input = Counted::new(input, Some(bar.clone()));
     let mut output = Counted::new(output, None);
     if task.action == Action::Compress {
         let mut encoder = Encoder::new(&mut output, task.options.clone());
+        if task.verbose > 0 {
+            let mut number = 0;
+            encoder.on_block(move |b| {
+                let method = format!("{:?}", b.method).to_lowercase();
+                let streams = if b.streams == 1 { "1 stream".to_owned() } else { format!("{} streams", b.streams) };
+                eprintln!("block {number}: {} -> {} bytes, {method}, {streams}: {}", b.raw, b.coded, b.why);
+                number += 1;
+            });
+        }
         copy(&mut input, &mut encoder)?;
         encoder.finish()?;
     } else {
@@ -191,6 +203,30 @@ fn pump_range(path: &Path, range: std::ops::Range<u64>, output: impl Write) -> R
     let mut output = Counted::new(output, None);
     archive.read_range(range, |bytes| output.write_all(bytes))?;
     output.flush()?;
+    Ok(Sizes { read: fs::metadata(path)?.len(), written: output.bytes })
+}
+
+/// Writes what is whole and lists the holes. Holes are no failure of recovering, but they are not
+/// success either: the caller reports them and the output stays.
+fn pump_recovered(path: &Path, output: impl Write) -> Result<Sizes> {
+    let file = File::open(path)?;
+    let mut output = Counted::new(output, None);
+    let found = lmz::recover::recover(file, &Limits::default(), |bytes| output.write_all(bytes))?;
+    output.flush()?;
+    for hole in &found.holes {
+        eprintln!(
+            "hole: {} bytes of the archive from byte {}, at byte {} of the output; at least {} bytes of content",
+            hole.bytes, hole.at, hole.raw_at, hole.raw_known
+        );
+    }
+    eprintln!(
+        "{}: {} bytes in {} blocks recovered, {} holes",
+        path.display(),
+        found.raw,
+        found.blocks,
+        found.holes.len()
+    );
+    ensure!(found.blocks > 0, "nothing in it can be read");
     Ok(Sizes { read: fs::metadata(path)?.len(), written: output.bytes })
 }
 

@@ -30,7 +30,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     }
     for path in &task.inputs {
         let result = match task.action {
-            Action::Compress | Action::Decompress | Action::Test => file::run(&task, path),
+            Action::Compress | Action::Decompress | Action::Test | Action::Recover => file::run(&task, path),
             Action::List => list::run(path),
         };
         if let Err(error) = result {

@@ -14,6 +14,15 @@ pub struct Coded {
     pub method: Method,
     pub segments: Vec<Segment>,
     pub bytes: Vec<u8>,
+    /// Why this method, for people.
+    pub why: &'static str,
+}
+
+impl Coded {
+    /// The bytes as they are.
+    pub fn stored(raw: &[u8], why: &'static str) -> Self {
+        Self { method: Method::Stored, segments: Vec::new(), bytes: raw.to_vec(), why }
+    }
 }
 
 fn instance(model: Model) -> Box<dyn LanguageModel> {
@@ -47,24 +56,29 @@ fn stream<C: Coder>(
     Ok(())
 }
 
-/// Codes a block that is not empty with `model`, the first of the frame's table, or in a simpler way
-/// where that is as small.
+/// Codes a block with `model`, the first of the frame's table, or in a simpler way where that is as small.
 pub fn encode(raw: &[u8], model: Model) -> Coded {
-    let first = raw[0];
+    let Some(&first) = raw.first() else { return Coded::stored(raw, "empty") };
     if raw.iter().all(|&b| b == first) {
-        return Coded { method: Method::Fill, segments: Vec::new(), bytes: vec![first] };
+        return Coded { method: Method::Fill, segments: Vec::new(), bytes: vec![first], why: "one byte repeated" };
     }
-    if sample::looks_compressible(raw, model) {
-        let mut coder = Encoder::default();
-        let known = |at| Token::from(raw[at as usize]);
-        stream(&mut coder, &mut *instance(model), raw.len() as u64, known, |_| ()).expect("encoding cannot fail");
-        let bytes = coder.finish();
-        if bytes.len() < raw.len() {
-            let segments = vec![Segment { length: raw.len() as u64, model: Some(0) }];
-            return Coded { method: Method::Coded, segments, bytes };
-        }
+    if !sample::looks_compressible(raw, model) {
+        return Coded::stored(raw, "looks random: flat, without repeats, and samples of it do not shrink");
     }
-    Coded { method: Method::Stored, segments: Vec::new(), bytes: raw.to_vec() }
+    let bytes = bare(raw, model);
+    if bytes.len() >= raw.len() {
+        return Coded::stored(raw, "the model makes it no smaller");
+    }
+    let segments = vec![Segment { length: raw.len() as u64, model: Some(0) }];
+    Coded { method: Method::Coded, segments, bytes, why: "the model makes it smaller" }
+}
+
+/// The bitstream of `raw` as one stream of `model`.
+pub fn bare(raw: &[u8], model: Model) -> Vec<u8> {
+    let mut coder = Encoder::default();
+    let known = |at| Token::from(raw[at as usize]);
+    stream(&mut coder, &mut *instance(model), raw.len() as u64, known, |_| ()).expect("encoding cannot fail");
+    coder.finish()
 }
 
 /// Appends the raw bytes of a block to `out`, which grows as they are decoded.
@@ -88,12 +102,4 @@ pub fn decode(
         }
     }
     Ok(())
-}
-
-/// The bits of coding `raw` with `model` from the beginning, in bytes.
-pub fn cost(raw: &[u8], model: Model) -> usize {
-    let mut coder = Encoder::default();
-    let known = |at| Token::from(raw[at as usize]);
-    stream(&mut coder, &mut *instance(model), raw.len() as u64, known, |_| ()).expect("encoding cannot fail");
-    coder.finish().len()
 }

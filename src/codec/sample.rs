@@ -49,6 +49,6 @@ fn repeats(raw: &[u8]) -> bool {
 
 fn pieces_shrink(raw: &[u8], model: Model) -> bool {
     let stride = (raw.len() - PIECE) / (PIECES - 1);
-    let sizes = (0..PIECES).map(|i| block::cost(&raw[i * stride..][..PIECE], model));
+    let sizes = (0..PIECES).map(|i| block::bare(&raw[i * stride..][..PIECE], model).len());
     sizes.sum::<usize>() < PIECES * PIECE
 }

@@ -3,6 +3,8 @@
 //! In a sorted list the tokens that begin with the same bytes stand together, so each node of the
 //! trie is a range of tokens, and a model's mass on it a difference of two prefix sums.
 
+use std::sync::LazyLock;
+
 /// An index into a [`Vocabulary`].
 pub type Token = u32;
 
@@ -30,8 +32,10 @@ pub struct Vocabulary {
 
 impl Vocabulary {
     /// The 256 single bytes; token `b` is byte `b`.
-    pub fn bytes() -> Self {
-        Self::new((0..=255u8).map(|b| Box::from([b])).collect())
+    pub fn bytes() -> &'static Self {
+        static BYTES: LazyLock<Vocabulary> =
+            LazyLock::new(|| Vocabulary::new((0..=255u8).map(|b| Box::from([b])).collect()));
+        &BYTES
     }
 
     /// From strings sorted by bytes, none twice. The empty string may be the first.

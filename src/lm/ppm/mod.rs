@@ -55,14 +55,13 @@ pub struct Ppm {
     path: Vec<Visit>,
     /// How often in a row the longest context knew the byte, up to a few.
     streak: u8,
-    vocabulary: Vocabulary,
     /// Prefix sums of the frequencies of the next byte.
     sums: Vec<u64>,
 }
 
 impl LanguageModel for Ppm {
     fn vocabulary(&self) -> &Vocabulary {
-        &self.vocabulary
+        Vocabulary::bytes()
     }
 
     fn most_streams(&self) -> usize {
@@ -71,7 +70,9 @@ impl LanguageModel for Ppm {
 
     fn start(&mut self, streams: usize) {
         assert_eq!(streams, 1, "PPM reads one stream");
-        *self = Self::new(self.order, self.memory.ilog2() as u8);
+        if !self.path.is_empty() {
+            *self = Self::new(self.order, self.memory.ilog2() as u8);
+        }
         self.predict();
     }
 
@@ -102,7 +103,6 @@ impl Ppm {
             current: ROOT,
             path: Vec::new(),
             streak: 0,
-            vocabulary: Vocabulary::bytes(),
             sums: vec![0; 257],
         }
     }

@@ -1,0 +1,52 @@
+//! Small messages: many at once, and without any frame.
+
+use crate::codec::block;
+use crate::encoder::{Options, compress};
+use crate::error::{CodecError, Result};
+use crate::format::{Model, Segment};
+use crate::lm::ppm;
+
+/// Compresses independent messages, each into an archive of its own, the same as [`compress`] makes.
+///
+/// ```
+/// let archives = lmz::compress_many(&["first message", "second message"], &lmz::Options::default());
+/// assert_eq!(lmz::decompress(&archives[1])?, b"second message");
+/// # Ok::<(), lmz::Error>(())
+/// ```
+pub fn compress_many<M: AsRef<[u8]> + Sync>(messages: &[M], options: &Options) -> Vec<Vec<u8>> {
+    let share = messages.len().div_ceil(options.threads.max(1)).max(1);
+    std::thread::scope(|scope| {
+        let running: Vec<_> = messages
+            .chunks(share)
+            .map(|part| scope.spawn(move || part.iter().map(|m| compress(m.as_ref(), options)).collect::<Vec<_>>()))
+            .collect();
+        let finished = running.into_iter().flat_map(|t| t.join().unwrap_or_else(|p| std::panic::resume_unwind(p)));
+        finished.collect()
+    })
+}
+
+fn model(options: &Options) -> Model {
+    Model::Ppm { order: options.ppm_order, memory: ppm::MEMORY_LOG2 }
+}
+
+/// Compresses a message to its bitstream alone: no magic, no length, no check. For protocols that have
+/// these already; [`decompress_bare`] needs the length and the same options.
+///
+/// ```
+/// let options = lmz::Options::default();
+/// let coded = lmz::compress_bare(b"to be or not to be, or to be not", &options);
+/// assert_eq!(lmz::decompress_bare(&coded, 32, &options)?, b"to be or not to be, or to be not");
+/// # Ok::<(), lmz::CodecError>(())
+/// ```
+pub fn compress_bare(message: &[u8], options: &Options) -> Vec<u8> {
+    block::bare(message, model(options))
+}
+
+/// Decompresses what [`compress_bare`] made of `length` bytes. Other bytes give an error or, since
+/// there is no check, another message.
+pub fn decompress_bare(coded: &[u8], length: usize, options: &Options) -> Result<Vec<u8>, CodecError> {
+    let segment = Segment { length: length as u64, model: Some(0) };
+    let mut out = Vec::new();
+    block::decode(crate::format::Method::Coded, length as u64, &[segment], &[model(options)], coded, &mut out)?;
+    Ok(out)
+}

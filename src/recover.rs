@@ -1,0 +1,214 @@
+//! What can still be read of a damaged archive.
+//!
+//! Every place that could begin a frame or a block is tried: a header gives the models for the blocks
+//! behind it, a block or short frame counts if its content check fits. Nothing else is trusted, so the
+//! result holds no wrong byte; what lies between is a hole.
+
+use std::io::{Read, Seek, SeekFrom};
+
+use crate::codec::block;
+use crate::encoder::Options;
+use crate::error::Result;
+use crate::format::{
+    BlockHead, FormatError, FrameHeader, Index, Input, Limits, Method, Model, Segment, ShortFrame, Start, Trailer,
+    content_check, start,
+};
+
+/// A part of an archive that could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hole {
+    /// Where it begins in the archive.
+    pub at: u64,
+    /// Bytes of the archive.
+    pub bytes: u64,
+    /// Bytes of content that came out before it.
+    pub raw_at: u64,
+    /// Raw bytes missing, as far as the heads of damaged blocks that can be read say.
+    pub raw_known: u64,
+}
+
+/// What [`recover`] found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Recovered {
+    /// Raw bytes written.
+    pub raw: u64,
+    /// Blocks and short frames that were whole.
+    pub blocks: u64,
+    pub holes: Vec<Hole>,
+}
+
+/// Reads this much ahead, so that looking at every byte does not mean reading for every byte.
+const READ: u64 = 16 << 20;
+
+/// Writes everything in an archive whose check fits, in order, and says what is missing.
+///
+/// Memory: the largest block, coded and raw, within the limits.
+pub fn recover<R: Read + Seek>(
+    inner: R,
+    limits: &Limits,
+    mut write: impl FnMut(&[u8]) -> std::io::Result<()>,
+) -> Result<Recovered> {
+    // Blocks whose frame's header is lost are tried with the model of the default options.
+    let default = vec![Options::default().model()];
+    let mut search = Search { inner, limits, models: default, at: 0, window: Vec::new(), window_at: 0, ends: false };
+    let mut out = Recovered::default();
+    let mut hole: Option<Hole> = None;
+    loop {
+        let begin = search.at;
+        match search.part()? {
+            Part::End => break,
+            Part::Structure => {}
+            Part::Content(raw) => {
+                write(&raw)?;
+                out.raw += raw.len() as u64;
+                out.blocks += 1;
+            }
+            Part::Damage { raw } => {
+                let hole = hole.get_or_insert(Hole { at: begin, bytes: 0, raw_at: out.raw, raw_known: 0 });
+                hole.raw_known += raw;
+                hole.bytes = search.at - hole.at;
+                continue;
+            }
+        }
+        out.holes.extend(hole.take());
+    }
+    out.holes.extend(hole);
+    Ok(out)
+}
+
+enum Part {
+    /// A header, an index, a trailer or a skippable frame.
+    Structure,
+    /// A block or short frame whose check fits.
+    Content(Vec<u8>),
+    /// Bytes passed over: a block of known raw length whose content is damaged, or anything else.
+    Damage {
+        raw: u64,
+    },
+    End,
+}
+
+struct Search<'a, R> {
+    inner: R,
+    limits: &'a Limits,
+    models: Vec<Model>,
+    at: u64,
+    /// Bytes of the archive from `window_at` on.
+    window: Vec<u8>,
+    window_at: u64,
+    /// Whether the window reaches to the end of the archive.
+    ends: bool,
+}
+
+impl<R: Read + Seek> Search<'_, R> {
+    /// The bytes at the current place, `n` or more unless the archive ends.
+    fn bytes(&mut self, n: u64) -> Result<&[u8]> {
+        let have = (self.window_at + self.window.len() as u64).saturating_sub(self.at);
+        if have < n && !self.ends {
+            self.inner.seek(SeekFrom::Start(self.at))?;
+            self.window.clear();
+            let found = (&mut self.inner).take(n + READ).read_to_end(&mut self.window)?;
+            self.ends = (found as u64) < n + READ;
+            self.window_at = self.at;
+        }
+        let at = (self.at - self.window_at).min(self.window.len() as u64);
+        Ok(&self.window[at as usize..])
+    }
+
+    /// Reads the part at the current place and moves behind it.
+    fn part(&mut self) -> Result<Part> {
+        let limits = self.limits;
+        let most = (BlockHead::longest(limits) as u64).max(64 + limits.field * (limits.models as u64 + 64));
+        let models = self.models.len();
+        let bytes = self.bytes(most)?;
+        if bytes.is_empty() {
+            return Ok(Part::End);
+        }
+        let parse = |n: &mut usize, bytes| -> Option<Found> {
+            let mut input = Input::new(bytes);
+            let found = Found::read(&mut input, models, limits).ok()?;
+            *n = input.position();
+            Some(found)
+        };
+        let mut n = 0;
+        match parse(&mut n, bytes) {
+            Some(Found::Header(header)) => {
+                self.models = header.models;
+                self.at += n as u64;
+                Ok(Part::Structure)
+            }
+            Some(Found::Structure { skip }) => {
+                self.at += n as u64 + skip;
+                Ok(Part::Structure)
+            }
+            Some(Found::Block(head, check)) => self.content(n as u64, &head, check),
+            None => {
+                // On to the next byte that could begin something.
+                let skip = bytes[1..].iter().position(|&b| b == 0xeb || b == 0xc3).map_or(bytes.len(), |i| i + 1);
+                self.at += skip as u64;
+                Ok(Part::Damage { raw: 0 })
+            }
+        }
+    }
+
+    fn content(&mut self, n: u64, head: &BlockHead, check: usize) -> Result<Part> {
+        let models = if check == 4 { vec![ShortFrame::MODEL] } else { self.models.clone() };
+        let whole = n + head.coded + check as u64;
+        let bytes = self.bytes(whole)?;
+        let (begin, end) = (n as usize, (n + head.coded) as usize);
+        if let (Some(coded), Some(found)) = (bytes.get(begin..end), bytes.get(end..end + check)) {
+            let mut raw = Vec::new();
+            let decoded = block::decode(head.method, head.raw, &head.segments, &models, coded, &mut raw);
+            if decoded.is_ok() && content_check(&raw, coded).to_le_bytes()[..check] == *found {
+                self.at += whole;
+                return Ok(Part::Content(raw));
+            }
+        }
+        // A block's head has a check of its own and can be believed, though not that its coded bytes are
+        // all there: the next block may begin inside. A short frame's head has none.
+        self.at += n;
+        Ok(Part::Damage { raw: if check == 8 { head.raw } else { 0 } })
+    }
+}
+
+enum Found {
+    Header(FrameHeader),
+    /// A head and the bytes of the content check.
+    Block(BlockHead, usize),
+    /// An index or trailer, or a skippable frame's head and how many bytes follow it.
+    Structure {
+        skip: u64,
+    },
+}
+
+impl Found {
+    fn read<'a>(input: &mut Input<'a>, models: usize, limits: &Limits) -> Result<Self, FormatError> {
+        let from = *input;
+        if let Ok(head) = BlockHead::read(input, models, limits) {
+            return Ok(Found::Block(head, 8));
+        }
+        *input = from;
+        if let Ok(header) = FrameHeader::read(input, limits) {
+            return Ok(Found::Header(header));
+        }
+        *input = from;
+        if let Ok(ShortFrame { method, raw, coded }) = ShortFrame::read(input) {
+            let segments = match method {
+                Method::Coded => vec![Segment { length: raw, model: Some(0) }],
+                _ => Vec::new(),
+            };
+            return Ok(Found::Block(BlockHead { last: true, method, raw, coded, segments }, 4));
+        }
+        *input = from;
+        if Index::read(input).is_ok() {
+            return Ok(Found::Structure { skip: 0 });
+        }
+        *input = from;
+        let head = input.take(8)?;
+        if let Ok(Start::Skippable(skip)) = start(head) {
+            return Ok(Found::Structure { skip });
+        }
+        *input = from;
+        Trailer::read(input).map(|_| Found::Structure { skip: 0 })
+    }
+}
