@@ -1,0 +1,369 @@
+#!/usr/bin/env python3
+"""A second decoder of lmz archives, written from docs/FORMAT.md alone: slow, short, no dependencies.
+
+    scripts/decode.py ARCHIVE > CONTENT
+
+It is a test of that text. Section names in the comments are those of the text.
+"""
+
+import sys
+
+MASK = (1 << 64) - 1
+
+
+def xxh64(data, seed=0):
+    p1, p2, p3, p4, p5 = (0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x85EBCA77C2B2AE63,
+                          0x27D4EB2F165667C5)
+
+    def rotate(x, r):
+        return (x << r | x >> (64 - r)) & MASK
+
+    def turn(acc, lane):
+        return rotate((acc + lane * p2) & MASK, 31) * p1 & MASK
+
+    def word(at, n):
+        return int.from_bytes(data[at : at + n], "little")
+
+    at, n = 0, len(data)
+    if n >= 32:
+        v = [(seed + p1 + p2) & MASK, (seed + p2) & MASK, seed, (seed - p1) & MASK]
+        while at + 32 <= n:
+            v = [turn(acc, word(at + 8 * i, 8)) for i, acc in enumerate(v)]
+            at += 32
+        h = sum(rotate(acc, r) for acc, r in zip(v, (1, 7, 12, 18))) & MASK
+        for acc in v:
+            h = ((h ^ turn(0, acc)) * p1 + p4) & MASK
+    else:
+        h = (seed + p5) & MASK
+    h = (h + n) & MASK
+    while at + 8 <= n:
+        h = (rotate(h ^ turn(0, word(at, 8)), 27) * p1 + p4) & MASK
+        at += 8
+    if at + 4 <= n:
+        h = (rotate(h ^ word(at, 4) * p1 & MASK, 23) * p2 + p3) & MASK
+        at += 4
+    for byte in data[at:]:
+        h = rotate(h ^ byte * p5 & MASK, 11) * p1 & MASK
+    for shift, factor in ((33, p2), (29, p3), (32, 1)):
+        h = (h ^ h >> shift) * factor & MASK
+    return h
+
+
+class Input:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, n):
+        if self.at + n > len(self.data):
+            raise ValueError(f"the archive ends at byte {len(self.data)}, in the middle of a part")
+        self.at += n
+        return self.data[self.at - n : self.at]
+
+    def byte(self):
+        return self.take(1)[0]
+
+    def varint(self):
+        value = shift = 0
+        while True:
+            byte = self.byte()
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    def expect(self, found, what):
+        expected = self.take(len(found))
+        if expected != found:
+            raise ValueError(f"at byte {self.at - len(found)}: {what} does not fit")
+
+    def check32(self, begin):
+        self.expect((xxh64(self.data[begin : self.at]) & 0xFFFFFFFF).to_bytes(4, "little"), "a check")
+
+
+# ---- Codec 2
+
+
+class RangeDecoder:
+    def __init__(self, coded):
+        self.words = iter([int.from_bytes(coded[i : i + 4].ljust(4, b"\0"), "big") for i in range(0, len(coded), 4)])
+        self.past_end = 0
+        self.lower, self.range = 0, MASK
+        self.point = self.word() << 32 | self.word()
+
+    def word(self):
+        word = next(self.words, None)
+        if word is None:
+            self.past_end += 1
+            if self.past_end > 2:
+                raise ValueError("the coded bytes end before the block does")
+        return word or 0
+
+    def decide(self, zero, one):
+        if one == 0 or zero == 0:
+            return int(zero == 0 and one != 0)
+        p = min(max((one << 16) // (zero + one), 1), 65535)
+        scale = self.range >> 16
+        offset = (self.point - self.lower) & MASK
+        bit = int(offset < scale * p)
+        if bit:
+            self.range = scale * p
+        else:
+            self.lower = (self.lower + scale * p) & MASK
+            self.range = scale * (65536 - p)
+        if self.range < 1 << 32:
+            self.lower = self.lower << 32 & MASK
+            self.range <<= 32
+            self.point = (self.point << 32 & MASK) | self.word()
+        return bit
+
+
+def walk(coder, frequencies):
+    """Token walk over the single bytes: no byte is the beginning of another token."""
+    low, high = 0, 256
+    while high - low > 1:
+        middle = (low + high) // 2
+        if coder.decide(sum(frequencies[low:middle]), sum(frequencies[middle:high])):
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+# ---- PPM
+
+SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+
+
+class Node:
+    def __init__(self, order, suffix):
+        self.order, self.suffix = order, suffix
+        self.symbols = {}  # byte -> [frequency, successor], in the order added
+
+    def total(self):
+        return sum(s[0] for s in self.symbols.values())
+
+
+def up(z):
+    return (max(z, 1) - 1).bit_length()
+
+
+class Ppm:
+    def __init__(self, order, memory):
+        self.order, self.memory = order, memory
+        self.classes, self.streak = {}, 0
+        self.forget()
+
+    def forget(self):
+        self.text = bytearray()
+        self.root = Node(0, None)
+        self.current = self.root
+        self.nodes, self.room, self.free = 1, 1, {}
+        self.capacity = {self.root: 0}
+
+    def escape_class(self, node, n, s, excluded):
+        d = max((len(node.suffix.symbols) if node.suffix else 256) - len(node.symbols), 0)
+        o = min(node.order, 7) // 2
+        if n == 1 and not excluded:
+            high = s.bit_length() - 1
+            h = min(2 * high + (s >> (high - 1) & 1 if high else 0), 31)
+            c = 4096 + 64 * h + 16 * min(up(d + 1), 3) + 4 * self.streak + o
+        else:
+            q = 0 if 2 * d < n else 1 if d < n else 2 if d < 3 * n else 3
+            c = 256 * min(up(n), 7) + 32 * min(up(s // n), 5) + 8 * q + 4 * excluded + o
+        if c not in self.classes:
+            self.classes[c] = [min(max((n << 17) // (2 * n + s + 1), 64), 65000), 1]
+        return c
+
+    def predict(self):
+        frequencies, excluded, left, self.path = [1] * 256, set(), 1 << 30, []
+        node = self.current
+        while node:
+            fresh = {b: s[0] for b, s in node.symbols.items() if b not in excluded}
+            c = None
+            if fresh:
+                s = sum(fresh.values())
+                c = self.escape_class(node, len(fresh), s, int(bool(excluded)))
+                escaped = left * max(self.classes[c][0], 16) >> 16
+                unit = ((left - escaped) << 24) // s
+                for b, f in fresh.items():
+                    frequencies[b] += f * unit >> 24
+                excluded |= fresh.keys()
+                left = escaped
+            self.path.append((node, c))
+            node = node.suffix
+        if len(excluded) < 256:
+            share = left // (256 - len(excluded))
+            for b in range(256):
+                if b not in excluded:
+                    frequencies[b] += share
+        return frequencies
+
+    def strengthen(self, node, b, step):
+        node.symbols[b][0] += step
+        if node.symbols[b][0] > 480:
+            for s in node.symbols.values():
+                s[0] = (s[0] + 1) // 2
+
+    def add(self, node, b, frequency, successor):
+        size = self.capacity[node]
+        if len(node.symbols) == SIZES[size]:
+            self.take_room(size + 1)
+            self.free[size] = self.free.get(size, 0) + 1
+            self.capacity[node] = size + 1
+        node.symbols[b] = [frequency, successor]
+
+    def take_room(self, size):
+        if self.free.get(size, 0):
+            self.free[size] -= 1
+        else:
+            self.room += SIZES[size]
+
+    def update(self, b):
+        self.text.append(b)
+        found = next((i for i, (node, _) in enumerate(self.path) if b in node.symbols), None)
+        for i, (_, c) in enumerate(self.path if found is None else self.path[: found + 1]):
+            if c is not None:
+                k = self.classes[c]
+                k[1] = min(k[1] + 1, 128)
+                change = (0 if i == found else 65535) - k[0]
+                k[0] += (abs(change) // (k[1] + 1)) * (1 if change > 0 else -1)
+        self.streak = min(self.streak + 1, 3) if found == 0 else 0
+        f, r = 1, 255
+        if found is not None:
+            node = self.path[found][0]
+            self.strengthen(node, b, 4)
+            if node.suffix:
+                self.strengthen(node.suffix, b, 2)
+            f = node.symbols[b][0]
+            r = max(1, node.total() - f - len(node.symbols))
+        for node, _ in self.path if found is None else self.path[:found]:
+            total = node.total()
+            self.add(node, b, min(max(2 * f * (total + 6) // (3 * (r + total)), 1), 8), len(self.text))
+        if found is None:
+            self.current = self.root
+        else:
+            node = self.path[found][0]
+            self.current = self.successor(node.suffix if node.order == self.order else node, b)
+        if 12 * self.nodes + 8 * self.room + len(self.text) > 1 << self.memory:
+            self.forget()
+
+    def successor(self, x, b):
+        place = x.symbols[b][1]
+        if isinstance(place, Node):
+            return place
+        suffix = self.root if x is self.root else self.successor(x.suffix, b)
+        byte = self.text[place]
+        g = suffix.symbols[byte][0] if byte in suffix.symbols else 1
+        if len(suffix.symbols) == 1:
+            frequency = min(g, 8)
+        else:
+            a, r = g - 1, max(1, suffix.total() - g - (len(suffix.symbols) - 1))
+            frequency = min(8, 1 + (5 * a > r) if 2 * a <= r else 1 + (2 * a + 3 * r - 1) // (2 * r))
+        node = Node(x.order + 1, suffix)
+        self.nodes += 1
+        self.capacity[node] = 0
+        self.take_room(0)
+        self.add(node, byte, frequency, place + 1)
+        x.symbols[b][1] = node
+        return node
+
+
+# ---- Frames
+
+
+def decode_block(codec, raw_length, coded, segments, models):
+    if codec == 0:
+        return coded
+    if codec == 1:
+        return coded * raw_length
+    if codec != 2:
+        raise ValueError(f"codec {codec} is not known")
+    coder, out = RangeDecoder(coded), bytearray()
+    for length, model in segments:
+        ppm = Ppm(*models[model - 1])
+        for _ in range(length):
+            byte = walk(coder, ppm.predict())
+            ppm.update(byte)
+            out.append(byte)
+    return bytes(out)
+
+
+def content_check(raw, coded, size):
+    return (xxh64(raw, xxh64(coded)) & ((1 << 8 * size) - 1)).to_bytes(size, "little")
+
+
+def full_frame(x):
+    begin, models, blocks = x.at, [], []
+    x.take(3)
+    if x.byte() != 1:
+        raise ValueError("not version 0.1")
+    while kind := x.varint():
+        value = x.take(x.varint())
+        if kind == 1:
+            if value[0] != 1:
+                raise ValueError(f"kind of model {value[0]} is not known")
+            models.append((value[1], value[2]))
+        elif kind % 2:
+            raise ValueError(f"header field {kind} is not known")
+    x.check32(begin)
+    last = False
+    while not last:
+        at = x.at
+        x.expect(b"\xc3BLK", "a sync mark")
+        last = bool(x.byte())
+        codec, _, _, raw_length, coded_length = (x.varint() for _ in range(5))
+        segments = [(x.varint(), x.varint()) for _ in range(x.varint())]
+        x.check32(at)
+        coded = x.take(coded_length)
+        raw = decode_block(codec, raw_length, coded, segments, models)
+        x.expect(content_check(raw, coded, 8), "a content check")
+        blocks.append((x.at - at, len(raw)))
+        yield raw
+    at = x.at
+    x.expect(b"\xc3IDX", "the index")
+    if [(x.varint(), x.varint()) for _ in range(x.varint())] != blocks:
+        raise ValueError("the index does not fit the blocks")
+    x.check32(at)
+    x.expect((x.at + 16 - begin).to_bytes(8, "little"), "the frame length")
+    x.at -= 8
+    at = x.at
+    x.take(8)
+    x.check32(at)
+    x.expect(b"\xebEND", "the end mark")
+
+
+def short_frame(x):
+    x.take(3)
+    codec, raw_length, coded = x.byte(), x.varint(), x.take(x.varint())
+    raw = decode_block(codec, raw_length, coded, [(raw_length, 1)], [(6, 26)])
+    x.expect(content_check(raw, coded, 4), "the check")
+    yield raw
+
+
+def decode(data):
+    x = Input(data)
+    if not data:
+        raise ValueError("an empty file is not an archive")
+    while x.at < len(data):
+        start = data[x.at : x.at + 4]
+        if start[:3] == b"\xebLZ":
+            yield from full_frame(x)
+        elif start[:3] == b"\xebL\x81":
+            yield from short_frame(x)
+        elif 0x50 <= start[0] < 0x60 and start[1:] == b"\x2a\x4d\x18":
+            x.take(4)
+            x.take(int.from_bytes(x.take(4), "little"))
+        else:
+            raise ValueError(f"no frame of version 0.1 begins at byte {x.at}")
+
+
+def main():
+    try:
+        for raw in decode(open(sys.argv[1], "rb").read()):
+            sys.stdout.buffer.write(raw)
+    except ValueError as error:
+        raise SystemExit(f"{sys.argv[1]}: {error}")
+
+
+if __name__ == "__main__":
+    main()
