@@ -172,8 +172,9 @@ The first {args.valid_bytes:,} bytes of each validation document, averaged weigh
 
 {sources(args.corpus)}
 
-No text of the Canterbury, Calgary, Silesia and enwik sets is in the training data. The weights are released under
-MIT OR Apache-2.0, as the rest of the project.
+The corpus leaves out the texts of the Canterbury, Calgary, Silesia and enwik sets and documents that share passages
+with them; a few sentences in common with enwik remain possible. The weights are released under MIT OR Apache-2.0, as
+the rest of the project.
 """
 
 
