@@ -23,6 +23,17 @@ fn decide<C: Coder>(coder: &mut C, bit: bool, zero: u64, one: u64) -> Result<boo
     }
 }
 
+/// The first child whose byte has a 1 at `shift`; all before it have a 0 there.
+fn first_one(children: &[(u8, u32)], shift: u32) -> usize {
+    let zero = |c: &(u8, u32)| (c.0 >> shift) & 1 == 0;
+    // Where all bytes are children it is the middle: one look instead of a search.
+    let middle = children.len() / 2;
+    if middle > 0 && zero(&children[middle - 1]) && !zero(&children[middle]) {
+        return middle;
+    }
+    children.partition_point(zero)
+}
+
 /// Codes one token. `sums` are prefix sums `[V + 1]` of the frequencies, the total below 2^48.
 ///
 /// `token` is what to encode; a decoder passes anything. Returns the token coded. When encoding, the
@@ -50,7 +61,7 @@ pub fn token<C: Coder>(
         let start = |children: &[(u8, u32)]| children.first().map_or(node.end, |c| vocabulary.node(c.1).first);
         let mut end = node.end;
         for shift in (0..8).rev() {
-            let half = children.partition_point(|c| c.0 >> shift & 1 == 0);
+            let half = first_one(children, shift);
             let (zeros, ones) = children.split_at(half);
             let middle = if ones.is_empty() { end } else { start(ones) };
             let from = if zeros.is_empty() { middle } else { start(zeros) };
