@@ -128,6 +128,8 @@ def sources(folder) -> str:
 
 def curve(history) -> str:
     rows = [(r["tokens"], r.get("valid") or r["valid_end"]) for r in history if "valid" in r or "valid_end" in r]
+    if not rows:
+        return "The run has not come to its first check."
     lines = ["| tokens | " + " | ".join(rows[0][1]) + " |", "|---:|" + "---:|" * len(rows[0][1])]
     return "\n".join(lines + [f"| {n:,} | " + " | ".join(f"{v:.3f}" for v in found.values()) + " |"
                               for n, found in rows])
@@ -138,7 +140,7 @@ def card(run, folder, results, args) -> str:
     size = (folder / "model.safetensors").stat().st_size
     parameters = sum(p.numel() for n, p in run.model.named_parameters() if not n.startswith("ln0"))
     gap = results["exported int8"]["all"] / results["float"]["all"] - 1
-    speeds = sorted(r["tokens_s"] for r in run.history if "tokens_s" in r)
+    speeds = sorted(r["tokens_s"] for r in run.history if "tokens_s" in r) or [0]
     flags = " ".join(f"--{k.replace('_', '-')} {v}" for k, v in recipe.items() if v != train.RECIPE[k])
     return f"""# {folder.name}
 

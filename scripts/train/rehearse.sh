@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The whole chain on 2 MB of the corpus, in about four minutes: vocabulary, training with a stop and a
+# The whole chain on 2 MB of the corpus, in a few minutes: vocabulary, training with a stop and a
 # resume, export, evaluation, golden vectors. Fails if any link does.
 #
 #     scripts/train/rehearse.sh [CORPUS]
@@ -17,9 +17,9 @@ $python vocab.py learn --size 512 --corpus "$work/corpus" --out "$work/512.txt"
 echo "== training, stopped early"
 run=(--size tiny --corpus "$work/corpus" --vocab "$work/512.txt" --out "$work/run"
      --valid-bytes 256 --log-every 20 --valid-every 1000000)
-$python train.py "${run[@]}" --tokens 3e6 --warmup 50 --minutes 1
+$python train.py "${run[@]}" --tokens 2e6 --warmup 50 --minutes 0.75
 echo "== training, resumed"
-$python train.py "${run[@]}" --resume --minutes 1.5
+$python train.py "${run[@]}" --resume
 echo "== export"
 $python export.py "$work/run/last.pt" "$work/model" --corpus "$work/corpus" --head-bytes 256
 echo "== golden vectors"
@@ -30,7 +30,6 @@ work = pathlib.Path(sys.argv[1])
 records = [json.loads(line) for line in open(work / "run" / "log.jsonl")]
 steps = [r["step"] for r in records if "bpb" in r]
 costs = [r["bpb"] for r in records if "bpb" in r]
-assert len(steps) > 4, f"this machine is too slow for a rehearsal of a few minutes: {steps} steps"
 first, last = costs[0], costs[-1]
 assert last < first - 0.5, f"training did not learn: {first} to {last} bpb"
 assert steps == sorted(set(steps)), f"the resumed run did not go on where the first stopped: {steps}"
