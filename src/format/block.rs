@@ -130,13 +130,40 @@ impl BlockHead {
             Method::Stored if self.coded != self.raw => wrong("a stored block whose lengths differ"),
             Method::Fill if self.coded != 1 || self.raw == 0 => wrong("a fill block without its one byte"),
             Method::Coded if segments != Some(self.raw) => wrong("segments that do not add up to the block"),
+            Method::Coded if self.coded > self.raw.saturating_add(1024) => {
+                wrong("coded bytes that are longer than the raw ones")
+            }
             // A few bytes must not be able to ask for minutes of work.
-            Method::Coded if self.raw > (self.coded + 8) * MOST_PER_CODED_BYTE => {
+            Method::Coded if self.raw > self.coded.saturating_add(8).saturating_mul(MOST_PER_CODED_BYTE) => {
                 wrong("more bytes than its coded length can stand for")
             }
-            Method::Coded if self.coded > self.raw + 1024 => wrong("coded bytes that are longer than the raw ones"),
             Method::Stored | Method::Fill if !self.segments.is_empty() => wrong("segments where none belong"),
             _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lengths near 2^64 with a good check once overflowed in the plausibility tests.
+    #[test]
+    fn absurd_lengths_are_refused() {
+        for method in [Method::Stored, Method::Fill, Method::Coded] {
+            for (raw, coded) in [(10, u64::MAX), (u64::MAX, u64::MAX), (u64::MAX, 1), (1 << 30, 20)] {
+                let segments = vec![Segment { length: raw, model: Some(0) }];
+                let segments = if method == Method::Coded { segments } else { Vec::new() };
+                let mut bytes = Vec::new();
+                BlockHead { last: true, method, raw, coded, segments }.write(&mut bytes);
+                let limits = Limits { block: u64::MAX, ..Limits::default() };
+                let found = BlockHead::read(&mut Input::new(&bytes), 1, &limits);
+                let fits = method == Method::Fill && coded == 1
+                    || method == Method::Stored && raw == coded
+                    || method == Method::Coded && (raw, coded) == (u64::MAX, u64::MAX);
+                assert!(found.is_err() != fits, "{method:?} {raw} {coded}: {found:?}");
+                assert!(BlockHead::read(&mut Input::new(&bytes), 1, &Limits::default()).is_err());
+            }
         }
     }
 }

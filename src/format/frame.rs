@@ -255,7 +255,7 @@ impl ShortFrame {
         let fits = match method {
             Method::Stored => coded == raw,
             Method::Fill => coded == 1 && raw > 0,
-            Method::Coded => coded <= raw + 8,
+            Method::Coded => coded <= raw.saturating_add(8),
         };
         if raw >= Self::LIMIT || !fits {
             return Err(FormatError::Malformed { what: WHAT, found: "lengths that cannot be" });
