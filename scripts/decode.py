@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """A second decoder of lmz archives, written from docs/FORMAT.md alone: slow, short, no dependencies.
 
-    scripts/decode.py ARCHIVE > CONTENT
+    scripts/decode.py ARCHIVE [DICTIONARY] > CONTENT
 
-It is a test of that text. Section names in the comments are those of the text.
+It is a test of that text. Section names in the comments are those of the text. That the dictionary is the one named is
+left to the content checks: there is no BLAKE3 here.
 """
 
 import sys
@@ -271,7 +272,15 @@ class Ppm:
 # ---- Frames
 
 
-def decode_block(codec, raw_length, coded, segments, models):
+def begin(model, dictionary):
+    ppm = Ppm(*model)
+    for byte in dictionary:
+        ppm.predict()
+        ppm.update(byte)
+    return ppm
+
+
+def decode_block(codec, raw_length, coded, segments, models, dictionary):
     if codec == 0:
         return coded
     if codec == 1:
@@ -280,7 +289,7 @@ def decode_block(codec, raw_length, coded, segments, models):
         raise ValueError(f"codec {codec} is not known")
     coder, out = RangeDecoder(coded), bytearray()
     for length, model in segments:
-        ppm = Ppm(*models[model - 1])
+        ppm = begin(models[model - 1], dictionary)
         for _ in range(length):
             byte = walk(coder, ppm.predict())
             ppm.update(byte)
@@ -292,17 +301,25 @@ def content_check(raw, coded, size):
     return (xxh64(raw, xxh64(coded)) & ((1 << 8 * size) - 1)).to_bytes(size, "little")
 
 
-def full_frame(x):
-    begin, models, blocks = x.at, [], []
+def needed(dictionary):
+    if dictionary is None:
+        raise ValueError("a dictionary is needed")
+    return dictionary
+
+
+def full_frame(x, given):
+    begin, models, dictionary, blocks = x.at, [], b"", []
     x.take(3)
-    if x.byte() != 1:
-        raise ValueError("not version 0.1")
+    if x.byte() != 2:
+        raise ValueError("not version 0.2")
     while kind := x.varint():
         value = x.take(x.varint())
         if kind == 1:
             if value[0] != 1:
                 raise ValueError(f"kind of model {value[0]} is not known")
             models.append((value[1], value[2]))
+        elif kind == 3:
+            dictionary = needed(given)
         elif kind % 2:
             raise ValueError(f"header field {kind} is not known")
     x.check32(begin)
@@ -315,7 +332,7 @@ def full_frame(x):
         segments = [(x.varint(), x.varint()) for _ in range(x.varint())]
         x.check32(at)
         coded = x.take(coded_length)
-        raw = decode_block(codec, raw_length, coded, segments, models)
+        raw = decode_block(codec, raw_length, coded, segments, models, dictionary)
         x.expect(content_check(raw, coded, 8), "a content check")
         blocks.append((x.at - at, len(raw)))
         yield raw
@@ -324,42 +341,46 @@ def full_frame(x):
     if [(x.varint(), x.varint()) for _ in range(x.varint())] != blocks:
         raise ValueError("the index does not fit the blocks")
     x.check32(at)
-    x.expect((x.at + 16 - begin).to_bytes(8, "little"), "the frame length")
-    x.at -= 8
-    at = x.at
-    x.take(8)
+    index, at = x.at - at, x.at
+    x.expect((x.at + 24 - begin).to_bytes(8, "little"), "the frame length")
+    x.expect(index.to_bytes(8, "little"), "the length of the index")
     x.check32(at)
     x.expect(b"\xebEND", "the end mark")
 
 
-def short_frame(x):
+def short_frame(x, given):
     x.take(3)
-    codec, raw_length, coded = x.byte(), x.varint(), x.take(x.varint())
-    raw = decode_block(codec, raw_length, coded, [(raw_length, 1)], [(6, 26)])
+    codec, dictionary = x.byte(), b""
+    if codec == 3:
+        codec, dictionary = 2, needed(given)
+        x.take(4)
+    raw_length, coded = x.varint(), x.take(x.varint())
+    raw = decode_block(codec, raw_length, coded, [(raw_length, 1)], [(6, 26)], dictionary)
     x.expect(content_check(raw, coded, 4), "the check")
     yield raw
 
 
-def decode(data):
+def decode(data, dictionary):
     x = Input(data)
     if not data:
         raise ValueError("an empty file is not an archive")
     while x.at < len(data):
         start = data[x.at : x.at + 4]
         if start[:3] == b"\xebLZ":
-            yield from full_frame(x)
-        elif start[:3] == b"\xebL\x81":
-            yield from short_frame(x)
+            yield from full_frame(x, dictionary)
+        elif start[:3] == b"\xebL\x82":
+            yield from short_frame(x, dictionary)
         elif 0x50 <= start[0] < 0x60 and start[1:] == b"\x2a\x4d\x18":
             x.take(4)
             x.take(int.from_bytes(x.take(4), "little"))
         else:
-            raise ValueError(f"no frame of version 0.1 begins at byte {x.at}")
+            raise ValueError(f"no frame of version 0.2 begins at byte {x.at}")
 
 
 def main():
+    archive, dictionary = (open(p, "rb").read() if p else None for p in (sys.argv[1:] + [None])[:2])
     try:
-        for raw in decode(open(sys.argv[1], "rb").read()):
+        for raw in decode(archive, dictionary):
             sys.stdout.buffer.write(raw)
     except ValueError as error:
         raise SystemExit(f"{sys.argv[1]}: {error}")

@@ -1,13 +1,42 @@
 //! Decompression: frames in, bytes out.
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
 
-use crate::codec::block;
-use crate::error::{CodecError, Error, Result};
+use crate::codec::block::{self, Models};
+use crate::dictionary::Dictionary;
+use crate::encoder::BlockReport;
+use crate::error::{Error, Result};
 use crate::format::{
-    BlockHead, Entry, FormatError, FrameHeader, Index, Input, Limits, Model, Segment, ShortFrame, Start, TRAILER_BYTES,
-    Trailer, content_check, start,
+    BlockHead, Entry, FormatError, FrameHeader, Index, Input, Limits, Model, ShortFrame, Start, TRAILER_BYTES, Trailer,
+    start, within,
 };
+use crate::parallel;
+
+/// How to decompress. The content does not depend on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecodeOptions {
+    pub limits: Limits,
+    /// Dictionaries that the archive may name.
+    pub dictionaries: Vec<Dictionary>,
+    /// Blocks decoded at once: as many are read before the first of them is delivered.
+    pub threads: usize,
+}
+
+impl Default for DecodeOptions {
+    fn default() -> Self {
+        Self { limits: Limits::default(), dictionaries: Vec::new(), threads: 1 }
+    }
+}
+
+impl DecodeOptions {
+    /// The dictionary whose hash begins so, if one is needed; `at` is for the message.
+    pub(crate) fn dictionary(&self, needed: Option<&[u8]>, at: u64) -> Result<Option<&Dictionary>> {
+        let Some(needed) = needed else { return Ok(None) };
+        let found = self.dictionaries.iter().find(|d| d.hash().starts_with(needed));
+        found.map(Some).ok_or_else(|| Error::NoDictionary { at, needed: needed.to_vec() })
+    }
+}
 
 /// Bytes asked of the inner reader at a time.
 const READ: usize = 64 << 10;
@@ -15,22 +44,36 @@ const READ: usize = 64 << 10;
 /// Decompresses the frames of an archive, one after the other.
 ///
 /// Reads `R` to its end. An error comes after everything that precedes it has been delivered, and
-/// stays: every later read gives it again. Memory: one block, coded and raw, and its model's.
+/// stays: every later read gives it again. Memory: `threads` blocks, coded and raw, and their models'.
+///
+/// ```
+/// use std::io::Read;
+///
+/// let archive = lmz::compress(b"some text", &lmz::Options::default());
+/// let mut text = String::new();
+/// lmz::Decoder::new(archive.as_slice()).read_to_string(&mut text)?;
+/// assert_eq!(text, "some text");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct Decoder<R: Read> {
     inner: R,
-    limits: Limits,
+    options: DecodeOptions,
     /// Archive bytes read and not yet used, from `used` on.
     buffer: Vec<u8>,
     used: usize,
     /// Place of `buffer[used]` in the archive.
     at: u64,
-    /// Decoded bytes, delivered up to `delivered`.
-    raw: Vec<u8>,
+    /// Decoded blocks, the first delivered up to `delivered`.
+    raw: VecDeque<Vec<u8>>,
     delivered: usize,
+    /// Raw bytes of all blocks whose heads were read.
     raw_at: u64,
     frames: u64,
     inside: Option<Inside>,
+    /// What comes after the decoded blocks.
+    failure: Option<Error>,
     end: End,
+    on_block: Option<Box<dyn FnMut(BlockReport)>>,
 }
 
 /// How reading ended, if it has.
@@ -44,31 +87,61 @@ enum End {
 /// What is known inside a full frame.
 struct Inside {
     models: Vec<Model>,
+    dictionary: Option<Dictionary>,
     begin: u64,
     index: Vec<Entry>,
     last_seen: bool,
 }
 
+/// A block or short frame that has been read and not decoded.
+struct Job {
+    number: u64,
+    at: u64,
+    raw_at: u64,
+    head: BlockHead,
+    coded: Vec<u8>,
+    check: Vec<u8>,
+}
+
+impl Job {
+    fn decode(&self, models: &Models) -> Result<Vec<u8>> {
+        let BlockHead { method, raw, ref segments, .. } = self.head;
+        block::decode_checked(method, raw, segments, models, &self.coded, &self.check).map_err(|source| Error::Block {
+            block: self.number,
+            at: self.at,
+            raw_at: self.raw_at,
+            source,
+        })
+    }
+}
+
 impl<R: Read> Decoder<R> {
-    /// A decoder with the default limits.
+    /// A decoder with the default options.
     pub fn new(inner: R) -> Self {
-        Self::with_limits(inner, Limits::default())
+        Self::with_options(inner, DecodeOptions::default())
     }
 
-    pub fn with_limits(inner: R, limits: Limits) -> Self {
+    pub fn with_options(inner: R, options: DecodeOptions) -> Self {
         Self {
             inner,
-            limits,
+            options,
             buffer: Vec::new(),
             used: 0,
             at: 0,
-            raw: Vec::new(),
+            raw: VecDeque::new(),
             delivered: 0,
             raw_at: 0,
             frames: 0,
             inside: None,
+            failure: None,
             end: End::NotYet,
+            on_block: None,
         }
+    }
+
+    /// Calls `report` for each block when it has been decoded.
+    pub fn on_block(&mut self, report: impl FnMut(BlockReport) + 'static) {
+        self.on_block = Some(Box::new(report));
     }
 
     /// Reads on until `n` unused bytes are there or the input ends. What is claimed is not allocated:
@@ -122,12 +195,13 @@ impl<R: Read> Decoder<R> {
 
     /// Decodes until there is something to deliver. False at the end of the archive.
     fn advance(&mut self) -> Result<bool> {
-        self.raw.clear();
-        self.delivered = 0;
         while self.raw.is_empty() {
+            if let Some(failure) = self.failure.take() {
+                return Err(failure);
+            }
             match self.inside.take() {
                 Some(inside) if inside.last_seen => self.end_frame(inside)?,
-                Some(inside) => self.block(inside)?,
+                Some(inside) => self.blocks(inside)?,
                 None => {
                     self.fill(8)?;
                     if self.buffer.is_empty() {
@@ -144,10 +218,12 @@ impl<R: Read> Decoder<R> {
         let begin = self.at;
         match start(&self.buffer) {
             Ok(Start::Full) => {
-                let limits = self.limits.clone();
-                let most = 64 + (limits.models as u64 + 64) * limits.field;
-                let header = self.parse(most, |input| FrameHeader::read(input, &limits))?;
-                self.inside = Some(Inside { models: header.models, begin, index: Vec::new(), last_seen: false });
+                let limits = self.options.limits.clone();
+                let header = self.parse(FrameHeader::longest(&limits), |input| FrameHeader::read(input, &limits))?;
+                let dictionary = header.dictionary.as_ref().map(|h| &h[..]);
+                let dictionary = self.options.dictionary(dictionary, begin)?.cloned();
+                let models = header.models;
+                self.inside = Some(Inside { models, dictionary, begin, index: Vec::new(), last_seen: false });
             }
             Ok(Start::Short) => self.short()?,
             Ok(Start::Skippable(length)) => {
@@ -172,61 +248,93 @@ impl<R: Read> Decoder<R> {
     }
 
     fn short(&mut self) -> Result<()> {
-        let begin = self.at;
-        let head = self.parse(ShortFrame::LONGEST as u64, ShortFrame::read)?;
-        let coded = self.take(head.coded)?;
-        let check = self.take(4)?;
-        let segments = [Segment { length: head.raw, model: Some(0) }];
-        let wrong = |source| Error::Block { block: 0, at: begin, raw_at: self.raw_at, source };
-        block::decode(head.method, head.raw, &segments, &[ShortFrame::MODEL], &coded, &mut self.raw)
-            .and_then(|()| {
-                let found = content_check(&self.raw, &coded) as u32;
-                if found.to_le_bytes()[..] == check[..] { Ok(()) } else { Err(CodecError::BadCheck) }
-            })
-            .map_err(|e| {
-                self.raw.clear();
-                wrong(e)
-            })?;
-        self.raw_at += head.raw;
+        let at = self.at;
+        let short = self.parse(ShortFrame::LONGEST as u64, ShortFrame::read)?;
+        let dictionary = self.options.dictionary(short.dictionary.as_ref().map(|d| &d[..]), at)?.cloned();
+        let job = self.job(short.into_head(), at, 4, 0)?;
+        let models = Models { table: &[ShortFrame::MODEL], dictionary: dictionary.as_ref() };
+        let raw = job.decode(&models)?;
+        self.deliver(&job.head, raw);
         Ok(())
     }
 
-    fn block(&mut self, mut inside: Inside) -> Result<()> {
-        let begin = self.at;
-        let limits = self.limits.clone();
-        let models = inside.models.len();
-        let head = self.parse(BlockHead::longest(&limits) as u64, |input| BlockHead::read(input, models, &limits))?;
+    /// Reads what follows a head that began at `at`.
+    fn job(&mut self, head: BlockHead, at: u64, check: u64, number: u64) -> Result<Job> {
+        let raw_at = self.raw_at;
+        within("bytes of content", raw_at.saturating_add(head.raw), self.options.limits.content)
+            .map_err(|source| Error::Format { at, source })?;
         let coded = self.take(head.coded)?;
-        let check = self.take(8)?;
-        let decoded = block::decode(head.method, head.raw, &head.segments, &inside.models, &coded, &mut self.raw)
-            .and_then(|()| {
-                let found = content_check(&self.raw, &coded);
-                if found.to_le_bytes()[..] == check[..] { Ok(()) } else { Err(CodecError::BadCheck) }
-            });
-        if let Err(source) = decoded {
-            self.raw.clear();
-            return Err(Error::Block { block: inside.index.len() as u64, at: begin, raw_at: self.raw_at, source });
-        }
+        let check = self.take(check)?;
         self.raw_at += head.raw;
-        inside.index.push(Entry { bytes: self.at - begin, raw: head.raw });
-        inside.last_seen = head.last;
+        Ok(Job { number, at, raw_at, head, coded, check })
+    }
+
+    fn deliver(&mut self, head: &BlockHead, raw: Vec<u8>) {
+        if let Some(report) = &mut self.on_block {
+            report(BlockReport {
+                raw: head.raw,
+                coded: head.coded,
+                method: head.method,
+                streams: head.segments.iter().filter(|s| s.model.is_some()).count(),
+                why: "",
+            });
+        }
+        if !raw.is_empty() {
+            self.raw.push_back(raw);
+        }
+    }
+
+    /// Reads and decodes blocks, as many as there are threads. What goes wrong is kept for later if
+    /// blocks before it came out well.
+    fn blocks(&mut self, mut inside: Inside) -> Result<()> {
+        let mut jobs = Vec::new();
+        while jobs.len() < self.options.threads.max(1) && !inside.last_seen {
+            match self.read_block(&mut inside) {
+                Ok(job) => jobs.push(job),
+                Err(failure) => {
+                    self.failure = Some(failure);
+                    break;
+                }
+            }
+        }
+        let models = Models { table: &inside.models, dictionary: inside.dictionary.as_ref() };
+        for (raw, job) in parallel::map(jobs, |job| (job.decode(&models), job)) {
+            match raw {
+                Ok(raw) => self.deliver(&job.head, raw),
+                Err(failure) => {
+                    self.failure = Some(failure);
+                    break;
+                }
+            }
+        }
         self.inside = Some(inside);
         Ok(())
+    }
+
+    fn read_block(&mut self, inside: &mut Inside) -> Result<Job> {
+        let at = self.at;
+        let limits = self.options.limits.clone();
+        let models = inside.models.len();
+        let head = self.parse(BlockHead::longest(&limits) as u64, |input| BlockHead::read(input, models, &limits))?;
+        let job = self.job(head, at, 8, inside.index.len() as u64)?;
+        inside.index.push(Entry { bytes: self.at - at, raw: job.head.raw });
+        inside.last_seen = job.head.last;
+        Ok(job)
     }
 
     /// The index and the trailer must say what the blocks were.
     fn end_frame(&mut self, inside: Inside) -> Result<()> {
         let at = self.at;
-        let most = 32 + 20 * inside.index.len() as u64;
-        let index = self.parse(most, Index::read)?;
+        let index = self.parse(Index::longest(inside.index.len() as u64), Index::read)?;
         if index.0 != inside.index {
             let source = FormatError::Malformed { what: "index", found: "other blocks than the frame" };
             return Err(Error::Format { at, source });
         }
+        let index = self.at - at;
         let at = self.at;
         let trailer = self.parse(TRAILER_BYTES as u64, Trailer::read)?;
-        if trailer.frame != self.at - inside.begin {
-            let source = FormatError::Malformed { what: "trailer", found: "another length than the frame's" };
+        if trailer != (Trailer { frame: self.at - inside.begin, index }) {
+            let source = FormatError::Malformed { what: "trailer", found: "other lengths than the frame's" };
             return Err(Error::Format { at, source });
         }
         Ok(())
@@ -238,7 +346,7 @@ impl<R: Read> Read for Decoder<R> {
         if out.is_empty() {
             return Ok(0);
         }
-        if self.delivered == self.raw.len() {
+        if self.raw.is_empty() {
             match &self.end {
                 End::Well => return Ok(0),
                 End::Badly(kind, message) => return Err(io::Error::new(*kind, message.clone())),
@@ -257,19 +365,29 @@ impl<R: Read> Read for Decoder<R> {
                 }
             }
         }
-        let n = out.len().min(self.raw.len() - self.delivered);
-        out[..n].copy_from_slice(&self.raw[self.delivered..][..n]);
+        let Some(raw) = self.raw.front() else { return Ok(0) };
+        let n = out.len().min(raw.len() - self.delivered);
+        out[..n].copy_from_slice(&raw[self.delivered..][..n]);
         self.delivered += n;
+        if self.delivered == raw.len() {
+            self.raw.pop_front();
+            self.delivered = 0;
+        }
         Ok(n)
     }
 }
 
-/// Decompresses a whole archive from a slice.
+/// Decompresses a whole archive from a slice, with the default options.
 pub fn decompress(archive: &[u8]) -> Result<Vec<u8>> {
+    decompress_with(archive, &DecodeOptions::default())
+}
+
+/// Decompresses a whole archive from a slice.
+pub fn decompress_with(archive: &[u8], options: &DecodeOptions) -> Result<Vec<u8>> {
     let mut out = Vec::new();
-    let mut decoder = Decoder::new(archive);
+    let mut decoder = Decoder::with_options(archive, options.clone());
     while decoder.advance()? {
-        out.append(&mut decoder.raw);
+        decoder.raw.drain(..).for_each(|mut block| out.append(&mut block));
     }
     Ok(out)
 }

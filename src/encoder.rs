@@ -3,12 +3,14 @@
 use std::io::{self, Write};
 use std::mem;
 
-use crate::codec::block::{self, Coded};
+use crate::codec::block::{self, Coded, Models};
+use crate::dictionary::Dictionary;
 use crate::error::Result;
 use crate::format::{
-    BlockHead, Entry, FrameHeader, Index, Method, Model, ShortFrame, TRAILER_BYTES, Trailer, content_check,
+    BlockHead, Entry, FrameHeader, Index, Limits, Method, Model, ShortFrame, TRAILER_BYTES, Trailer, content_check,
 };
 use crate::lm::ppm;
+use crate::parallel;
 
 /// How to compress.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,19 +19,24 @@ pub struct Options {
     pub block: usize,
     /// Blocks coded at once. The archive does not depend on it.
     pub threads: usize,
-    /// Longest context of PPM, in bytes.
+    /// Longest context of PPM, in bytes (1 to [`ppm::MAX_ORDER`]; others are moved there).
     pub ppm_order: u8,
+    /// Memory of PPM for contexts: 2^this bytes ([`ppm::MEMORY_RANGE`]; others are moved there).
+    pub ppm_memory: u8,
+    /// What the model reads before each block. A decoder needs it too.
+    pub dictionary: Option<Dictionary>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { block: 4 << 20, threads: 1, ppm_order: ppm::ORDER }
+        Self { block: 4 << 20, threads: 1, ppm_order: ppm::ORDER, ppm_memory: ppm::MEMORY_LOG2, dictionary: None }
     }
 }
 
 impl Options {
     pub(crate) fn model(&self) -> Model {
-        Model::Ppm { order: self.ppm_order, memory: ppm::MEMORY_LOG2 }
+        let (least, most) = ppm::MEMORY_RANGE.into_inner();
+        Model::Ppm { order: self.ppm_order.clamp(1, ppm::MAX_ORDER), memory: self.ppm_memory.clamp(least, most) }
     }
 }
 
@@ -43,11 +50,23 @@ pub struct BlockReport {
     pub method: Method,
     /// Streams that it was coded in.
     pub streams: usize,
-    /// Why this method, in words.
+    /// Why this method, in words; when decoding, nothing.
     pub why: &'static str,
 }
 
 /// Compresses what is written to it, as one frame, into `W`.
+///
+/// ```
+/// use std::io::Write;
+///
+/// let mut encoder = lmz::Encoder::new(Vec::new(), lmz::Options::default());
+/// for line in ["one line, ", "and another\n"] {
+///     encoder.write_all(line.as_bytes())?;
+/// }
+/// let archive: Vec<u8> = encoder.finish()?;
+/// assert_eq!(lmz::decompress(&archive)?, b"one line, and another\n");
+/// # Ok::<(), lmz::Error>(())
+/// ```
 ///
 /// Memory: `threads` blocks, and the model's for each. Content below 64 KiB that is finished without a
 /// [`flush`](Write::flush) becomes a short frame. [`finish`](Self::finish) must be called: a dropped
@@ -64,7 +83,10 @@ pub struct Encoder<W: Write> {
 }
 
 impl<W: Write> Encoder<W> {
-    pub fn new(inner: W, options: Options) -> Self {
+    /// An encoder; lengths and numbers in the options that cannot be are moved to the nearest that can.
+    pub fn new(inner: W, mut options: Options) -> Self {
+        options.block = options.block.clamp(1, Limits::default().block as usize);
+        options.threads = options.threads.max(1);
         Self { inner, options, pending: Vec::new(), written: 0, index: Index::default(), on_block: None }
     }
 
@@ -102,16 +124,21 @@ impl<W: Write> Encoder<W> {
 
     fn write_short(&mut self) -> Result<()> {
         let raw = mem::take(&mut self.pending);
-        let mut coded = block::encode(&raw, ShortFrame::MODEL);
+        let models = Models { table: &[self.options.model()], dictionary: self.options.dictionary.as_ref() };
+        let mut coded = block::encode(&raw, &models);
         if coded.method == Method::Coded && self.options.model() != ShortFrame::MODEL {
             // Short frames know the default parameters only; a full frame holds any.
-            let blocks = vec![(raw.clone(), block::encode(&raw, self.options.model()))];
-            self.write_blocks(blocks, true)?;
+            self.write_blocks(vec![(raw, coded)], true)?;
             return self.write_end();
         }
         self.report(&raw, &coded);
         let mut out = Vec::new();
-        let head = ShortFrame { method: coded.method, raw: raw.len() as u64, coded: coded.bytes.len() as u64 };
+        let head = ShortFrame {
+            method: coded.method,
+            dictionary: self.options.dictionary.as_ref().map(|d| ShortFrame::name(d.hash())),
+            raw: raw.len() as u64,
+            coded: coded.bytes.len() as u64,
+        };
         head.write(&mut out);
         let check = content_check(&raw, &coded.bytes) as u32;
         out.append(&mut coded.bytes);
@@ -128,28 +155,19 @@ impl<W: Write> Encoder<W> {
     /// Codes all that is pending, block by block, each with the bytes it was made from.
     fn code(&mut self) -> Vec<(Vec<u8>, Coded)> {
         let raw = mem::take(&mut self.pending);
-        let model = self.options.model();
+        let table = [self.options.model()];
+        let models = Models { table: &table, dictionary: self.options.dictionary.as_ref() };
         let parts: Vec<&[u8]> = raw.chunks(self.options.block).collect();
-        let mut out = Vec::with_capacity(parts.len());
-        for group in parts.chunks(self.options.threads.max(1)) {
-            std::thread::scope(|scope| {
-                let running: Vec<_> =
-                    group.iter().skip(1).map(|part| scope.spawn(move || block::encode(part, model))).collect();
-                out.push((group[0].to_vec(), block::encode(group[0], model)));
-                for (part, thread) in group[1..].iter().zip(running) {
-                    let coded = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-                    out.push((part.to_vec(), coded));
-                }
-            });
-        }
-        out
+        let code = |part: &[u8]| (part.to_vec(), block::encode(part, &models));
+        parts.chunks(self.options.threads).flat_map(|group| parallel::map(group.to_vec(), code)).collect()
     }
 
     /// Writes blocks, after the header where it is missing. `last`: the frame ends with them.
     fn write_blocks(&mut self, mut blocks: Vec<(Vec<u8>, Coded)>, last: bool) -> Result<()> {
         let mut out = Vec::new();
         if self.written == 0 {
-            FrameHeader { models: vec![self.options.model()], raw: None }.write(&mut out);
+            let dictionary = self.options.dictionary.as_ref().map(|d| *d.hash());
+            FrameHeader { models: vec![self.options.model()], dictionary, raw: None }.write(&mut out);
             self.put(&out)?;
         }
         if last && blocks.is_empty() {
@@ -179,18 +197,21 @@ impl<W: Write> Encoder<W> {
     fn write_end(&mut self) -> Result<()> {
         let mut out = Vec::new();
         self.index.write(&mut out);
-        let frame = self.written + (out.len() + TRAILER_BYTES) as u64;
-        Trailer { frame }.write(&mut out);
+        let index = out.len() as u64;
+        Trailer { frame: self.written + index + TRAILER_BYTES as u64, index }.write(&mut out);
         self.put(&out)
     }
 }
 
 impl<W: Write> Write for Encoder<W> {
+    /// Takes as many of the bytes as its memory allows.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.pending.extend_from_slice(bytes);
         // One byte more than the blocks in flight: the last block of a frame is marked as such, so a
         // block can be written only when it is known not to be the last.
-        if self.pending.len() > self.options.block * self.options.threads.max(1) {
+        let most = self.options.block.saturating_mul(self.options.threads);
+        let bytes = &bytes[..bytes.len().min(most + 1 - self.pending.len())];
+        self.pending.extend_from_slice(bytes);
+        if self.pending.len() > most {
             let keep = (self.pending.len() - 1) % self.options.block + 1;
             let rest = self.pending.split_off(self.pending.len() - keep);
             let blocks = self.code();

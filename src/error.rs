@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::dictionary::{Dictionary, hex};
 use crate::format::FormatError;
 
 /// A coded block that does not decode.
@@ -36,6 +37,13 @@ pub enum Error {
     /// Bytes after the last frame that do not begin another. All content was delivered.
     #[error("at byte {at} of the archive: data after the last frame is not another frame")]
     TrailingData { at: u64 },
+    /// The models of a frame have read a dictionary that was not given. `needed` is its BLAKE3 hash, or
+    /// the beginning of it.
+    #[error("at byte {at} of the archive: made with a dictionary whose BLAKE3 hash is {}{}; give that file", hex(needed), if needed.len() < 32 { "..." } else { "" })]
+    NoDictionary { at: u64, needed: Vec<u8> },
+    /// A dictionary too short or too long.
+    #[error("expected a dictionary of 1 to {} bytes, found {found}", Dictionary::LONGEST)]
+    DictionaryLength { found: usize },
     /// There is nothing to decode, not even an empty frame.
     #[error("not an lmz archive: it is empty")]
     Empty,

@@ -6,16 +6,19 @@
 
 pub mod codec;
 mod decoder;
+mod dictionary;
 mod encoder;
 pub mod error;
 pub mod format;
 pub mod lm;
 mod message;
+mod parallel;
 pub mod recover;
 pub mod scan;
 pub mod vocab;
 
-pub use decoder::{Decoder, decompress};
+pub use decoder::{DecodeOptions, Decoder, decompress, decompress_with};
+pub use dictionary::Dictionary;
 pub use encoder::{BlockReport, Encoder, Options, compress};
 pub use error::{CodecError, Error, Result};
 pub use format::Limits;

@@ -1,10 +1,10 @@
 //! Small messages: many at once, and without any frame.
 
-use crate::codec::block;
+use crate::codec::block::{self, Models};
 use crate::encoder::{Options, compress};
 use crate::error::{CodecError, Result};
-use crate::format::{Model, Segment};
-use crate::lm::ppm;
+use crate::format::{Method, Segment};
+use crate::parallel;
 
 /// Compresses independent messages, each into an archive of its own, the same as [`compress`] makes.
 ///
@@ -15,18 +15,8 @@ use crate::lm::ppm;
 /// ```
 pub fn compress_many<M: AsRef<[u8]> + Sync>(messages: &[M], options: &Options) -> Vec<Vec<u8>> {
     let share = messages.len().div_ceil(options.threads.max(1)).max(1);
-    std::thread::scope(|scope| {
-        let running: Vec<_> = messages
-            .chunks(share)
-            .map(|part| scope.spawn(move || part.iter().map(|m| compress(m.as_ref(), options)).collect::<Vec<_>>()))
-            .collect();
-        let finished = running.into_iter().flat_map(|t| t.join().unwrap_or_else(|p| std::panic::resume_unwind(p)));
-        finished.collect()
-    })
-}
-
-fn model(options: &Options) -> Model {
-    Model::Ppm { order: options.ppm_order, memory: ppm::MEMORY_LOG2 }
+    let work = |part: &[M]| part.iter().map(|m| compress(m.as_ref(), options)).collect::<Vec<_>>();
+    parallel::map(messages.chunks(share).collect(), work).concat()
 }
 
 /// Compresses a message to its bitstream alone: no magic, no length, no check. For protocols that have
@@ -39,7 +29,7 @@ fn model(options: &Options) -> Model {
 /// # Ok::<(), lmz::CodecError>(())
 /// ```
 pub fn compress_bare(message: &[u8], options: &Options) -> Vec<u8> {
-    block::bare(message, model(options))
+    block::bare(message, &Models { table: &[options.model()], dictionary: options.dictionary.as_ref() })
 }
 
 /// Decompresses what [`compress_bare`] made of `length` bytes. Other bytes give an error or, since
@@ -47,6 +37,7 @@ pub fn compress_bare(message: &[u8], options: &Options) -> Vec<u8> {
 pub fn decompress_bare(coded: &[u8], length: usize, options: &Options) -> Result<Vec<u8>, CodecError> {
     let segment = Segment { length: length as u64, model: Some(0) };
     let mut out = Vec::new();
-    block::decode(crate::format::Method::Coded, length as u64, &[segment], &[model(options)], coded, &mut out)?;
+    let models = Models { table: &[options.model()], dictionary: options.dictionary.as_ref() };
+    block::decode(Method::Coded, length as u64, &[segment], &models, coded, &mut out)?;
     Ok(out)
 }

@@ -6,12 +6,13 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
-use crate::codec::block;
+use crate::codec::block::{self, Models};
+use crate::decoder::DecodeOptions;
+use crate::dictionary::Dictionary;
 use crate::encoder::Options;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::{
-    BlockHead, FormatError, FrameHeader, Index, Input, Limits, Method, Model, Segment, ShortFrame, Start, Trailer,
-    content_check, start,
+    BlockHead, FormatError, FrameHeader, Index, Input, Limits, Model, ShortFrame, Start, Trailer, start,
 };
 
 /// A part of an archive that could not be read.
@@ -42,15 +43,25 @@ const READ: u64 = 16 << 20;
 
 /// Writes everything in an archive whose check fits, in order, and says what is missing.
 ///
-/// Memory: the largest block, coded and raw, within the limits.
+/// Memory: the largest block, coded and raw, within the limits. A frame that names a dictionary which
+/// the options do not hold is an error: give it, or what needs it would count as damaged.
 pub fn recover<R: Read + Seek>(
     inner: R,
-    limits: &Limits,
+    options: &DecodeOptions,
     mut write: impl FnMut(&[u8]) -> std::io::Result<()>,
 ) -> Result<Recovered> {
     // Blocks whose frame's header is lost are tried with the model of the default options.
     let default = vec![Options::default().model()];
-    let mut search = Search { inner, limits, models: default, at: 0, window: Vec::new(), window_at: 0, ends: false };
+    let mut search = Search {
+        inner,
+        options,
+        models: default,
+        dictionary: None,
+        at: 0,
+        window: Vec::new(),
+        window_at: 0,
+        ends: false,
+    };
     let mut out = Recovered::default();
     let mut hole: Option<Hole> = None;
     loop {
@@ -90,8 +101,10 @@ enum Part {
 
 struct Search<'a, R> {
     inner: R,
-    limits: &'a Limits,
+    options: &'a DecodeOptions,
+    /// Those of the last header.
     models: Vec<Model>,
+    dictionary: Option<Dictionary>,
     at: u64,
     /// Bytes of the archive from `window_at` on.
     window: Vec<u8>,
@@ -117,8 +130,8 @@ impl<R: Read + Seek> Search<'_, R> {
 
     /// Reads the part at the current place and moves behind it.
     fn part(&mut self) -> Result<Part> {
-        let limits = self.limits;
-        let most = (BlockHead::longest(limits) as u64).max(64 + limits.field * (limits.models as u64 + 64));
+        let limits = &self.options.limits;
+        let most = (BlockHead::longest(limits) as u64).max(FrameHeader::longest(limits));
         let models = self.models.len();
         let bytes = self.bytes(most)?;
         if bytes.is_empty() {
@@ -133,6 +146,7 @@ impl<R: Read + Seek> Search<'_, R> {
         let mut n = 0;
         match parse(&mut n, bytes) {
             Some(Found::Header(header)) => {
+                self.dictionary = self.find(header.dictionary.as_ref().map(|h| &h[..]))?;
                 self.models = header.models;
                 self.at += n as u64;
                 Ok(Part::Structure)
@@ -141,7 +155,8 @@ impl<R: Read + Seek> Search<'_, R> {
                 self.at += n as u64 + skip;
                 Ok(Part::Structure)
             }
-            Some(Found::Block(head, check)) => self.content(n as u64, &head, check),
+            Some(Found::Block(head)) => self.content(n as u64, &head),
+            Some(Found::Short(short)) => self.short(n as u64, short),
             None => {
                 // On to the next byte that could begin something.
                 let skip = bytes[1..].iter().position(|&b| b == 0xeb || b == 0xc3).map_or(bytes.len(), |i| i + 1);
@@ -151,30 +166,55 @@ impl<R: Read + Seek> Search<'_, R> {
         }
     }
 
-    fn content(&mut self, n: u64, head: &BlockHead, check: usize) -> Result<Part> {
-        let models = if check == 4 { vec![ShortFrame::MODEL] } else { self.models.clone() };
-        let whole = n + head.coded + check as u64;
+    fn find(&self, dictionary: Option<&[u8]>) -> Result<Option<Dictionary>> {
+        Ok(self.options.dictionary(dictionary, self.at)?.cloned())
+    }
+
+    fn content(&mut self, n: u64, head: &BlockHead) -> Result<Part> {
+        let (models, dictionary) = (self.models.clone(), self.dictionary.clone());
+        let found = self.decode(n, head, 8, &Models { table: &models, dictionary: dictionary.as_ref() })?;
+        // The head has a check of its own and can be believed, though not that its coded bytes are all
+        // there: the next block may begin inside.
+        Ok(found.unwrap_or_else(|| {
+            self.at += n;
+            Part::Damage { raw: head.raw }
+        }))
+    }
+
+    fn short(&mut self, n: u64, short: ShortFrame) -> Result<Part> {
+        let dictionary = match self.find(short.dictionary.as_ref().map(|d| &d[..])) {
+            // Four bytes without a check of their own: as likely damage as a dictionary.
+            Err(Error::NoDictionary { .. }) => None,
+            found => found?,
+        };
+        let models = Models { table: &[ShortFrame::MODEL], dictionary: dictionary.as_ref() };
+        let found = self.decode(n, &short.into_head(), 4, &models)?;
+        Ok(found.unwrap_or_else(|| {
+            self.at += n; // nothing vouches for the head
+            Part::Damage { raw: 0 }
+        }))
+    }
+
+    /// Decodes what follows a head of `n` bytes and moves behind it, if its check fits.
+    fn decode(&mut self, n: u64, head: &BlockHead, check: usize, models: &Models) -> Result<Option<Part>> {
+        let Some(whole) = head.coded.checked_add(n + check as u64) else { return Ok(None) };
         let bytes = self.bytes(whole)?;
         let (begin, end) = (n as usize, (n + head.coded) as usize);
-        if let (Some(coded), Some(found)) = (bytes.get(begin..end), bytes.get(end..end + check)) {
-            let mut raw = Vec::new();
-            let decoded = block::decode(head.method, head.raw, &head.segments, &models, coded, &mut raw);
-            if decoded.is_ok() && content_check(&raw, coded).to_le_bytes()[..check] == *found {
+        let (Some(coded), Some(check)) = (bytes.get(begin..end), bytes.get(end..end + check)) else { return Ok(None) };
+        match block::decode_checked(head.method, head.raw, &head.segments, models, coded, check) {
+            Ok(raw) => {
                 self.at += whole;
-                return Ok(Part::Content(raw));
+                Ok(Some(Part::Content(raw)))
             }
+            Err(_) => Ok(None),
         }
-        // A block's head has a check of its own and can be believed, though not that its coded bytes are
-        // all there: the next block may begin inside. A short frame's head has none.
-        self.at += n;
-        Ok(Part::Damage { raw: if check == 8 { head.raw } else { 0 } })
     }
 }
 
 enum Found {
     Header(FrameHeader),
-    /// A head and the bytes of the content check.
-    Block(BlockHead, usize),
+    Block(BlockHead),
+    Short(ShortFrame),
     /// An index or trailer, or a skippable frame's head and how many bytes follow it.
     Structure {
         skip: u64,
@@ -185,19 +225,15 @@ impl Found {
     fn read<'a>(input: &mut Input<'a>, models: usize, limits: &Limits) -> Result<Self, FormatError> {
         let from = *input;
         if let Ok(head) = BlockHead::read(input, models, limits) {
-            return Ok(Found::Block(head, 8));
+            return Ok(Found::Block(head));
         }
         *input = from;
         if let Ok(header) = FrameHeader::read(input, limits) {
             return Ok(Found::Header(header));
         }
         *input = from;
-        if let Ok(ShortFrame { method, raw, coded }) = ShortFrame::read(input) {
-            let segments = match method {
-                Method::Coded => vec![Segment { length: raw, model: Some(0) }],
-                _ => Vec::new(),
-            };
-            return Ok(Found::Block(BlockHead { last: true, method, raw, coded, segments }, 4));
+        if let Ok(short) = ShortFrame::read(input) {
+            return Ok(Found::Short(short));
         }
         *input = from;
         if Index::read(input).is_ok() {

@@ -1,17 +1,18 @@
 //! Archives that can be seeked in: what is in them, and parts of their content.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 
-use crate::codec::block;
-use crate::error::{CodecError, Error, Result};
+use crate::codec::block::{self, Models};
+use crate::decoder::DecodeOptions;
+use crate::error::{Error, Result};
 use crate::format::{
-    BlockHead, FormatError, FrameHeader, Index, Input, Limits, Method, Model, Segment, ShortFrame, Start,
-    TRAILER_BYTES, Trailer, content_check, start,
+    BlockHead, FormatError, FrameHeader, Index, Input, Model, ShortFrame, Start, TRAILER_BYTES, Trailer, start, within,
 };
+use crate::parallel;
 
 /// A block, or the whole of a short frame.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Block {
     /// Where it begins in the archive.
     pub at: u64,
@@ -21,12 +22,6 @@ pub struct Block {
     pub bytes: u64,
     /// Raw bytes.
     pub raw: u64,
-    pub method: Method,
-    /// Where its coded bytes begin in the archive, and how many they are.
-    coded: (u64, u64),
-    segments: Vec<Segment>,
-    /// Bytes of its content check.
-    check: usize,
 }
 
 /// A frame and its blocks.
@@ -38,6 +33,8 @@ pub struct Frame {
     pub bytes: u64,
     pub kind: Start,
     pub models: Vec<Model>,
+    /// The hash of the dictionary that its blocks need, or how it begins (in short frames).
+    pub dictionary: Option<Vec<u8>>,
     pub blocks: Vec<Block>,
 }
 
@@ -46,35 +43,77 @@ impl Frame {
     pub fn raw(&self) -> u64 {
         self.blocks.iter().map(|b| b.raw).sum()
     }
+
+    fn raw_end(&self) -> u64 {
+        self.blocks.last().map_or(0, |b| b.raw_at + b.raw)
+    }
 }
 
-/// An archive that can be seeked in. Opening it reads the heads of all blocks and no coded bytes.
+/// An archive that can be seeked in, and read from as if it were its content.
+///
+/// Opening hops from trailer to trailer, from the end to the beginning, and reads headers and indexes;
+/// where there is no trailer (short frames, skippable frames) it reads the heads from the beginning on.
+/// A read decodes the whole block that it falls in and keeps the last one.
+///
+/// ```
+/// use std::io::{Cursor, Read, Seek, SeekFrom};
+///
+/// let text = b"a line of text\n".repeat(10_000);
+/// let archive = lmz::compress(&text, &lmz::Options { block: 32 << 10, ..lmz::Options::default() });
+/// let mut content = lmz::scan::Archive::open(Cursor::new(archive), lmz::DecodeOptions::default())?;
+/// content.seek(SeekFrom::End(-5))?;
+/// let mut end = String::new();
+/// content.read_to_string(&mut end)?;
+/// assert_eq!(end, "text\n");
+/// # Ok::<(), lmz::Error>(())
+/// ```
 pub struct Archive<R> {
     inner: R,
+    options: DecodeOptions,
     frames: Vec<Frame>,
+    /// Where the next [`read`](Read::read) begins in the content.
+    position: u64,
+    /// The block decoded last, and its content.
+    last: Option<(Block, Vec<u8>)>,
 }
 
 impl<R: Read + Seek> Archive<R> {
-    /// Reads what the archive holds. Everything is checked but the content.
-    pub fn open(inner: R, limits: &Limits) -> Result<Self> {
-        let mut scan = Scan { inner, limits, at: 0, raw_at: 0 };
-        let length = scan.inner.seek(SeekFrom::End(0))?;
-        let mut frames = Vec::new();
-        while scan.at < length {
-            match scan.frame() {
-                Err(Error::Format { at, source: FormatError::NotAFrame { .. } }) if !frames.is_empty() => {
-                    return Err(Error::TrailingData { at });
+    /// Reads what the archive holds. No content is decoded, and no dictionary needed yet.
+    pub fn open(mut inner: R, options: DecodeOptions) -> Result<Self> {
+        let length = inner.seek(SeekFrom::End(0))?;
+        let mut scan = Scan { inner: &mut inner, options: &options, at: 0 };
+        let mut frames = scan.backward(length)?;
+        let begin = frames.first().map_or(length, |f| f.at);
+        if begin > 0 {
+            scan.at = 0;
+            frames = match scan.forward(begin, length)? {
+                Some(mut first) => {
+                    first.append(&mut frames);
+                    first
                 }
-                frame => frames.push(frame?),
-            }
-        }
-        if scan.at > length {
-            return Err(Error::Format { at: length, source: FormatError::Incomplete });
+                // What looked like a trailer was inside of something else.
+                None => {
+                    scan.at = 0;
+                    scan.forward(length, length)?.ok_or(Error::Empty)?
+                }
+            };
         }
         if frames.is_empty() {
             return Err(Error::Empty);
         }
-        Ok(Self { inner: scan.inner, frames })
+        let mut raw_at = 0u64;
+        for block in frames.iter_mut().flat_map(|f| &mut f.blocks) {
+            block.raw_at = raw_at;
+            raw_at = within("bytes of a block", block.raw, options.limits.block)
+                .and_then(|raw| {
+                    raw_at
+                        .checked_add(raw)
+                        .ok_or(FormatError::Malformed { what: "index", found: "more than 2^64 bytes" })
+                })
+                .and_then(|end| within("bytes of content", end, options.limits.content))
+                .map_err(|source| Error::Format { at: block.at, source })?;
+        }
+        Ok(Self { inner, options, frames, position: 0, last: None })
     }
 
     pub fn frames(&self) -> &[Frame] {
@@ -86,45 +125,115 @@ impl<R: Read + Seek> Archive<R> {
         self.frames.iter().map(Frame::raw).sum()
     }
 
-    /// Decodes the part of the content that lies in `range`, block by block, into `write`. Whole blocks
-    /// are decoded and checked; what reaches past the end of the content is left out.
-    pub fn read_range(&mut self, range: Range<u64>, mut write: impl FnMut(&[u8]) -> std::io::Result<()>) -> Result<()> {
-        for frame in &self.frames {
-            for (i, b) in frame.blocks.iter().enumerate() {
-                let (from, to) = (range.start.max(b.raw_at), range.end.min(b.raw_at + b.raw));
-                if from < to {
-                    let raw = decode(&mut self.inner, b, &frame.models, i as u64)?;
-                    write(&raw[(from - b.raw_at) as usize..(to - b.raw_at) as usize])?;
+    /// Decodes the part of the content that lies in `range`, as many blocks at once as there are threads,
+    /// into `write`. Whole blocks are decoded and checked; what reaches past the end of the content is
+    /// left out.
+    pub fn read_range(&mut self, range: Range<u64>, mut write: impl FnMut(&[u8]) -> io::Result<()>) -> Result<()> {
+        let Self { inner, options, frames, .. } = self;
+        for frame in frames.iter() {
+            let touched = |b: &&Block| range.start.max(b.raw_at) < range.end.min(b.raw_at + b.raw);
+            let blocks: Vec<&Block> = frame.blocks.iter().filter(touched).collect();
+            let number = |b: &Block| (frame.blocks.partition_point(|x| x.at < b.at)) as u64;
+            for group in blocks.chunks(options.threads.max(1)) {
+                let read: Vec<_> = group.iter().map(|b| (**b, fetch(inner, b))).collect();
+                let results = parallel::map(read, |(b, bytes)| {
+                    (b, bytes.and_then(|x| decode(&x, frame, &b, number(&b), options)))
+                });
+                for (b, raw) in results {
+                    let (from, to) = (range.start.max(b.raw_at), range.end.min(b.raw_at + b.raw));
+                    write(&raw?[(from - b.raw_at) as usize..(to - b.raw_at) as usize])?;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Decodes the block at the current position, unless it is the last one decoded.
+    fn load(&mut self) -> Result<()> {
+        let at = self.position;
+        if self.last.as_ref().is_some_and(|(b, _)| (b.raw_at..b.raw_at + b.raw).contains(&at)) {
+            return Ok(());
+        }
+        self.last = None;
+        // Frames without content end where the one before them ends, or at 0: they are passed over.
+        for frame in self.frames.iter().skip_while(|f| f.raw_end() <= at) {
+            let number = frame.blocks.partition_point(|b| b.raw_at + b.raw <= at);
+            if let Some(&b) = frame.blocks.get(number) {
+                let bytes = fetch(&mut self.inner, &b)?;
+                self.last = Some((b, decode(&bytes, frame, &b, number as u64, &self.options)?));
+                break;
             }
         }
         Ok(())
     }
 }
 
-fn decode<R: Read + Seek>(inner: &mut R, b: &Block, models: &[Model], number: u64) -> Result<Vec<u8>> {
-    let wrong = |source| Error::Block { block: number, at: b.at, raw_at: b.raw_at, source };
-    inner.seek(SeekFrom::Start(b.coded.0))?;
-    let mut coded = Vec::new();
-    inner.take(b.coded.1).read_to_end(&mut coded)?;
-    let mut check = Vec::new();
-    inner.take(b.check as u64).read_to_end(&mut check)?;
-    if (coded.len() as u64, check.len()) != (b.coded.1, b.check) {
-        return Err(Error::Format { at: b.at, source: FormatError::Incomplete });
+impl<R: Read + Seek> Read for Archive<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if out.is_empty() {
+            return Ok(0);
+        }
+        self.load()?;
+        let Some((b, raw)) = &self.last else { return Ok(0) };
+        let rest = &raw[(self.position - b.raw_at) as usize..];
+        let n = rest.len().min(out.len());
+        out[..n].copy_from_slice(&rest[..n]);
+        self.position += n as u64;
+        Ok(n)
     }
-    let mut raw = Vec::new();
-    block::decode(b.method, b.raw, &b.segments, models, &coded, &mut raw).map_err(wrong)?;
-    if content_check(&raw, &coded).to_le_bytes()[..b.check] != check[..] {
-        return Err(wrong(CodecError::BadCheck));
-    }
-    Ok(raw)
 }
 
+impl<R: Read + Seek> Seek for Archive<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.raw().checked_add_signed(by),
+            SeekFrom::Current(by) => self.position.checked_add_signed(by),
+        };
+        self.position = position.ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidInput, "a seek to before the beginning of the content")
+        })?;
+        Ok(self.position)
+    }
+}
+
+/// The bytes of a block in the archive.
+fn fetch<R: Read + Seek>(inner: &mut R, b: &Block) -> Result<Vec<u8>> {
+    inner.seek(SeekFrom::Start(b.at))?;
+    let mut bytes = Vec::new();
+    inner.take(b.bytes).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Decodes a block from its bytes in the archive. They are believed no more than those of a stream.
+fn decode(bytes: &[u8], frame: &Frame, b: &Block, number: u64, options: &DecodeOptions) -> Result<Vec<u8>> {
+    let format = |source| Error::Format { at: b.at, source };
+    let mut input = Input::new(bytes);
+    let (head, check) = match frame.kind {
+        Start::Short => (ShortFrame::read(&mut input).map(ShortFrame::into_head), 4),
+        _ => (BlockHead::read(&mut input, frame.models.len(), &options.limits), 8),
+    };
+    let BlockHead { method, raw, coded, segments, .. } = head.map_err(format)?;
+    if raw != b.raw || Some(b.bytes) != coded.checked_add(input.position() as u64 + check) {
+        return Err(format(FormatError::Malformed { what: "index", found: "other lengths than a block's head" }));
+    }
+    let coded = input.take(coded as usize).map_err(format)?;
+    let check = input.take(check as usize).map_err(format)?;
+    let dictionary = options.dictionary(frame.dictionary.as_deref(), frame.at)?;
+    let models = Models { table: &frame.models, dictionary };
+    block::decode_checked(method, raw, &segments, &models, coded, check).map_err(|source| Error::Block {
+        block: number,
+        at: b.at,
+        raw_at: b.raw_at,
+        source,
+    })
+}
+
+/// Reads structure, not content.
 struct Scan<'a, R> {
-    inner: R,
-    limits: &'a Limits,
+    inner: &'a mut R,
+    options: &'a DecodeOptions,
     at: u64,
-    raw_at: u64,
 }
 
 impl<R: Read + Seek> Scan<'_, R> {
@@ -138,7 +247,7 @@ impl<R: Read + Seek> Scan<'_, R> {
             let mut input = Input::new(&bytes);
             match read(&mut input) {
                 Err(FormatError::Incomplete) if bytes.len() as u64 == want && want < most => {
-                    want = (want * 8).min(most)
+                    want = want.saturating_mul(8).min(most)
                 }
                 Err(source) => return Err(Error::Format { at: self.at, source }),
                 Ok(part) => {
@@ -147,6 +256,77 @@ impl<R: Read + Seek> Scan<'_, R> {
                 }
             }
         }
+    }
+
+    /// The frames that can be found from their trailers, from the end of the archive back, in order.
+    fn backward(&mut self, length: u64) -> Result<Vec<Frame>> {
+        let mut frames = Vec::new();
+        let mut end = length;
+        loop {
+            match self.frame_before(end) {
+                Ok(Some(frame)) => {
+                    end = frame.at;
+                    frames.push(frame);
+                }
+                Err(Error::Io(error)) => return Err(error.into()),
+                // Damage is reported by reading forward, which knows better what it is.
+                Ok(None) | Err(_) => break,
+            }
+        }
+        frames.reverse();
+        Ok(frames)
+    }
+
+    /// The full frame whose trailer ends at `end`, if header, index and trailer fit together.
+    fn frame_before(&mut self, end: u64) -> Result<Option<Frame>> {
+        let Some(trailer_at) = end.checked_sub(TRAILER_BYTES as u64) else { return Ok(None) };
+        self.at = trailer_at;
+        let trailer = self.parse(TRAILER_BYTES as u64, Trailer::read)?;
+        let (Some(begin), Some(index_at)) = (end.checked_sub(trailer.frame), trailer_at.checked_sub(trailer.index))
+        else {
+            return Ok(None);
+        };
+        self.at = index_at;
+        let index = self.parse(trailer.index, Index::read)?;
+        if self.at != trailer_at || begin >= index_at {
+            return Ok(None);
+        }
+        self.at = begin;
+        let mut frame = self.header()?;
+        for entry in index.0 {
+            let Some(next) = self.at.checked_add(entry.bytes) else { return Ok(None) };
+            frame.blocks.push(Block { at: self.at, raw_at: 0, bytes: entry.bytes, raw: entry.raw });
+            self.at = next;
+        }
+        frame.bytes = trailer.frame;
+        Ok((self.at == index_at).then_some(frame))
+    }
+
+    fn header(&mut self) -> Result<Frame> {
+        let at = self.at;
+        let limits = &self.options.limits;
+        let FrameHeader { models, dictionary, .. } =
+            self.parse(FrameHeader::longest(limits), |input| FrameHeader::read(input, limits))?;
+        let dictionary = dictionary.map(|hash| hash.to_vec());
+        Ok(Frame { at, bytes: 0, kind: Start::Full, models, dictionary, blocks: Vec::new() })
+    }
+
+    /// The frames from the current place to `end`; nothing if none ends there. The archive's own end is
+    /// `length`: what reaches past that is incomplete.
+    fn forward(&mut self, end: u64, length: u64) -> Result<Option<Vec<Frame>>> {
+        let mut frames = Vec::new();
+        while self.at < end {
+            match self.frame() {
+                Err(Error::Format { at, source: FormatError::NotAFrame { .. } }) if !frames.is_empty() => {
+                    return Err(Error::TrailingData { at });
+                }
+                frame => frames.push(frame?),
+            }
+        }
+        if self.at > length {
+            return Err(Error::Format { at: length, source: FormatError::Incomplete });
+        }
+        Ok((self.at == end).then_some(frames))
     }
 
     fn frame(&mut self) -> Result<Frame> {
@@ -158,30 +338,28 @@ impl<R: Read + Seek> Scan<'_, R> {
             start(first.take(n)?)
         })?;
         self.at = at;
-        let mut frame = Frame { at, bytes: 0, kind, models: Vec::new(), blocks: Vec::new() };
+        let mut frame = Frame { at, bytes: 0, kind, models: Vec::new(), dictionary: None, blocks: Vec::new() };
         match kind {
             Start::Skippable(length) => self.at += 8 + length,
             Start::Short => {
-                let ShortFrame { method, raw, coded } = self.parse(ShortFrame::LONGEST as u64, ShortFrame::read)?;
+                let short = self.parse(ShortFrame::LONGEST as u64, ShortFrame::read)?;
                 frame.models.push(ShortFrame::MODEL);
-                let segments = vec![Segment { length: raw, model: Some(0) }];
-                self.block(&mut frame, at, BlockHead { last: true, method, raw, coded, segments }, 4);
+                frame.dictionary = short.dictionary.map(|d| d.to_vec());
+                self.block(&mut frame, at, short.raw, short.coded, 4);
             }
             Start::Full => {
-                let limits = self.limits;
-                let most = 64 + (limits.models as u64 + 64) * limits.field;
-                frame.models = self.parse(most, |input| FrameHeader::read(input, limits))?.models;
+                frame = self.header()?;
+                let limits = &self.options.limits;
                 let models = frame.models.len();
                 loop {
                     let at = self.at;
                     let head = self.parse(BlockHead::longest(limits) as u64, |i| BlockHead::read(i, models, limits))?;
-                    let last = head.last;
-                    self.block(&mut frame, at, head, 8);
-                    if last {
+                    self.block(&mut frame, at, head.raw, head.coded, 8);
+                    if head.last {
                         break;
                     }
                 }
-                self.parse(32 + 20 * frame.blocks.len() as u64, Index::read)?;
+                self.parse(Index::longest(frame.blocks.len() as u64), Index::read)?;
                 self.parse(TRAILER_BYTES as u64, Trailer::read)?;
             }
         }
@@ -189,12 +367,9 @@ impl<R: Read + Seek> Scan<'_, R> {
         Ok(frame)
     }
 
-    /// Notes a block whose head begins at `at` and has just been read, and moves behind it.
-    fn block(&mut self, frame: &mut Frame, at: u64, head: BlockHead, check: usize) {
-        let coded = (self.at, head.coded);
-        self.at += head.coded + check as u64;
-        let BlockHead { raw, method, segments, .. } = head;
-        frame.blocks.push(Block { at, raw_at: self.raw_at, bytes: self.at - at, raw, method, coded, segments, check });
-        self.raw_at += raw;
+    /// Notes a block that begins at `at` and whose head has just been read, and moves behind it.
+    fn block(&mut self, frame: &mut Frame, at: u64, raw: u64, coded: u64, check: u64) {
+        self.at = self.at.saturating_add(coded).saturating_add(check);
+        frame.blocks.push(Block { at, raw_at: 0, bytes: self.at - at, raw });
     }
 }

@@ -181,6 +181,34 @@ fn ranges_and_lists() {
 }
 
 #[test]
+fn dictionaries() {
+    let folder = folder_with("a", &text()[..5000]);
+    fs::write(folder.path().join("like"), &text()[5000..]).unwrap();
+    let without = lmz(&folder, &["-c", "a"]).stdout.len();
+    ok(&lmz(&folder, &["-D", "like", "--rm", "a"]));
+    assert!(read(&folder, "a.lmz").len() < without);
+    fails(&lmz(&folder, &["-d", "a.lmz"]), "dictionary whose BLAKE3 hash is");
+    fails(&lmz(&folder, &["-D", "none", "-d", "a.lmz"]), "dictionary none");
+    let listed = lmz(&folder, &["-lv", "a.lmz"]);
+    ok(&listed);
+    assert!(String::from_utf8_lossy(&listed.stdout).contains("dictionary "));
+    assert_eq!(names(&folder), ["a.lmz", "like"]);
+    ok(&lmz(&folder, &["-d", "-D", "a.lmz", "-D", "like", "a.lmz"]));
+    assert_eq!(read(&folder, "a"), &text()[..5000]);
+}
+
+#[test]
+fn verbose_tells_of_blocks() {
+    let folder = folder_with("a", &text());
+    for args in [&["-v", "--block", "50K", "a"][..], &["-tv", "a.lmz"]] {
+        let output = lmz(&folder, args);
+        ok(&output);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(message.contains("block 1: ") && message.contains(" coded, 1 stream"), "{message}");
+    }
+}
+
+#[test]
 fn recover_writes_what_is_whole() {
     let folder = folder_with("a", &text());
     ok(&lmz(&folder, &["--block", "10K", "a"]));

@@ -3,7 +3,7 @@
 use std::io::{Cursor, Write};
 
 use lmz::recover::{Recovered, recover};
-use lmz::{Encoder, Limits, Options, compress, decompress};
+use lmz::{DecodeOptions, Encoder, Options, compress, decompress};
 
 const BLOCK: usize = 500;
 
@@ -17,7 +17,7 @@ fn options() -> Options {
 
 fn recovered(archive: &[u8]) -> (Vec<u8>, Recovered) {
     let mut out = Vec::new();
-    let found = recover(Cursor::new(archive), &Limits::default(), |bytes| out.write_all(bytes)).unwrap();
+    let found = recover(Cursor::new(archive), &DecodeOptions::default(), |bytes| out.write_all(bytes)).unwrap();
     (out, found)
 }
 

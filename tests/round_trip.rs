@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-use lmz::{Decoder, Encoder, Error, Options, compress, decompress};
+use lmz::{DecodeOptions, Decoder, Encoder, Error, Options, compress, decompress};
 use proptest::prelude::*;
 
 fn small_blocks() -> Options {
@@ -81,6 +81,59 @@ fn the_archive_does_not_depend_on_threads_or_on_how_it_is_written() {
             }
         }
     }
+}
+
+#[test]
+fn blocks_are_decoded_at_once() {
+    let raw = [text(4500), vec![0; 3000], noise(2500)].concat();
+    let archive = compress(&raw, &small_blocks());
+    let damaged_at = archive.len() / 3;
+    let mut damaged = archive.clone();
+    damaged[damaged_at] ^= 1;
+    let read = |archive: &[u8], threads| {
+        let mut found = Vec::new();
+        let options = DecodeOptions { threads, ..DecodeOptions::default() };
+        let result = Decoder::with_options(archive, options).read_to_end(&mut found);
+        (found, result.map_err(|e| e.to_string()))
+    };
+    for threads in [2, 3, 50] {
+        assert!(read(&archive, threads) == (raw.clone(), Ok(raw.len())));
+        // Threads change neither what comes before an error nor which error it is.
+        for broken in [&damaged[..], &archive[..damaged_at], &archive[..archive.len() - 1]] {
+            assert!(read(broken, threads) == read(broken, 1), "{threads} threads");
+        }
+    }
+}
+
+#[test]
+fn decoders_tell_of_blocks() {
+    use std::{cell::RefCell, rc::Rc};
+    let raw = [text(1000), vec![0; 1000], noise(700)].concat();
+    let reports = [Rc::new(RefCell::new(Vec::new())), Rc::default()];
+    let note = |reports: &Rc<RefCell<Vec<_>>>| {
+        let reports = reports.clone();
+        move |b: lmz::BlockReport| reports.borrow_mut().push((b.raw, b.coded, b.method, b.streams))
+    };
+    let mut encoder = Encoder::new(Vec::new(), small_blocks());
+    encoder.on_block(note(&reports[0]));
+    encoder.write_all(&raw).unwrap();
+    let archive = encoder.finish().unwrap();
+    let mut decoder = Decoder::new(&archive[..]);
+    decoder.on_block(note(&reports[1]));
+    io::copy(&mut decoder, &mut io::sink()).unwrap();
+    assert_eq!(reports[0].borrow().len(), 3);
+    assert_eq!(reports[0], reports[1]);
+}
+
+#[test]
+fn memory_of_ppm_runs_full() {
+    let raw = [text(30_000), noise(5000), text(30_000)].concat();
+    let sizes = [16, 18, 26].map(|ppm_memory| {
+        let archive = compress(&raw, &Options { ppm_memory, ..Options::default() });
+        assert_eq!(decompress(&archive).unwrap(), raw);
+        archive.len()
+    });
+    assert!(sizes[0] > sizes[1] && sizes[1] > sizes[2], "less memory makes it no larger: {sizes:?}");
 }
 
 #[test]

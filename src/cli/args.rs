@@ -64,6 +64,13 @@ struct Raw {
     /// Longest context of ppm, in bytes
     #[arg(long, value_name = "N", default_value_t = lmz::lm::ppm::ORDER, value_parser = clap::value_parser!(u8).range(1..=i64::from(lmz::lm::ppm::MAX_ORDER)))]
     ppm_order: u8,
+    /// Memory of ppm for contexts (64KiB to 1GiB, a power of two): when full, it starts anew
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = memory)]
+    ppm_memory: u8,
+    /// A text like the input, which the model reads first; decompressing needs the same file (may be given
+    /// more than once there)
+    #[arg(short = 'D', long, value_name = "FILE")]
+    dictionary: Vec<PathBuf>,
     /// Decompress only these bytes of the content: 1GiB..+4KiB, 100..200, 5MB..
     #[arg(long, value_name = "FROM..TO", value_parser = range, requires = "decompress")]
     range: Option<Range<u64>>,
@@ -82,7 +89,7 @@ struct Raw {
     /// No progress, no summaries
     #[arg(short, long, conflicts_with = "verbose")]
     quiet: bool,
-    /// Say more; of each block its method and sizes
+    /// Say more; of each block its method and sizes, with -l of each frame what it needs
     #[arg(short, long, action = ArgAction::Count)]
     verbose: u8,
 }
@@ -117,7 +124,10 @@ pub struct Task {
     pub quiet: bool,
     pub verbose: u8,
     pub range: Option<Range<u64>>,
+    /// Files, to be read into the options.
+    pub dictionaries: Vec<PathBuf>,
     pub options: lmz::Options,
+    pub decoding: lmz::DecodeOptions,
 }
 
 /// Standard input, as a file name.
@@ -166,6 +176,9 @@ impl Task {
         if action == Action::Recover && (from_stdin || inputs.len() > 1 || (raw.output.is_none() && !raw.stdout)) {
             return wrong("recover takes one archive, which is not a pipe, and -o or -c");
         }
+        if action == Action::Compress && raw.dictionary.len() > 1 {
+            return wrong("-D: one dictionary at most when compressing");
+        }
         if raw.rm && (action == Action::Recover || raw.stdout || from_stdin || raw.range.is_some()) {
             return wrong("--rm removes inputs only where whole files are written");
         }
@@ -182,7 +195,10 @@ impl Task {
             block: raw.block.map_or(if raw.level_9 { 16 << 20 } else { defaults.block }, |b| b as usize),
             threads: if raw.threads == 0 { cores() } else { raw.threads },
             ppm_order: raw.ppm_order,
+            ppm_memory: raw.ppm_memory,
+            dictionary: None,
         };
+        let decoding = lmz::DecodeOptions { threads: options.threads, ..Default::default() };
         if options.block == 0 || options.block as u64 > lmz::Limits::default().block {
             return wrong("--block: expected 1 byte to 1GiB");
         }
@@ -195,7 +211,9 @@ impl Task {
             quiet: raw.quiet,
             verbose: raw.verbose,
             range: raw.range,
+            dictionaries: raw.dictionary,
             options,
+            decoding,
         })
     }
 }
@@ -218,6 +236,17 @@ fn size(text: &str) -> Result<u64, String> {
         _ => return Err(format!("expected a unit among K, KiB, KB, M, MiB, MB, G, GiB, GB, found {unit:?}")),
     };
     number.checked_mul(factor).ok_or_else(|| format!("{text} is more than 2^64 bytes"))
+}
+
+/// A power of two among those that PPM takes, as its logarithm.
+fn memory(text: &str) -> Result<u8, String> {
+    let bytes = size(text)?;
+    let log2 = bytes.checked_ilog2().map_or(0, |log2| log2 as u8);
+    if bytes.is_power_of_two() && lmz::lm::ppm::MEMORY_RANGE.contains(&log2) {
+        Ok(log2)
+    } else {
+        Err(format!("expected a power of two from 64KiB to 1GiB, found {text}"))
+    }
 }
 
 /// FROM..TO, FROM..+LENGTH or FROM.. (to the end).
@@ -281,6 +310,7 @@ mod tests {
             "lmz recover a",
             "lmz recover a b -c",
             "lmz --model gpt a",
+            "lmz -D x -D y a",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }
@@ -292,6 +322,8 @@ mod tests {
         assert_eq!(size("2KiB"), Ok(2048));
         assert_eq!(size("3MB"), Ok(3_000_000));
         assert!(size("").is_err() && size("K").is_err() && size("1X").is_err() && size("99999999999G").is_err());
+        assert_eq!((memory("64KiB"), memory("1g")), (Ok(16), Ok(30)));
+        assert!(memory("0").is_err() && memory("65000").is_err() && memory("2GiB").is_err());
         assert_eq!(range("1GiB..+4KiB"), Ok(1 << 30..(1 << 30) + 4096));
         assert_eq!(range("5.."), Ok(5..u64::MAX));
         assert_eq!(parse("lmz -9 a").unwrap().options.block, 16 << 20);

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 
 use anyhow::{Context, Result, bail, ensure};
 use lmz::scan::Archive;
-use lmz::{Decoder, Encoder, Limits};
+use lmz::{BlockReport, Decoder, Dictionary, Encoder};
 use tempfile::NamedTempFile;
 
 use super::args::{Action, STDIN, Target, Task};
@@ -39,6 +39,15 @@ pub fn remove_partial_output_on_interrupt() {
     };
     // Fails only where a handler is set already, and then there is nothing to add.
     let _ = ctrlc::set_handler(handler);
+}
+
+/// Reads a dictionary.
+pub fn dictionary(path: &Path) -> Result<Dictionary> {
+    // One byte more than can be used is enough to be refused.
+    let most = Dictionary::LONGEST as u64 + 1;
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes)).context("cannot be read")?;
+    Ok(Dictionary::new(&bytes)?)
 }
 
 /// Does the task's action on one input.
@@ -118,7 +127,7 @@ fn to_file(task: &Task, path: &Path, input: Box<dyn Read>, length: Option<u64>, 
     let sizes = result?;
     if task.remove {
         if task.action == Action::Compress {
-            verify(path, output).with_context(|| format!("kept: {} does not decode to it", output.display()))?;
+            verify(task, path, output).with_context(|| format!("kept: {} does not decode to it", output.display()))?;
         }
         fs::remove_file(path).context("cannot be removed")?;
     }
@@ -153,32 +162,42 @@ fn pump(task: &Task, path: &Path, input: Box<dyn Read>, length: Option<u64>, out
     let name = path.file_name().map_or_else(|| "-".into(), |n| n.to_string_lossy());
     let bar = bar(task.quiet, &name, length);
     if let Some(range) = &task.range {
-        return pump_range(path, range.clone(), output);
+        return pump_range(task, path, range.clone(), output);
     }
     if task.action == Action::Recover {
-        return pump_recovered(path, output);
+        return pump_recovered(task, path, output);
     }
     let mut input = Counted::new(input, Some(bar.clone()));
     let mut output = Counted::new(output, None);
     if task.action == Action::Compress {
         let mut encoder = Encoder::new(&mut output, task.options.clone());
         if task.verbose > 0 {
-            let mut number = 0;
-            encoder.on_block(move |b| {
-                let method = format!("{:?}", b.method).to_lowercase();
-                let streams = if b.streams == 1 { "1 stream".to_owned() } else { format!("{} streams", b.streams) };
-                eprintln!("block {number}: {} -> {} bytes, {method}, {streams}: {}", b.raw, b.coded, b.why);
-                number += 1;
-            });
+            encoder.on_block(block_line());
         }
         copy(&mut input, &mut encoder)?;
         encoder.finish()?;
     } else {
-        copy(&mut Decoder::new(&mut input), &mut output)?;
+        let mut decoder = Decoder::with_options(&mut input, task.decoding.clone());
+        if task.verbose > 0 {
+            decoder.on_block(block_line());
+        }
+        copy(&mut decoder, &mut output)?;
         output.flush()?;
     }
     bar.finish_and_clear();
     Ok(Sizes { read: input.bytes, written: output.bytes })
+}
+
+/// Prints a line for each block.
+fn block_line() -> impl FnMut(BlockReport) {
+    let mut number = 0;
+    move |b| {
+        let method = format!("{:?}", b.method).to_lowercase();
+        let streams = if b.streams == 1 { "1 stream".to_owned() } else { format!("{} streams", b.streams) };
+        let why = if b.why.is_empty() { String::new() } else { format!(": {}", b.why) };
+        eprintln!("block {number}: {} raw, {} coded bytes, {method}, {streams}{why}", b.raw, b.coded);
+        number += 1;
+    }
 }
 
 fn copy(from: &mut impl Read, to: &mut impl Write) -> Result<()> {
@@ -194,12 +213,12 @@ fn copy(from: &mut impl Read, to: &mut impl Write) -> Result<()> {
     }
 }
 
-fn pump_range(path: &Path, range: std::ops::Range<u64>, output: impl Write) -> Result<Sizes> {
+fn pump_range(task: &Task, path: &Path, range: std::ops::Range<u64>, output: impl Write) -> Result<Sizes> {
     if path == Path::new(STDIN) {
         bail!("a range needs a file: a pipe cannot be seeked in");
     }
     let file = BufReader::new(File::open(path)?);
-    let mut archive = Archive::open(file, &Limits::default())?;
+    let mut archive = Archive::open(file, task.decoding.clone())?;
     let mut output = Counted::new(output, None);
     archive.read_range(range, |bytes| output.write_all(bytes))?;
     output.flush()?;
@@ -208,10 +227,10 @@ fn pump_range(path: &Path, range: std::ops::Range<u64>, output: impl Write) -> R
 
 /// Writes what is whole and lists the holes. Holes are no failure of recovering, but they are not
 /// success either: the caller reports them and the output stays.
-fn pump_recovered(path: &Path, output: impl Write) -> Result<Sizes> {
+fn pump_recovered(task: &Task, path: &Path, output: impl Write) -> Result<Sizes> {
     let file = File::open(path)?;
     let mut output = Counted::new(output, None);
-    let found = lmz::recover::recover(file, &Limits::default(), |bytes| output.write_all(bytes))?;
+    let found = lmz::recover::recover(file, &task.decoding, |bytes| output.write_all(bytes))?;
     output.flush()?;
     for hole in &found.holes {
         eprintln!(
@@ -231,9 +250,9 @@ fn pump_recovered(path: &Path, output: impl Write) -> Result<Sizes> {
 }
 
 /// Whether an archive decodes to what a file holds.
-fn verify(path: &Path, archive: &Path) -> Result<()> {
+fn verify(task: &Task, path: &Path, archive: &Path) -> Result<()> {
     let mut original = BufReader::new(File::open(path)?);
-    let mut decoded = BufReader::new(Decoder::new(File::open(archive)?));
+    let mut decoded = BufReader::new(Decoder::with_options(File::open(archive)?, task.decoding.clone()));
     let (mut a, mut b) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     loop {
         let n = decoded.read(&mut a)?;

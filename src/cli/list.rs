@@ -4,20 +4,19 @@ use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use lmz::Limits;
-use lmz::format::Start;
-use lmz::scan::Archive;
+use lmz::format::{Model, Start};
+use lmz::scan::{Archive, Frame};
 
-use super::args::STDIN;
+use super::args::{STDIN, Task};
 
 pub const HEADING: &str = "frames  skips  blocks    compressed  uncompressed   ratio  name";
 
-pub fn run(path: &Path) -> Result<()> {
+pub fn run(task: &Task, path: &Path) -> Result<()> {
     if path == Path::new(STDIN) {
         bail!("a pipe cannot be listed; give a file");
     }
     let file = File::open(path).context("cannot be opened")?;
-    let archive = Archive::open(std::io::BufReader::new(file), &Limits::default())?;
+    let archive = Archive::open(std::io::BufReader::new(file), task.decoding.clone())?;
     let skips = archive.frames().iter().filter(|f| matches!(f.kind, Start::Skippable(_))).count();
     let blocks: usize = archive.frames().iter().map(|f| f.blocks.len()).sum();
     let bytes: u64 = archive.frames().iter().map(|f| f.bytes).sum();
@@ -28,7 +27,29 @@ pub fn run(path: &Path) -> Result<()> {
         ratio(bytes, raw),
         path.display()
     );
+    if task.verbose > 0 {
+        archive.frames().iter().for_each(|frame| println!("{}", describe(frame)));
+    }
     Ok(())
+}
+
+/// One line of a frame: where, how much, and what decoding it takes.
+fn describe(frame: &Frame) -> String {
+    let kind = match frame.kind {
+        Start::Full => "frame",
+        Start::Short => "short frame",
+        Start::Skippable(_) => "skippable frame",
+    };
+    let mut out = format!("  {kind} at {}: {} -> {} bytes", frame.at, frame.bytes, frame.raw());
+    for model in &frame.models {
+        let Model::Ppm { order, memory } = model;
+        out += &format!(", ppm of order {order} in 2^{memory} bytes");
+    }
+    if let Some(hash) = &frame.dictionary {
+        let hash: String = hash.iter().map(|b| format!("{b:02x}")).collect();
+        out += &format!(", dictionary {hash}");
+    }
+    out
 }
 
 /// Compressed against raw bytes, in percent.

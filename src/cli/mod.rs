@@ -16,7 +16,7 @@ use args::{Action, Task};
 
 /// Runs the command line and reports failures on standard error.
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
-    let task = match Task::parse(args) {
+    let mut task = match Task::parse(args) {
         Ok(task) => task,
         Err(error) => {
             let _ = error.print();
@@ -24,6 +24,16 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         }
     };
     file::remove_partial_output_on_interrupt();
+    for path in &task.dictionaries {
+        match file::dictionary(path) {
+            Ok(dictionary) => task.decoding.dictionaries.push(dictionary),
+            Err(error) => {
+                eprintln!("lmz: dictionary {}: {error:#}", path.display());
+                return ExitCode::from(1);
+            }
+        }
+    }
+    task.options.dictionary = task.decoding.dictionaries.first().cloned();
     let mut failed = false;
     if task.action == Action::List {
         println!("{}", list::HEADING);
@@ -31,7 +41,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     for path in &task.inputs {
         let result = match task.action {
             Action::Compress | Action::Decompress | Action::Test | Action::Recover => file::run(&task, path),
-            Action::List => list::run(path),
+            Action::List => list::run(&task, path),
         };
         if let Err(error) = result {
             // A reader that has seen enough (head, less) is no failure worth a message.

@@ -2,8 +2,9 @@
 
 use super::range::{Coder, Decoder, Encoder};
 use super::{sample, walk};
+use crate::dictionary::Dictionary;
 use crate::error::CodecError;
-use crate::format::{Method, Model, Segment};
+use crate::format::{Method, Model, Segment, content_check};
 use crate::lm::LanguageModel;
 use crate::lm::ppm::Ppm;
 use crate::vocab::Token;
@@ -25,13 +26,30 @@ impl Coded {
     }
 }
 
-fn instance(model: Model) -> Box<dyn LanguageModel> {
-    match model {
-        Model::Ppm { order, memory } => Box::new(Ppm::new(order, memory)),
+/// The models of a frame, and what they have read before every block.
+#[derive(Debug, Clone, Copy)]
+pub struct Models<'a> {
+    pub table: &'a [Model],
+    pub dictionary: Option<&'a Dictionary>,
+}
+
+impl Models<'_> {
+    /// A model of the table, begun as one stream.
+    fn begin(&self, number: Option<usize>) -> Result<Box<dyn LanguageModel>, CodecError> {
+        let model = *number.and_then(|n| self.table.get(n)).ok_or(CodecError::NoModel)?;
+        let Model::Ppm { order, memory } = model;
+        Ok(Box::new(match self.dictionary {
+            Some(dictionary) => dictionary.prime(model),
+            None => {
+                let mut ppm = Ppm::new(order, memory);
+                ppm.start(1);
+                ppm
+            }
+        }))
     }
 }
 
-/// Codes one stream: the step function of encoder and decoder. `known` is what to encode, or nothing
+/// Codes one stream of a model that has begun: the step function of encoder and decoder. `known` is what to encode, or nothing
 /// when decoding; `each` gets each token's bytes.
 fn stream<C: Coder>(
     coder: &mut C,
@@ -40,7 +58,6 @@ fn stream<C: Coder>(
     mut known: impl FnMut(u64) -> Token,
     mut each: impl FnMut(&[u8]),
 ) -> Result<(), CodecError> {
-    model.start(1);
     let mut at = 0;
     while at < length {
         let token = walk::token(coder, model.vocabulary(), model.sums(0), known(at))?;
@@ -56,16 +73,16 @@ fn stream<C: Coder>(
     Ok(())
 }
 
-/// Codes a block with `model`, the first of the frame's table, or in a simpler way where that is as small.
-pub fn encode(raw: &[u8], model: Model) -> Coded {
+/// Codes a block with the first of the models, or in a simpler way where that is as small.
+pub fn encode(raw: &[u8], models: &Models) -> Coded {
     let Some(&first) = raw.first() else { return Coded::stored(raw, "empty") };
     if raw.iter().all(|&b| b == first) {
         return Coded { method: Method::Fill, segments: Vec::new(), bytes: vec![first], why: "one byte repeated" };
     }
-    if !sample::looks_compressible(raw, model) {
+    if !sample::looks_compressible(raw, models) {
         return Coded::stored(raw, "looks random: flat, without repeats, and samples of it do not shrink");
     }
-    let bytes = bare(raw, model);
+    let bytes = bare(raw, models);
     if bytes.len() >= raw.len() {
         return Coded::stored(raw, "the model makes it no smaller");
     }
@@ -73,11 +90,12 @@ pub fn encode(raw: &[u8], model: Model) -> Coded {
     Coded { method: Method::Coded, segments, bytes, why: "the model makes it smaller" }
 }
 
-/// The bitstream of `raw` as one stream of `model`.
-pub fn bare(raw: &[u8], model: Model) -> Vec<u8> {
+/// The bitstream of `raw` as one stream of the first of the models.
+pub fn bare(raw: &[u8], models: &Models) -> Vec<u8> {
     let mut coder = Encoder::default();
     let known = |at| Token::from(raw[at as usize]);
-    stream(&mut coder, &mut *instance(model), raw.len() as u64, known, |_| ()).expect("encoding cannot fail");
+    let mut model = models.begin(Some(0)).expect("an encoder has a model");
+    stream(&mut coder, &mut *model, raw.len() as u64, known, |_| ()).expect("encoding cannot fail");
     coder.finish()
 }
 
@@ -86,7 +104,7 @@ pub fn decode(
     method: Method,
     raw: u64,
     segments: &[Segment],
-    models: &[Model],
+    models: &Models,
     coded: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<(), CodecError> {
@@ -96,10 +114,25 @@ pub fn decode(
         Method::Coded => {
             let mut coder = Decoder::new(coded);
             for segment in segments {
-                let model = segment.model.and_then(|m| models.get(m)).ok_or(CodecError::NoModel)?;
-                stream(&mut coder, &mut *instance(*model), segment.length, |_| 0, |b| out.extend_from_slice(b))?;
+                let mut model = models.begin(segment.model)?;
+                stream(&mut coder, &mut *model, segment.length, |_| 0, |b| out.extend_from_slice(b))?;
             }
         }
     }
     Ok(())
+}
+
+/// [`decode`], and the raw bytes hold against the content check, whose first bytes `check` is.
+pub fn decode_checked(
+    method: Method,
+    raw: u64,
+    segments: &[Segment],
+    models: &Models,
+    coded: &[u8],
+    check: &[u8],
+) -> Result<Vec<u8>, CodecError> {
+    let mut out = Vec::new();
+    decode(method, raw, segments, models, coded, &mut out)?;
+    let found = content_check(&out, coded).to_le_bytes();
+    if found.starts_with(check) { Ok(out) } else { Err(CodecError::BadCheck) }
 }

@@ -1,7 +1,6 @@
 //! Whether a block is worth the time of a model: a question for blocks that are large and look random.
 
-use super::block;
-use crate::format::Model;
+use super::block::{self, Models};
 
 /// Blocks below this are coded without asking.
 const SMALL: usize = 64 << 10;
@@ -11,8 +10,8 @@ const PIECE: usize = 4 << 10;
 
 /// False if the block's bytes are equally frequent, nothing in it repeats, and the model cannot make
 /// pieces of it smaller.
-pub fn looks_compressible(raw: &[u8], model: Model) -> bool {
-    raw.len() < SMALL || skewed(raw) || repeats(raw) || pieces_shrink(raw, model)
+pub fn looks_compressible(raw: &[u8], models: &Models) -> bool {
+    raw.len() < SMALL || skewed(raw) || repeats(raw) || pieces_shrink(raw, models)
 }
 
 /// Whether the order-0 entropy is visibly below eight bits.
@@ -47,8 +46,8 @@ fn repeats(raw: &[u8]) -> bool {
     found * 100 > looked
 }
 
-fn pieces_shrink(raw: &[u8], model: Model) -> bool {
+fn pieces_shrink(raw: &[u8], models: &Models) -> bool {
     let stride = (raw.len() - PIECE) / (PIECES - 1);
-    let sizes = (0..PIECES).map(|i| block::bare(&raw[i * stride..][..PIECE], model).len());
+    let sizes = (0..PIECES).map(|i| block::bare(&raw[i * stride..][..PIECE], models).len());
     sizes.sum::<usize>() < PIECES * PIECE
 }

@@ -1,7 +1,7 @@
 //! Frames: header, index and trailer of full frames; short and skippable frames.
 
 use super::bytes::{Input, check32, put_varint};
-use super::{FormatError, Limits, Method, VERSION, within};
+use super::{BlockHead, FormatError, Limits, Method, Segment, VERSION, within};
 
 /// Begins a full frame.
 const MAGIC: [u8; 3] = [0xeb, b'L', b'Z'];
@@ -13,7 +13,10 @@ const INDEX: [u8; 4] = [0xc3, b'I', b'D', b'X'];
 /// Ends a full frame.
 const END: [u8; 4] = [0xeb, b'E', b'N', b'D'];
 /// Bytes of a trailer.
-pub const TRAILER_BYTES: usize = 16;
+pub const TRAILER_BYTES: usize = 24;
+
+/// A dictionary's BLAKE3 hash, by which an archive names it.
+pub type DictionaryHash = [u8; 32];
 
 /// What begins at a place in an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +60,7 @@ pub enum Model {
 const FIELD_END: u64 = 0;
 const FIELD_MODEL: u64 = 1;
 const FIELD_RAW: u64 = 2;
+const FIELD_DICTIONARY: u64 = 3;
 
 const MODEL_PPM: u8 = 1;
 
@@ -64,11 +68,18 @@ const MODEL_PPM: u8 = 1;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FrameHeader {
     pub models: Vec<Model>,
+    /// What the models read before each block.
+    pub dictionary: Option<DictionaryHash>,
     /// Raw bytes of the frame, where the writer knew.
     pub raw: Option<u64>,
 }
 
 impl FrameHeader {
+    /// The most that a header of these limits can be, in bytes: all models, and as many other fields.
+    pub fn longest(limits: &Limits) -> u64 {
+        64 + (limits.models as u64 + 64) * limits.field
+    }
+
     pub fn write(&self, out: &mut Vec<u8>) {
         let from = out.len();
         out.extend(MAGIC);
@@ -80,6 +91,11 @@ impl FrameHeader {
             put_varint(out, FIELD_MODEL);
             put_varint(out, value.len() as u64);
             out.extend(value);
+        }
+        if let Some(hash) = self.dictionary {
+            put_varint(out, FIELD_DICTIONARY);
+            put_varint(out, hash.len() as u64);
+            out.extend(hash);
         }
         if let Some(raw) = self.raw {
             let mut value = Vec::new();
@@ -122,6 +138,13 @@ impl FrameHeader {
                     let mut value = Input::new(value);
                     out.raw = Some(value.varint(WHAT)?);
                 }
+                FIELD_DICTIONARY => match value.try_into() {
+                    Ok(hash) if out.dictionary.is_none() => out.dictionary = Some(hash),
+                    Ok(_) => return Err(FormatError::Malformed { what: WHAT, found: "more than one dictionary" }),
+                    Err(_) => {
+                        return Err(FormatError::Malformed { what: WHAT, found: "a dictionary hash not of 32 bytes" });
+                    }
+                },
                 _ if kind % 2 == 1 => unknown = unknown.or(Some(("header field", kind))),
                 _ => {}
             }
@@ -150,6 +173,11 @@ pub struct Entry {
 pub struct Index(pub Vec<Entry>);
 
 impl Index {
+    /// The most that an index of so many blocks can be, in bytes.
+    pub fn longest(blocks: u64) -> u64 {
+        32 + 20 * blocks
+    }
+
     pub fn write(&self, out: &mut Vec<u8>) {
         let from = out.len();
         out.extend(INDEX);
@@ -178,18 +206,22 @@ impl Index {
     }
 }
 
-/// The last 16 bytes of a full frame.
+/// The last bytes of a full frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trailer {
     /// Bytes of the whole frame, this trailer included.
     pub frame: u64,
+    /// Bytes of the index, which ends where this trailer begins.
+    pub index: u64,
 }
 
 impl Trailer {
     pub fn write(&self, out: &mut Vec<u8>) {
-        let length = self.frame.to_le_bytes();
-        out.extend(length);
-        out.extend(check32(&length));
+        let from = out.len();
+        out.extend(self.frame.to_le_bytes());
+        out.extend(self.index.to_le_bytes());
+        let check = check32(&out[from..]);
+        out.extend(check);
         out.extend(END);
     }
 
@@ -197,11 +229,12 @@ impl Trailer {
         const WHAT: &str = "trailer";
         let from = input.position();
         let frame = u64::from_le_bytes(input.array()?);
+        let index = u64::from_le_bytes(input.array()?);
         input.check32(from, WHAT)?;
         if input.array::<4>()? != END {
             return Err(FormatError::Malformed { what: WHAT, found: "no end mark" });
         }
-        Ok(Self { frame })
+        Ok(Self { frame, index })
     }
 }
 
@@ -209,6 +242,8 @@ impl Trailer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShortFrame {
     pub method: Method,
+    /// Of method `Coded`: the first four bytes of the hash of a dictionary that the model read before.
+    pub dictionary: Option<[u8; 4]>,
     /// Raw bytes, below [`ShortFrame::LIMIT`].
     pub raw: u64,
     /// Coded bytes, which follow; the low 32 bits of the content check follow them.
@@ -219,21 +254,40 @@ impl ShortFrame {
     /// Short frames hold fewer raw bytes than this.
     pub const LIMIT: u64 = 1 << 16;
     /// The longest head, in bytes.
-    pub const LONGEST: usize = 10;
+    pub const LONGEST: usize = 14;
 
-    /// The model of method `Coded`: number 2 is PPM with these parameters.
+    /// The model of method `Coded`: numbers 2 and 3 are PPM with these parameters.
     pub const MODEL: Model = Model::Ppm { order: crate::lm::ppm::ORDER, memory: crate::lm::ppm::MEMORY_LOG2 };
+
+    /// How a short frame names a dictionary. Its content check tells whether it was the right one.
+    pub fn name(hash: &DictionaryHash) -> [u8; 4] {
+        [hash[0], hash[1], hash[2], hash[3]]
+    }
 
     pub fn write(&self, out: &mut Vec<u8>) {
         out.extend(SHORT);
         out.push(SHORT_VERSION | VERSION);
-        out.push(match self.method {
-            Method::Stored => 0,
-            Method::Fill => 1,
-            Method::Coded => 2,
+        out.push(match (self.method, self.dictionary) {
+            (Method::Stored, _) => 0,
+            (Method::Fill, _) => 1,
+            (Method::Coded, None) => 2,
+            (Method::Coded, Some(_)) => 3,
         });
+        if self.method == Method::Coded {
+            out.extend(self.dictionary.iter().flatten());
+        }
         put_varint(out, self.raw);
         put_varint(out, self.coded);
+    }
+
+    /// The same as the head of a block: the one of its frame.
+    pub fn into_head(self) -> BlockHead {
+        let Self { method, raw, coded, .. } = self;
+        let segments = match method {
+            Method::Coded => vec![Segment { length: raw, model: Some(0) }],
+            Method::Stored | Method::Fill => Vec::new(),
+        };
+        BlockHead { last: true, method, raw, coded, segments }
     }
 
     pub fn read(input: &mut Input) -> Result<Self, FormatError> {
@@ -245,10 +299,11 @@ impl ShortFrame {
         if version & 0x3f != VERSION {
             return Err(FormatError::Version { found: version & 0x3f });
         }
-        let method = match input.byte()? {
-            0 => Method::Stored,
-            1 => Method::Fill,
-            2 => Method::Coded,
+        let (method, dictionary) = match input.byte()? {
+            0 => (Method::Stored, None),
+            1 => (Method::Fill, None),
+            2 => (Method::Coded, None),
+            3 => (Method::Coded, Some(input.array()?)),
             n => return Err(FormatError::Unknown { what: "model number", found: u64::from(n) }),
         };
         let (raw, coded) = (input.varint(WHAT)?, input.varint(WHAT)?);
@@ -260,6 +315,45 @@ impl ShortFrame {
         if raw >= Self::LIMIT || !fits {
             return Err(FormatError::Malformed { what: WHAT, found: "lengths that cannot be" });
         }
-        Ok(Self { method, raw, coded })
+        Ok(Self { method, dictionary, raw, coded })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_frames_with_absurd_lengths_are_refused() {
+        for (method, raw, coded) in [
+            (Method::Stored, 10, 11),
+            (Method::Stored, ShortFrame::LIMIT, ShortFrame::LIMIT),
+            (Method::Fill, 0, 1),
+            (Method::Fill, 5, 2),
+            (Method::Coded, 10, 19),
+            (Method::Coded, u64::MAX, u64::MAX),
+            (Method::Coded, 10, u64::MAX),
+        ] {
+            let mut bytes = Vec::new();
+            ShortFrame { method, dictionary: None, raw, coded }.write(&mut bytes);
+            let found = ShortFrame::read(&mut Input::new(&bytes));
+            assert!(matches!(found, Err(FormatError::Malformed { .. })), "{method:?} {raw} {coded}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn fields_that_are_not_known() {
+        let header = |kind: u64| {
+            let mut bytes = [&MAGIC[..], &[VERSION]].concat();
+            put_varint(&mut bytes, kind);
+            bytes.extend([2, 7, 7, 0]);
+            let check = check32(&bytes);
+            bytes.extend(check);
+            bytes
+        };
+        let read = |bytes: &[u8]| FrameHeader::read(&mut Input::new(bytes), &Limits::default());
+        assert_eq!(read(&header(1000)), Ok(FrameHeader::default()), "an even type is skipped");
+        assert!(matches!(read(&header(1001)), Err(FormatError::Unknown { found: 1001, .. })), "an odd one is refused");
+        assert!(matches!(read(&header(FIELD_DICTIONARY)), Err(FormatError::Malformed { .. })), "not a hash");
     }
 }

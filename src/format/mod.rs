@@ -9,10 +9,10 @@ mod frame;
 
 pub use block::{BlockHead, Method, Segment};
 pub use bytes::{Input, check32, content_check, put_varint};
-pub use frame::{Entry, FrameHeader, Index, Model, ShortFrame, Start, TRAILER_BYTES, Trailer, start};
+pub use frame::{DictionaryHash, Entry, FrameHeader, Index, Model, ShortFrame, Start, TRAILER_BYTES, Trailer, start};
 
 /// The version of the format, 0.N. A reader of another N refuses.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// Bounds on what a reader accepts, whatever the bytes claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,11 +25,13 @@ pub struct Limits {
     pub models: usize,
     /// Bytes of one header field.
     pub field: u64,
+    /// Raw bytes of the whole archive.
+    pub content: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { block: 1 << 30, segments: 1024, models: 16, field: 64 << 10 }
+        Self { block: 1 << 30, segments: 1024, models: 16, field: 64 << 10, content: u64::MAX }
     }
 }
 

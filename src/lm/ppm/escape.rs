@@ -33,6 +33,7 @@ struct Estimate {
 }
 
 /// All classes.
+#[derive(Clone)]
 pub struct Escapes {
     table: Vec<Estimate>,
 }

@@ -14,7 +14,7 @@ mod escape;
 mod tree;
 
 use escape::{Escapes, Slot};
-use tree::{Node, ROOT, Symbol, Tree};
+use tree::{ROOT, Symbol, Tree};
 
 use super::LanguageModel;
 use crate::vocab::{Token, Vocabulary};
@@ -28,8 +28,11 @@ pub const MEMORY_LOG2: u8 = 26;
 /// Limits that can be asked for, as powers of two.
 pub const MEMORY_RANGE: std::ops::RangeInclusive<u8> = 16..=30;
 
-/// Sum of the masses that contexts share out; [`Ppm::frequencies`] adds 1 for each byte.
+/// Sum of the masses that contexts share out; [`Ppm::predict`] adds 1 for each byte.
 const MASS: u32 = 1 << 30;
+
+/// Room for all bytes and one entry more, as a mask that spares a bounds check.
+const KNOWN: usize = 511;
 
 /// What one sight of a symbol adds to its frequency, and where frequencies are halved.
 const STEP: u16 = 4;
@@ -39,11 +42,15 @@ const MOST: u16 = 480;
 #[derive(Clone, Copy)]
 struct Visit {
     node: u32,
+    order: u8,
+    /// How many symbols it has.
+    count: u16,
     /// The escape estimate used; `None` if all symbols were excluded, so that escape was certain.
     slot: Option<Slot>,
 }
 
 /// An order-N model of bytes. See the [module](self).
+#[derive(Clone)]
 pub struct Ppm {
     order: u8,
     memory: usize,
@@ -55,6 +62,11 @@ pub struct Ppm {
     path: Vec<Visit>,
     /// How often in a row the longest context knew the byte, up to a few.
     streak: u8,
+    /// The bytes that the contexts of the last prediction know, and their masses.
+    known: Box<[(u8, u32); KNOWN + 1]>,
+    /// Of each byte: whether it is excluded, which is so if this is the current epoch.
+    marks: Box<[u8; 256]>,
+    epoch: u8,
     /// Prefix sums of the frequencies of the next byte.
     sums: Vec<u64>,
 }
@@ -103,78 +115,90 @@ impl Ppm {
             current: ROOT,
             path: Vec::new(),
             streak: 0,
+            known: Box::new([(0, 0); KNOWN + 1]),
+            marks: Box::new([0; 256]),
+            epoch: 0,
             sums: vec![0; 257],
         }
     }
 
-    /// Puts the distribution of the next byte into `sums`.
-    fn predict(&mut self) {
-        let mut frequencies = [0; 256];
-        self.frequencies(&mut frequencies);
-        let mut total = 0;
-        for (sum, f) in self.sums[1..].iter_mut().zip(frequencies) {
-            total += u64::from(f);
-            *sum = total;
-        }
+    /// Begins, and reads bytes that are not coded.
+    pub fn read(&mut self, bytes: &[u8]) {
+        self.start(1);
+        bytes.iter().for_each(|&b| self.step(&[Some(b.into())]));
     }
 
-    /// The frequencies of the next byte, each at least 1, their sum at most 2^30 + 256.
-    fn frequencies(&mut self, out: &mut [u32; 256]) {
-        *out = [1; 256];
+    /// Puts the distribution of the next byte into `sums`: every frequency at least 1, their sum at most
+    /// 2^30 + 256.
+    fn predict(&mut self) {
+        // The path first: its nodes lie all over the memory, and the loads of their symbols overlap so.
         self.path.clear();
-        let mut seen = [0u64; 4];
-        let mut known = 0;
-        let mut remaining = MASS;
         let mut node = self.current;
-        let mut fresh = [(0u8, 0u16); 256];
         loop {
-            let Node { suffix, count, order, .. } = self.tree.node(node);
-            let (mut n, mut sum) = (0, 0);
-            for s in self.tree.symbols(node) {
-                // Written always, kept if not excluded: no branch to mispredict.
-                fresh[n] = (s.byte, s.freq);
-                let new = seen[usize::from(s.byte >> 6)] >> (s.byte & 63) & 1 == 0;
-                n += usize::from(new);
-                sum += if new { u32::from(s.freq) } else { 0 };
-            }
-            let slot = (n > 0).then(|| {
-                let shorter = if node == ROOT { 256 } else { self.tree.node(suffix).count };
-                self.escapes.slot(&escape::Situation {
-                    fresh: n as u32,
-                    sum,
-                    excluded: known > 0,
-                    shorter: u32::from(shorter).saturating_sub(u32::from(count)),
-                    order,
-                    streak: self.streak,
-                })
-            });
-            self.path.push(Visit { node, slot });
-            if let Some(slot) = slot {
-                let escaped = ((u64::from(remaining) * u64::from(self.escapes.probability(slot))) >> 16) as u32;
-                let unit = (u64::from(remaining - escaped) << 24) / u64::from(sum);
-                for &(byte, freq) in &fresh[..n] {
-                    out[usize::from(byte)] += ((u64::from(freq) * unit) >> 24) as u32;
-                    seen[usize::from(byte >> 6)] |= 1 << (byte & 63);
-                }
-                known += n;
-                remaining = escaped;
-            }
+            let n = self.tree.node(node);
+            self.tree.prefetch(&n);
+            self.path.push(Visit { node, order: n.order, count: n.count, slot: None });
             if node == ROOT {
                 break;
             }
-            node = suffix;
+            node = n.suffix;
         }
-        if known < 256 {
-            let share = remaining / (256 - known as u32);
-            for (byte, f) in out.iter_mut().enumerate() {
-                if seen[byte >> 6] >> (byte & 63) & 1 == 0 {
-                    *f += share;
-                }
+        self.epoch = self.epoch.wrapping_add(1);
+        if self.epoch == 0 {
+            self.marks.fill(0);
+            self.epoch = 1;
+        }
+        let (list, marks, epoch) = (&mut *self.known, &mut *self.marks, self.epoch);
+        let mut known = 0;
+        let mut remaining = MASS;
+        for i in 0..self.path.len() {
+            let Visit { node, order, count, .. } = self.path[i];
+            let (mut n, mut sum) = (known, 0);
+            for s in self.tree.symbols(node) {
+                // Written always, kept if not excluded: no branch to mispredict.
+                list[n & KNOWN] = (s.byte, u32::from(s.freq));
+                let new = marks[usize::from(s.byte)] != epoch;
+                n += usize::from(new);
+                sum += if new { u32::from(s.freq) } else { 0 };
+            }
+            if n == known {
+                continue;
+            }
+            let shorter = self.path.get(i + 1).map_or(256, |v| v.count);
+            let slot = self.escapes.slot(&escape::Situation {
+                fresh: (n - known) as u32,
+                sum,
+                excluded: known > 0,
+                shorter: u32::from(shorter).saturating_sub(u32::from(count)),
+                order,
+                streak: self.streak,
+            });
+            self.path[i].slot = Some(slot);
+            let escaped = ((u64::from(remaining) * u64::from(self.escapes.probability(slot))) >> 16) as u32;
+            let unit = (u64::from(remaining - escaped) << 24) / u64::from(sum);
+            for (byte, mass) in &mut list[known..n] {
+                *mass = ((u64::from(*mass) * unit) >> 24) as u32;
+                marks[usize::from(*byte)] = epoch;
+            }
+            known = n;
+            remaining = escaped;
+        }
+        // What no context knows shares what is left.
+        let rest = if known < 256 { remaining / (256 - known as u32) } else { 0 };
+        let mut frequencies = [rest + 1; 256];
+        for &(byte, mass) in &list[..known] {
+            frequencies[usize::from(byte)] = mass + 1;
+        }
+        let mut total = 0;
+        for (sums, four) in self.sums[1..].as_chunks_mut::<4>().0.iter_mut().zip(frequencies.as_chunks::<4>().0) {
+            for (sum, &f) in sums.iter_mut().zip(four) {
+                total += u64::from(f);
+                *sum = total;
             }
         }
     }
 
-    /// Learns the byte that came after the last [`frequencies`](Self::frequencies).
+    /// Learns the byte that came after the last [`predict`](Self::predict).
     fn update(&mut self, byte: u8) {
         self.tree.push(byte);
         let found = self.path.iter().position(|v| self.tree.symbols(v.node).iter().any(|s| s.byte == byte));
@@ -204,7 +228,7 @@ impl Ppm {
             let node = self.path[i].node;
             let sum: u32 = self.tree.symbols(node).iter().map(|s| u32::from(s.freq)).sum();
             let freq = (2 * own * (sum + 6) / (3 * (rest + sum))).clamp(1, 2 * u32::from(STEP)) as u16;
-            self.tree.add(node, Symbol { successor, freq, byte });
+            self.tree.add(node, Symbol { freq, byte }, successor);
         }
 
         self.current = match found {

@@ -14,17 +14,19 @@ const PLACE: u32 = 1 << 31;
 /// A byte seen after a context.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Symbol {
-    pub successor: u32,
     pub freq: u16,
     pub byte: u8,
 }
 
+/// 16 bytes, with its symbol in it if it has only one: most nodes cost one cache miss then.
 #[derive(Debug, Clone, Copy)]
 pub struct Node {
     /// The context without its oldest byte.
     pub suffix: u32,
-    /// Where its symbols begin in the pool.
+    /// Where its symbols begin in the pool; of class 0, the successor of its one symbol.
     at: u32,
+    /// Of class 0: its one symbol.
+    single: Symbol,
     /// How many symbols it has: 0 only at the root, at first.
     pub count: u16,
     /// Index into [`SIZES`]: how many it has room for.
@@ -35,12 +37,16 @@ pub struct Node {
 /// Room for symbols comes in these sizes.
 const SIZES: [u16; 16] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256];
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Tree {
     nodes: Vec<Node>,
+    /// Symbols and, at the same places, their successors. Apart, because most looks are at symbols only.
     pool: Vec<Symbol>,
-    /// Rooms given back, by class.
+    successors: Vec<u32>,
+    /// Rooms given back, by class; of class 0, which are in their nodes, the number is what counts.
     free: [Vec<u32>; SIZES.len()],
+    /// Rooms of class 0 that were ever made.
+    singles: usize,
     text: Vec<u8>,
 }
 
@@ -49,16 +55,17 @@ impl Tree {
     pub fn clear(&mut self) {
         self.nodes.clear();
         self.pool.clear();
+        self.successors.clear();
         self.text.clear();
         self.free.iter_mut().for_each(Vec::clear);
-        let at = self.allocate(0);
-        self.nodes.push(Node { suffix: ROOT, at, count: 0, class: 0, order: 0 });
+        self.singles = 0;
+        self.make(ROOT, 0);
     }
 
-    /// Bytes in use: 12 a node, 8 a symbol's room, 1 a byte of text. By definition, not by what a
-    /// compiler makes of the types: when the model forgets depends on it.
+    /// Bytes in use: 12 a node, 8 a symbol's room, 1 a byte of text. By definition, not by what this
+    /// program needs: when the model forgets depends on it.
     pub fn bytes(&self) -> usize {
-        self.nodes.len() * 12 + self.pool.len() * 8 + self.text.len()
+        self.nodes.len() * 12 + (self.singles + self.pool.len()) * 8 + self.text.len()
     }
 
     pub fn node(&self, node: u32) -> Node {
@@ -67,12 +74,23 @@ impl Tree {
 
     pub fn symbols(&self, node: u32) -> &[Symbol] {
         let n = &self.nodes[node as usize];
-        &self.pool[n.at as usize..][..usize::from(n.count)]
+        let room = if n.class == 0 { std::slice::from_ref(&n.single) } else { &self.pool[n.at as usize..] };
+        &room[..usize::from(n.count)]
     }
 
     pub fn symbols_mut(&mut self, node: u32) -> &mut [Symbol] {
-        let n = &self.nodes[node as usize];
-        &mut self.pool[n.at as usize..][..usize::from(n.count)]
+        let n = &mut self.nodes[node as usize];
+        let count = usize::from(n.count);
+        let room = if n.class == 0 { std::slice::from_mut(&mut n.single) } else { &mut self.pool[n.at as usize..] };
+        &mut room[..count]
+    }
+
+    /// Begins to load a node's symbols, which [`symbols`](Self::symbols) will give.
+    pub fn prefetch(&self, node: &Node) {
+        if node.class > 0 {
+            let symbols = &self.pool[node.at as usize..][..usize::from(node.count)];
+            std::hint::black_box(symbols.first().map(|s| s.byte).max(symbols.last().map(|s| s.byte)));
+        }
     }
 
     /// Appends a byte to the text that places point into.
@@ -85,43 +103,70 @@ impl Tree {
         PLACE | self.text.len() as u32
     }
 
+    /// Room for more than one symbol.
     fn allocate(&mut self, class: u8) -> u32 {
         if let Some(at) = self.free[usize::from(class)].pop() {
             return at;
         }
-        let at = self.pool.len() as u32;
-        self.pool.resize(self.pool.len() + usize::from(SIZES[usize::from(class)]), Symbol::default());
-        at
+        let at = self.pool.len();
+        let end = at + usize::from(SIZES[usize::from(class)]);
+        self.pool.resize(end, Symbol::default());
+        self.successors.resize(end, 0);
+        at as u32
+    }
+
+    /// A node without symbols.
+    fn make(&mut self, suffix: u32, order: u8) -> u32 {
+        if self.free[0].pop().is_none() {
+            self.singles += 1;
+        }
+        self.nodes.push(Node { suffix, at: 0, single: Symbol::default(), count: 0, class: 0, order });
+        self.nodes.len() as u32 - 1
     }
 
     /// Adds a symbol that the node does not have.
-    pub fn add(&mut self, node: u32, symbol: Symbol) {
+    pub fn add(&mut self, node: u32, symbol: Symbol, successor: u32) {
         let n = self.nodes[node as usize];
+        let (count, old) = (usize::from(n.count), n.at as usize);
         if n.count == SIZES[usize::from(n.class)] {
             let to = self.allocate(n.class + 1);
-            let from = n.at as usize;
-            self.pool.copy_within(from..from + usize::from(n.count), to as usize);
+            if n.class == 0 {
+                self.pool[to as usize] = n.single;
+                self.successors[to as usize] = n.at;
+            } else {
+                self.pool.copy_within(old..old + count, to as usize);
+                self.successors.copy_within(old..old + count, to as usize);
+            }
             self.free[usize::from(n.class)].push(n.at);
             let n = &mut self.nodes[node as usize];
             n.at = to;
             n.class += 1;
         }
         let n = &mut self.nodes[node as usize];
-        self.pool[n.at as usize + usize::from(n.count)] = symbol;
         n.count += 1;
+        if n.class == 0 {
+            n.single = symbol;
+            n.at = successor;
+        } else {
+            self.pool[n.at as usize + count] = symbol;
+            self.successors[n.at as usize + count] = successor;
+        }
     }
 
-    fn position(&self, node: u32, byte: u8) -> usize {
-        self.symbols(node)
+    /// The place of the successor of `byte`, which the node has.
+    fn link(&mut self, node: u32, byte: u8) -> &mut u32 {
+        let index = self
+            .symbols(node)
             .iter()
             .position(|s| s.byte == byte)
-            .expect("a shorter context has seen all that a longer has")
+            .expect("a shorter context has seen all that a longer has");
+        let n = &mut self.nodes[node as usize];
+        if n.class == 0 { &mut n.at } else { &mut self.successors[n.at as usize + index] }
     }
 
     /// The node that follows `byte`, which `node` has, made if it is only a place so far.
     pub fn successor(&mut self, node: u32, byte: u8, inherit: impl Fn(&Self, u32, u8) -> u16 + Copy) -> u32 {
-        let index = self.position(node, byte);
-        let successor = self.symbols(node)[index].successor;
+        let successor = *self.link(node, byte);
         if successor & PLACE == 0 {
             return successor;
         }
@@ -129,12 +174,10 @@ impl Tree {
         let shorter = if node == ROOT { ROOT } else { self.successor(suffix, byte, inherit) };
         let place = successor & !PLACE;
         let followed = self.text[place as usize];
-        let symbol = Symbol { successor: PLACE | (place + 1), freq: inherit(self, shorter, followed), byte: followed };
-        let made = self.nodes.len() as u32;
-        let at = self.allocate(0);
-        self.nodes.push(Node { suffix: shorter, at, count: 0, class: 0, order: order + 1 });
-        self.add(made, symbol);
-        self.symbols_mut(node)[index].successor = made;
+        let symbol = Symbol { freq: inherit(self, shorter, followed), byte: followed };
+        let made = self.make(shorter, order + 1);
+        self.add(made, symbol, PLACE | (place + 1));
+        *self.link(node, byte) = made;
         made
     }
 }

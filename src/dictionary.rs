@@ -1,0 +1,87 @@
+//! Dictionaries: texts that a model reads before a block, so that it starts warm.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::error::{Error, Result};
+use crate::format::{DictionaryHash, Model};
+use crate::lm::ppm::Ppm;
+
+/// A reference text, like what is to be compressed: earlier messages, an older version, a sample.
+///
+/// Every block is coded as if the text had come before it. An archive names it by its hash and cannot
+/// be decoded without it. What the models learn from it is learnt once and shared by all clones.
+///
+/// ```
+/// use lmz::{DecodeOptions, Dictionary, Options};
+///
+/// let dictionary = Dictionary::new(&b"{\"name\": \"\", \"address\": \"\"}\n".repeat(3))?;
+/// let options = Options { dictionary: Some(dictionary.clone()), ..Options::default() };
+/// let archive = lmz::compress(b"{\"name\": \"Ada\"}", &options);
+/// let decoding = DecodeOptions { dictionaries: vec![dictionary], ..DecodeOptions::default() };
+/// assert_eq!(lmz::decompress_with(&archive, &decoding)?, b"{\"name\": \"Ada\"}");
+/// assert!(lmz::decompress(&archive).is_err());
+/// # Ok::<(), lmz::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Dictionary(Arc<Inner>);
+
+struct Inner {
+    bytes: Vec<u8>,
+    hash: DictionaryHash,
+    /// Models that have read it.
+    primed: Mutex<Vec<(Model, Arc<Ppm>)>>,
+}
+
+impl Dictionary {
+    /// The longest text, in bytes.
+    pub const LONGEST: usize = 64 << 20;
+
+    /// Takes 1 to [`LONGEST`](Self::LONGEST) bytes; any other number is an error.
+    pub fn new(bytes: &[u8]) -> Result<Self> {
+        if bytes.is_empty() || bytes.len() > Self::LONGEST {
+            return Err(Error::DictionaryLength { found: bytes.len() });
+        }
+        let hash = *blake3::hash(bytes).as_bytes();
+        Ok(Self(Arc::new(Inner { bytes: bytes.to_vec(), hash, primed: Mutex::new(Vec::new()) })))
+    }
+
+    /// The BLAKE3 hash by which archives name it.
+    pub fn hash(&self) -> &DictionaryHash {
+        &self.0.hash
+    }
+
+    /// The model that has read it.
+    pub(crate) fn prime(&self, model: Model) -> Ppm {
+        let mut primed = self.0.primed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, ppm)) = primed.iter().find(|p| p.0 == model) {
+            let ppm = ppm.clone();
+            drop(primed); // others may copy it at the same time
+            return (*ppm).clone();
+        }
+        let Model::Ppm { order, memory } = model;
+        let mut ppm = Ppm::new(order, memory);
+        ppm.read(&self.0.bytes);
+        primed.push((model, Arc::new(ppm.clone())));
+        ppm
+    }
+}
+
+impl PartialEq for Dictionary {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.hash == other.0.hash
+    }
+}
+
+impl Eq for Dictionary {}
+
+impl fmt::Debug for Dictionary {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "Dictionary({} bytes, {})", self.0.bytes.len(), hex(&self.0.hash))
+    }
+}
+
+/// Bytes as people write them.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
