@@ -1,0 +1,23 @@
+//! The golden archives as a WebAssembly module without imports: `scripts/cross/run` builds it, and
+//! `scripts/cross/golden.mjs` calls it in Node.
+
+#[expect(dead_code, reason = "names are for the test")]
+#[path = "../../../../tests/common/archives.rs"]
+mod archives;
+
+use lmz::{compress, decompress_with};
+
+/// How many golden archives there are.
+#[unsafe(no_mangle)]
+pub extern "C" fn count() -> u32 {
+    archives::all().len() as u32
+}
+
+/// Whether a golden archive decodes to its file (1) and the file is compressed to its bytes (2): 3 if all is well.
+#[unsafe(no_mangle)]
+pub extern "C" fn check(number: u32) -> u32 {
+    let golden = &archives::all()[number as usize];
+    let decodes = decompress_with(golden.archive, &archives::decoding()).is_ok_and(|raw| raw == golden.raw);
+    let same = compress(golden.raw, &golden.options) == golden.archive;
+    u32::from(decodes) + 2 * u32::from(same)
+}
