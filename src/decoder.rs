@@ -275,7 +275,7 @@ impl<R: Read> Decoder<R> {
                 raw: head.raw,
                 coded: head.coded,
                 method: head.method,
-                streams: head.segments.iter().filter(|s| s.model.is_some()).count(),
+                streams: head.segments.len(),
                 why: "",
             });
         }

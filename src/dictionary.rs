@@ -51,6 +51,10 @@ impl Dictionary {
         &self.0.hash
     }
 
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0.bytes
+    }
+
     /// The model that has read it.
     pub(crate) fn prime(&self, model: Model) -> Ppm {
         let mut primed = self.0.primed.lock().unwrap_or_else(PoisonError::into_inner);

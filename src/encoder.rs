@@ -12,6 +12,15 @@ use crate::format::{
 use crate::lm::ppm;
 use crate::parallel;
 
+/// What predicts the content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Predictor {
+    /// No model: context mixing alone.
+    None,
+    /// PPM, the baseline.
+    Ppm,
+}
+
 /// How to compress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -19,6 +28,10 @@ pub struct Options {
     pub block: usize,
     /// Blocks coded at once. The archive does not depend on it.
     pub threads: usize,
+    /// What predicts.
+    pub predictor: Predictor,
+    /// Streams that context models cut a block into (1 to 1,024). One is best for them.
+    pub streams: usize,
     /// Longest context of PPM, in bytes (1 to [`ppm::MAX_ORDER`]; others are moved there).
     pub ppm_order: u8,
     /// Memory of PPM for contexts: 2^this bytes ([`ppm::MEMORY_RANGE`]; others are moved there).
@@ -29,14 +42,29 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { block: 4 << 20, threads: 1, ppm_order: ppm::ORDER, ppm_memory: ppm::MEMORY_LOG2, dictionary: None }
+        Self {
+            block: 4 << 20,
+            threads: 1,
+            predictor: Predictor::None,
+            streams: 1,
+            ppm_order: ppm::ORDER,
+            ppm_memory: ppm::MEMORY_LOG2,
+            dictionary: None,
+        }
     }
 }
 
 impl Options {
-    pub(crate) fn model(&self) -> Model {
-        let (least, most) = ppm::MEMORY_RANGE.into_inner();
-        Model::Ppm { order: self.ppm_order.clamp(1, ppm::MAX_ORDER), memory: self.ppm_memory.clamp(least, most) }
+    /// The frame's table of models.
+    pub(crate) fn table(&self) -> Vec<Model> {
+        match self.predictor {
+            Predictor::None => Vec::new(),
+            Predictor::Ppm => {
+                let (least, most) = ppm::MEMORY_RANGE.into_inner();
+                let order = self.ppm_order.clamp(1, ppm::MAX_ORDER);
+                vec![Model::Ppm { order, memory: self.ppm_memory.clamp(least, most) }]
+            }
+        }
     }
 }
 
@@ -87,6 +115,7 @@ impl<W: Write> Encoder<W> {
     pub fn new(inner: W, mut options: Options) -> Self {
         options.block = options.block.clamp(1, Limits::default().block as usize);
         options.threads = options.threads.max(1);
+        options.streams = options.streams.clamp(1, Limits::default().segments as usize);
         Self { inner, options, pending: Vec::new(), written: 0, index: Index::default(), on_block: None }
     }
 
@@ -101,7 +130,7 @@ impl<W: Write> Encoder<W> {
                 raw: raw.len() as u64,
                 coded: coded.bytes.len() as u64,
                 method: coded.method,
-                streams: coded.segments.iter().filter(|s| s.model.is_some()).count(),
+                streams: coded.segments.len(),
                 why: coded.why,
             });
         }
@@ -124,9 +153,11 @@ impl<W: Write> Encoder<W> {
 
     fn write_short(&mut self) -> Result<()> {
         let raw = mem::take(&mut self.pending);
-        let models = Models { table: &[self.options.model()], dictionary: self.options.dictionary.as_ref() };
-        let mut coded = block::encode(&raw, &models);
-        if coded.method == Method::Coded && self.options.model() != ShortFrame::MODEL {
+        let table = self.options.table();
+        let models = Models { table: &table, dictionary: self.options.dictionary.as_ref() };
+        let mut coded = block::encode(&raw, &models, self.options.streams);
+        let other_model = coded.method == Method::Coded && table != [ShortFrame::MODEL];
+        if other_model || coded.segments.len() > 1 {
             // Short frames know the default parameters only; a full frame holds any.
             self.write_blocks(vec![(raw, coded)], true)?;
             return self.write_end();
@@ -155,10 +186,10 @@ impl<W: Write> Encoder<W> {
     /// Codes all that is pending, block by block, each with the bytes it was made from.
     fn code(&mut self) -> Vec<(Vec<u8>, Coded)> {
         let raw = mem::take(&mut self.pending);
-        let table = [self.options.model()];
+        let table = self.options.table();
         let models = Models { table: &table, dictionary: self.options.dictionary.as_ref() };
         let parts: Vec<&[u8]> = raw.chunks(self.options.block).collect();
-        let code = |part: &[u8]| (part.to_vec(), block::encode(part, &models));
+        let code = |part: &[u8]| (part.to_vec(), block::encode(part, &models, self.options.streams));
         parts.chunks(self.options.threads).flat_map(|group| parallel::map(group.to_vec(), code)).collect()
     }
 
@@ -167,7 +198,7 @@ impl<W: Write> Encoder<W> {
         let mut out = Vec::new();
         if self.written == 0 {
             let dictionary = self.options.dictionary.as_ref().map(|d| *d.hash());
-            FrameHeader { models: vec![self.options.model()], dictionary, raw: None }.write(&mut out);
+            FrameHeader { models: self.options.table(), dictionary, raw: None }.write(&mut out);
             self.put(&out)?;
         }
         if last && blocks.is_empty() {

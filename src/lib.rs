@@ -1,6 +1,6 @@
 //! lmz: a lossless compressor whose predictions come from a language model.
 //!
-//! Being built. So far: the range coder, the token walk and the PPM model; the training kit is in
+//! Being built. So far: the container, context mixing, and PPM as a baseline; the training kit is in
 //! `scripts/train`, the models in `models`, and the arithmetic that the neural models will follow bit
 //! for bit in `docs/ARITHMETIC.md`.
 
@@ -12,6 +12,7 @@ pub mod error;
 pub mod format;
 pub mod lm;
 mod message;
+mod mix;
 mod parallel;
 pub mod recover;
 pub mod scan;
@@ -19,7 +20,7 @@ pub mod vocab;
 
 pub use decoder::{DecodeOptions, Decoder, decompress, decompress_with};
 pub use dictionary::Dictionary;
-pub use encoder::{BlockReport, Encoder, Options, compress};
+pub use encoder::{BlockReport, Encoder, Options, Predictor, compress};
 pub use error::{CodecError, Error, Result};
 pub use format::Limits;
 pub use message::{compress_bare, compress_many, decompress_bare};

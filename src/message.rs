@@ -29,15 +29,18 @@ pub fn compress_many<M: AsRef<[u8]> + Sync>(messages: &[M], options: &Options) -
 /// # Ok::<(), lmz::CodecError>(())
 /// ```
 pub fn compress_bare(message: &[u8], options: &Options) -> Vec<u8> {
-    block::bare(message, &Models { table: &[options.model()], dictionary: options.dictionary.as_ref() })
+    let models = Models { table: &options.table(), dictionary: options.dictionary.as_ref() };
+    block::bare(message, &models, &[message.len()])
 }
 
 /// Decompresses what [`compress_bare`] made of `length` bytes. Other bytes give an error or, since
 /// there is no check, another message.
 pub fn decompress_bare(coded: &[u8], length: usize, options: &Options) -> Result<Vec<u8>, CodecError> {
-    let segment = Segment { length: length as u64, model: Some(0) };
+    let table = options.table();
+    let (method, model) = if table.is_empty() { (Method::Mixed, None) } else { (Method::Coded, Some(0)) };
+    let segment = Segment { length: length as u64, model };
     let mut out = Vec::new();
-    let models = Models { table: &[options.model()], dictionary: options.dictionary.as_ref() };
-    block::decode(Method::Coded, length as u64, &[segment], &models, coded, &mut out)?;
+    let models = Models { table: &table, dictionary: options.dictionary.as_ref() };
+    block::decode(method, length as u64, &[segment], &models, coded, &mut out)?;
     Ok(out)
 }

@@ -9,7 +9,7 @@ use std::io::{Read, Seek, SeekFrom};
 use crate::codec::block::{self, Models};
 use crate::decoder::DecodeOptions;
 use crate::dictionary::Dictionary;
-use crate::encoder::Options;
+use crate::encoder::{Options, Predictor};
 use crate::error::{Error, Result};
 use crate::format::{
     BlockHead, FormatError, FrameHeader, Index, Input, Limits, Model, ShortFrame, Start, Trailer, start,
@@ -50,8 +50,8 @@ pub fn recover<R: Read + Seek>(
     options: &DecodeOptions,
     mut write: impl FnMut(&[u8]) -> std::io::Result<()>,
 ) -> Result<Recovered> {
-    // Blocks whose frame's header is lost are tried with the model of the default options.
-    let default = vec![Options::default().model()];
+    // Blocks whose frame's header is lost are tried with PPM's default parameters.
+    let default = Options { predictor: Predictor::Ppm, ..Options::default() }.table();
     let mut search = Search {
         inner,
         options,

@@ -204,7 +204,7 @@ fn verbose_tells_of_blocks() {
         let output = lmz(&folder, args);
         ok(&output);
         let message = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(message.contains("block 1: ") && message.contains(" coded, 1 stream"), "{message}");
+        assert!(message.contains("block 1: ") && message.contains(", mixed, 1 stream"), "{message}");
     }
 }
 

@@ -2,11 +2,15 @@
 
 use std::io::{self, Read, Write};
 
-use lmz::{DecodeOptions, Decoder, Encoder, Error, Options, compress, decompress};
+use lmz::{DecodeOptions, Decoder, Encoder, Error, Options, Predictor, compress, decompress};
 use proptest::prelude::*;
 
 fn small_blocks() -> Options {
     Options { block: 1000, ..Options::default() }
+}
+
+fn ppm() -> Options {
+    Options { predictor: Predictor::Ppm, ..Options::default() }
 }
 
 fn text(n: usize) -> Vec<u8> {
@@ -37,7 +41,7 @@ fn noise(n: usize) -> Vec<u8> {
 fn sizes_around_every_boundary() {
     for n in [0, 1, 2, 127, 128, 999, 1000, 1001, 1999, 2000, 2001, 65535, 65536, 65537] {
         for raw in [text(n), noise(n), vec![b'a'; n]] {
-            for options in [Options::default(), small_blocks()] {
+            for options in [Options::default(), small_blocks(), ppm()] {
                 let archive = compress(&raw, &options);
                 assert_eq!(decompress(&archive).unwrap(), raw, "{n} bytes");
             }
@@ -129,7 +133,7 @@ fn decoders_tell_of_blocks() {
 fn memory_of_ppm_runs_full() {
     let raw = [text(30_000), noise(5000), text(30_000)].concat();
     let sizes = [16, 18, 26].map(|ppm_memory| {
-        let archive = compress(&raw, &Options { ppm_memory, ..Options::default() });
+        let archive = compress(&raw, &Options { ppm_memory, ..ppm() });
         assert_eq!(decompress(&archive).unwrap(), raw);
         archive.len()
     });
@@ -184,18 +188,22 @@ fn errors_stay() {
     assert!(text(3000).starts_with(&found));
 }
 
-/// Small archives of each method: short and full frames, stored, fill, PPM.
+/// Small archives of each method: short and full frames, stored, fill, PPM, context mixing.
 fn archives() -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mixed = [text(300), noise(300), vec![7; 300], text(100)].concat();
-    let mut full = Encoder::new(Vec::new(), Options { block: 300, ..Options::default() });
-    full.write_all(&mixed).unwrap();
-    full.flush().unwrap();
-    let full = full.finish().unwrap();
-    [text(200), noise(60), vec![7; 60]]
-        .map(|raw| (compress(&raw, &Options::default()), raw))
+    let various = [text(300), noise(300), vec![7; 300], text(100)].concat();
+    let full = |options: Options| {
+        let mut full = Encoder::new(Vec::new(), Options { block: 300, ..options });
+        full.write_all(&various).unwrap();
+        full.flush().unwrap();
+        full.finish().unwrap()
+    };
+    let mut out: Vec<_> = [text(200), noise(60), vec![7; 60]]
         .into_iter()
-        .chain([(full, mixed)])
-        .collect()
+        .flat_map(|raw| [(compress(&raw, &Options::default()), raw.clone()), (compress(&raw, &ppm()), raw)])
+        .collect();
+    out.push((full(ppm()), various.clone()));
+    out.push((full(Options { streams: 3, ..Options::default() }), various.clone()));
+    out
 }
 
 #[test]
@@ -227,19 +235,29 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_bytes_survive(raw in prop::collection::vec(any::<u8>(), 0..5000)) {
-        prop_assert_eq!(decompress(&compress(&raw, &small_blocks())).unwrap(), raw);
+    fn any_bytes_survive(raw in prop::collection::vec(any::<u8>(), 0..5000), streams in 1usize..9) {
+        let options = Options { streams, ..small_blocks() };
+        prop_assert_eq!(decompress(&compress(&raw, &options)).unwrap(), raw.clone());
+        prop_assert_eq!(decompress(&compress(&raw, &Options { block: 1000, ..ppm() })).unwrap(), raw);
+    }
+
+    /// Few letters in long repeats: everything collides and every match is long, and then breaks.
+    #[test]
+    fn repeats_survive(part in prop::collection::vec(0u8..3, 1..60), times in 1usize..200, streams in 1usize..4) {
+        let raw: Vec<u8> = part.iter().copied().cycle().take(part.len() * times).chain([9]).chain(part.iter().copied()).collect();
+        let options = Options { streams, ..Options::default() };
+        prop_assert_eq!(decompress(&compress(&raw, &options)).unwrap(), raw);
     }
 
     #[test]
     fn any_few_letters_survive(raw in prop::collection::vec(0u8..3, 0..5000), order in 1u8..12) {
-        let options = Options { ppm_order: order, ..small_blocks() };
+        let options = Options { ppm_order: order, block: 1000, ..ppm() };
         prop_assert_eq!(decompress(&compress(&raw, &options)).unwrap(), raw);
     }
 
     #[test]
     fn any_input_to_the_decoder_ends(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let _ = decompress(&bytes);
-        let _ = decompress(&[&[0xeb, b'L', 0x81][..], &bytes].concat());
+        let _ = decompress(&[&[0xeb, b'L', 0x82][..], &bytes].concat());
     }
 }

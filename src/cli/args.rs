@@ -58,9 +58,12 @@ struct Raw {
     /// Bytes of a block, such as 512KiB: what is read to reach a place inside, and lost with damage
     #[arg(long, value_name = "SIZE", value_parser = size)]
     block: Option<u64>,
-    /// Model that predicts; there is only ppm so far
-    #[arg(long, value_name = "MODEL", value_parser = ["ppm"])]
+    /// Model that predicts: none (context mixing alone, the default so far) or ppm (the baseline)
+    #[arg(long, value_name = "MODEL", value_parser = ["none", "ppm"], conflicts_with = "level")]
     model: Option<String>,
+    /// Streams that each block is cut into, for experiments: more than one makes it larger
+    #[arg(long, value_name = "N", default_value_t = 1, hide_short_help = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    streams: u16,
     /// Longest context of ppm, in bytes
     #[arg(long, value_name = "N", default_value_t = lmz::lm::ppm::ORDER, value_parser = clap::value_parser!(u8).range(1..=i64::from(lmz::lm::ppm::MAX_ORDER)))]
     ppm_order: u8,
@@ -74,13 +77,13 @@ struct Raw {
     /// Decompress only these bytes of the content: 1GiB..+4KiB, 100..200, 5MB..
     #[arg(long, value_name = "FROM..TO", value_parser = range, requires = "decompress")]
     range: Option<Range<u64>>,
-    /// Fastest: context models alone (until they exist: ppm)
+    /// Fastest: context mixing alone
     #[arg(short = '1', group = "level")]
     level_1: bool,
-    /// The model nano (until it is in: ppm)
+    /// The model nano (until it is in: as -1)
     #[arg(short = '3', group = "level")]
     level_3: bool,
-    /// The model base (until it is in: ppm); the default
+    /// The model base (until it is in: as -1); the default
     #[arg(short = '6', group = "level")]
     level_6: bool,
     /// As -6, with blocks of 16MiB
@@ -194,6 +197,11 @@ impl Task {
         let options = lmz::Options {
             block: raw.block.map_or(if raw.level_9 { 16 << 20 } else { defaults.block }, |b| b as usize),
             threads: if raw.threads == 0 { cores() } else { raw.threads },
+            predictor: match raw.model.as_deref() {
+                Some("ppm") => lmz::Predictor::Ppm,
+                _ => lmz::Predictor::None,
+            },
+            streams: raw.streams.into(),
             ppm_order: raw.ppm_order,
             ppm_memory: raw.ppm_memory,
             dictionary: None,

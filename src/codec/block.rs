@@ -1,7 +1,7 @@
 //! One block, from raw bytes to coded bytes and back.
 
 use super::range::{Coder, Decoder, Encoder};
-use super::{sample, walk};
+use super::{mixed, sample, walk};
 use crate::dictionary::Dictionary;
 use crate::error::CodecError;
 use crate::format::{Method, Model, Segment, content_check};
@@ -26,7 +26,8 @@ impl Coded {
     }
 }
 
-/// The models of a frame, and what they have read before every block.
+/// The models of a frame, and what they have read before every block. Without any model, the context
+/// models work alone.
 #[derive(Debug, Clone, Copy)]
 pub struct Models<'a> {
     pub table: &'a [Model],
@@ -34,6 +35,10 @@ pub struct Models<'a> {
 }
 
 impl Models<'_> {
+    fn dictionary(&self) -> &[u8] {
+        self.dictionary.map_or(&[], Dictionary::bytes)
+    }
+
     /// A model of the table, begun as one stream.
     fn begin(&self, number: Option<usize>) -> Result<Box<dyn LanguageModel>, CodecError> {
         let model = *number.and_then(|n| self.table.get(n)).ok_or(CodecError::NoModel)?;
@@ -73,8 +78,9 @@ fn stream<C: Coder>(
     Ok(())
 }
 
-/// Codes a block with the first of the models, or in a simpler way where that is as small.
-pub fn encode(raw: &[u8], models: &Models) -> Coded {
+/// Codes a block with the first of the models, or in a simpler way where that is as small. `streams`: how
+/// many the context models cut it into.
+pub fn encode(raw: &[u8], models: &Models, streams: usize) -> Coded {
     let Some(&first) = raw.first() else { return Coded::stored(raw, "empty") };
     if raw.iter().all(|&b| b == first) {
         return Coded { method: Method::Fill, segments: Vec::new(), bytes: vec![first], why: "one byte repeated" };
@@ -82,16 +88,31 @@ pub fn encode(raw: &[u8], models: &Models) -> Coded {
     if !sample::looks_compressible(raw, models) {
         return Coded::stored(raw, "looks random: flat, without repeats, and samples of it do not shrink");
     }
-    let bytes = bare(raw, models);
+    let lengths = if models.table.is_empty() { cut(raw.len(), streams) } else { vec![raw.len()] };
+    let bytes = bare(raw, models, &lengths);
     if bytes.len() >= raw.len() {
-        return Coded::stored(raw, "the model makes it no smaller");
+        return Coded::stored(raw, "coding makes it no smaller");
     }
-    let segments = vec![Segment { length: raw.len() as u64, model: Some(0) }];
-    Coded { method: Method::Coded, segments, bytes, why: "the model makes it smaller" }
+    let (method, model, why) = match models.table {
+        [] => (Method::Mixed, None, "context models make it smaller"),
+        _ => (Method::Coded, Some(0), "the model makes it smaller"),
+    };
+    let segments = lengths.iter().map(|length| Segment { length: *length as u64, model }).collect();
+    Coded { method, segments, bytes, why }
 }
 
-/// The bitstream of `raw` as one stream of the first of the models.
-pub fn bare(raw: &[u8], models: &Models) -> Vec<u8> {
+/// Lengths of streams, as equal as can be, none empty.
+fn cut(length: usize, streams: usize) -> Vec<usize> {
+    let streams = streams.clamp(1, length.max(1));
+    (0..streams).map(|i| length * (i + 1) / streams - length * i / streams).collect()
+}
+
+/// The bitstream of `raw`, by the first of the models as one stream, or by context models in streams of
+/// these lengths.
+pub fn bare(raw: &[u8], models: &Models, lengths: &[usize]) -> Vec<u8> {
+    if models.table.is_empty() {
+        return mixed::encode(raw, lengths, models.dictionary());
+    }
     let mut coder = Encoder::default();
     let known = |at| Token::from(raw[at as usize]);
     let mut model = models.begin(Some(0)).expect("an encoder has a model");
@@ -117,6 +138,10 @@ pub fn decode(
                 let mut model = models.begin(segment.model)?;
                 stream(&mut coder, &mut *model, segment.length, |_| 0, |b| out.extend_from_slice(b))?;
             }
+        }
+        Method::Mixed => {
+            let lengths: Vec<usize> = segments.iter().map(|s| s.length as usize).collect();
+            mixed::decode(coded, &lengths, models.dictionary(), out)?;
         }
     }
     Ok(())

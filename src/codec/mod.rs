@@ -1,6 +1,7 @@
 //! The block codec: tokens and a model's frequencies to bytes, and back.
 
 pub mod block;
+pub mod mixed;
 pub mod range;
 mod sample;
 pub mod walk;

@@ -48,6 +48,6 @@ fn repeats(raw: &[u8]) -> bool {
 
 fn pieces_shrink(raw: &[u8], models: &Models) -> bool {
     let stride = (raw.len() - PIECE) / (PIECES - 1);
-    let sizes = (0..PIECES).map(|i| block::bare(&raw[i * stride..][..PIECE], models).len());
+    let sizes = (0..PIECES).map(|i| block::bare(&raw[i * stride..][..PIECE], models, &[PIECE]).len());
     sizes.sum::<usize>() < PIECES * PIECE
 }

@@ -15,6 +15,8 @@ pub enum Method {
     Fill,
     /// Range-coded decisions of the models that the segments name (codec number 2).
     Coded,
+    /// Range-coded bits of bytes, predicted by context mixing (codec number 3).
+    Mixed,
 }
 
 impl Method {
@@ -23,6 +25,7 @@ impl Method {
             Method::Stored => 0,
             Method::Fill => 1,
             Method::Coded => 2,
+            Method::Mixed => 3,
         }
     }
 
@@ -31,6 +34,7 @@ impl Method {
             0 => Ok(Method::Stored),
             1 => Ok(Method::Fill),
             2 => Ok(Method::Coded),
+            3 => Ok(Method::Mixed),
             _ => Err(FormatError::Unknown { what: "codec number", found }),
         }
     }
@@ -54,11 +58,11 @@ pub struct BlockHead {
     pub raw: u64,
     /// Coded bytes, which follow the head; the content check of 8 bytes follows them.
     pub coded: u64,
-    /// Of method `Coded`: the segments, in order; their lengths sum to `raw`.
+    /// Of methods `Coded` and `Mixed`: the segments, in order; their lengths sum to `raw`.
     pub segments: Vec<Segment>,
 }
 
-/// The most raw bytes that a coded byte can stand for in method `Coded` (2^16), and a constant for the
+/// The most raw bytes that a coded byte can stand for in methods `Coded` and `Mixed` (2^16), and a constant for the
 /// bytes that the range coder leaves out. A byte costs eight decisions, each at least 2.2e-5 bits.
 const MOST_PER_CODED_BYTE: u64 = 1 << 16;
 
@@ -129,12 +133,19 @@ impl BlockHead {
         match self.method {
             Method::Stored if self.coded != self.raw => wrong("a stored block whose lengths differ"),
             Method::Fill if self.coded != 1 || self.raw == 0 => wrong("a fill block without its one byte"),
-            Method::Coded if segments != Some(self.raw) => wrong("segments that do not add up to the block"),
-            Method::Coded if self.coded > self.raw.saturating_add(1024) => {
+            Method::Mixed if self.segments.iter().any(|s| s.model.is_some()) => {
+                wrong("a model where context models work alone")
+            }
+            Method::Coded | Method::Mixed if segments != Some(self.raw) => {
+                wrong("segments that do not add up to the block")
+            }
+            Method::Coded | Method::Mixed if self.coded > self.raw.saturating_add(1024) => {
                 wrong("coded bytes that are longer than the raw ones")
             }
             // A few bytes must not be able to ask for minutes of work.
-            Method::Coded if self.raw > self.coded.saturating_add(8).saturating_mul(MOST_PER_CODED_BYTE) => {
+            Method::Coded | Method::Mixed
+                if self.raw > self.coded.saturating_add(8).saturating_mul(MOST_PER_CODED_BYTE) =>
+            {
                 wrong("more bytes than its coded length can stand for")
             }
             Method::Stored | Method::Fill if !self.segments.is_empty() => wrong("segments where none belong"),

@@ -242,7 +242,7 @@ impl Trailer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShortFrame {
     pub method: Method,
-    /// Of method `Coded`: the first four bytes of the hash of a dictionary that the model read before.
+    /// Of methods `Coded` and `Mixed`: the first four bytes of the hash of a dictionary that came before.
     pub dictionary: Option<[u8; 4]>,
     /// Raw bytes, below [`ShortFrame::LIMIT`].
     pub raw: u64,
@@ -272,8 +272,10 @@ impl ShortFrame {
             (Method::Fill, _) => 1,
             (Method::Coded, None) => 2,
             (Method::Coded, Some(_)) => 3,
+            (Method::Mixed, None) => 4,
+            (Method::Mixed, Some(_)) => 5,
         });
-        if self.method == Method::Coded {
+        if matches!(self.method, Method::Coded | Method::Mixed) {
             out.extend(self.dictionary.iter().flatten());
         }
         put_varint(out, self.raw);
@@ -285,6 +287,7 @@ impl ShortFrame {
         let Self { method, raw, coded, .. } = self;
         let segments = match method {
             Method::Coded => vec![Segment { length: raw, model: Some(0) }],
+            Method::Mixed => vec![Segment { length: raw, model: None }],
             Method::Stored | Method::Fill => Vec::new(),
         };
         BlockHead { last: true, method, raw, coded, segments }
@@ -304,13 +307,15 @@ impl ShortFrame {
             1 => (Method::Fill, None),
             2 => (Method::Coded, None),
             3 => (Method::Coded, Some(input.array()?)),
+            4 => (Method::Mixed, None),
+            5 => (Method::Mixed, Some(input.array()?)),
             n => return Err(FormatError::Unknown { what: "model number", found: u64::from(n) }),
         };
         let (raw, coded) = (input.varint(WHAT)?, input.varint(WHAT)?);
         let fits = match method {
             Method::Stored => coded == raw,
             Method::Fill => coded == 1 && raw > 0,
-            Method::Coded => coded <= raw.saturating_add(8),
+            Method::Coded | Method::Mixed => coded <= raw.saturating_add(8),
         };
         if raw >= Self::LIMIT || !fits {
             return Err(FormatError::Malformed { what: WHAT, found: "lengths that cannot be" });

@@ -1,6 +1,6 @@
 //! The files of tests/golden/archives and how they are compressed; on every target the same.
 
-use lmz::{DecodeOptions, Dictionary, Options};
+use lmz::{DecodeOptions, Dictionary, Options, Predictor};
 
 pub struct Golden {
     pub name: &'static str,
@@ -33,15 +33,22 @@ pub fn decoding() -> DecodeOptions {
 pub fn all() -> Vec<Golden> {
     let defaults = Options::default;
     let primed = || Options { dictionary: Some(dictionary()), ..defaults() };
+    let ppm = || Options { predictor: Predictor::Ppm, ..defaults() };
+    let ppm_primed = || Options { dictionary: Some(dictionary()), ..ppm() };
     vec![
         golden!("empty", defaults()),
-        golden!("message.txt", defaults()),
         golden!("noise.bin", defaults()),
         golden!("zeros.bin", defaults()),
-        golden!("mixed.bin", Options { block: 1000, ..defaults() }),
-        golden!("order2.txt", Options { block: 4000, ppm_order: 2, ..defaults() }),
-        golden!("full-memory.txt", Options { ppm_memory: 16, ..defaults() }),
-        golden!("primed.txt", primed()),
-        golden!("primed-blocks.txt", Options { block: 4000, ..primed() }),
+        golden!("message.txt", ppm()),
+        golden!("mixed.bin", Options { block: 1000, ..ppm() }),
+        golden!("order2.txt", Options { block: 4000, ppm_order: 2, ..ppm() }),
+        golden!("full-memory.txt", Options { ppm_memory: 16, ..ppm() }),
+        golden!("primed.txt", ppm_primed()),
+        golden!("primed-blocks.txt", Options { block: 4000, ..ppm_primed() }),
+        golden!("mix-message.txt", defaults()),
+        golden!("mix-blocks.bin", Options { block: 1000, ..defaults() }),
+        golden!("mix-streams.txt", Options { streams: 5, ..defaults() }),
+        golden!("mix-primed.txt", Options { block: 3000, ..primed() }),
+        golden!("mix-long.txt", defaults()),
     ]
 }

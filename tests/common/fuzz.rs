@@ -4,7 +4,7 @@ use std::io::{Cursor, Read, Write};
 
 use lmz::format::{BlockHead, FrameHeader, Index, Input, Limits, ShortFrame, Trailer, check32, start};
 use lmz::scan::Archive;
-use lmz::{DecodeOptions, Decoder, Dictionary, Encoder, Options, compress_bare, decompress_bare};
+use lmz::{DecodeOptions, Decoder, Dictionary, Encoder, Options, Predictor, compress_bare, decompress_bare};
 
 /// Claims of gigabytes are allowed by the format; here they would only cost time.
 fn options() -> DecodeOptions {
@@ -89,6 +89,8 @@ pub fn round_trip(bytes: &[u8]) {
     let options = Options {
         block: 1 + usize::from(*block) * 8,
         threads: 1 + usize::from(flags >> 6),
+        predictor: if flags >> 5 & 1 == 1 { Predictor::Ppm } else { Predictor::None },
+        streams: 1 + usize::from(order % 5),
         ppm_order: order % 40,
         ppm_memory: memory % 20,
         dictionary: dictionary.clone(),

@@ -1,0 +1,137 @@
+//! Bit histories: what has come in a context, in one byte.
+//!
+//! A history holds how many zeros and ones were seen, up to bounds that are the smaller the more the
+//! other bit was seen, and the last bit. When a bit comes after a run of the other, most of that run
+//! is forgotten: what was seen last counts most. The states are numbered by how much has been seen, so
+//! that a greater number is more worth keeping.
+
+use std::sync::LazyLock;
+
+/// A history; 0 is the empty one.
+pub type State = u8;
+
+/// Zeros, ones, last bit.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Counts {
+    zeros: u8,
+    ones: u8,
+    last: bool,
+}
+
+/// The most that is counted of a bit when the other was seen so often.
+const MOST: [u8; 6] = [41, 24, 12, 7, 5, 5];
+
+/// What is left of a count when the other bit comes.
+fn discount(n: u8) -> u8 {
+    match n {
+        0..=2 => n,
+        3 => 2,
+        4..=5 => 2,
+        6..=8 => 3,
+        9..=15 => 3,
+        _ => 4,
+    }
+}
+
+impl Counts {
+    fn after(self, bit: bool) -> Self {
+        let (same, other) = if bit { (self.ones, self.zeros) } else { (self.zeros, self.ones) };
+        let mut other = discount(other);
+        let mut same = same + 1;
+        // Into the bounds: the new bit stays, the older ones give way.
+        while same > MOST.get(usize::from(other)).copied().unwrap_or(0) {
+            if other >= MOST.len() as u8 || other > same { other -= 1 } else { same -= 1 }
+        }
+        let (zeros, ones) = if bit { (other, same) } else { (same, other) };
+        Self { zeros, ones, last: bit && zeros > 0 }.normal()
+    }
+
+    /// The last bit matters only where both were seen.
+    fn normal(self) -> Self {
+        Self { last: self.last && self.zeros > 0 && self.ones > 0, ..self }
+    }
+}
+
+/// All states.
+pub struct Histories {
+    next: [[State; 2]; 256],
+    /// Zeros and ones of each.
+    counts: [(u8, u8); 256],
+    #[cfg(test)]
+    len: usize,
+}
+
+impl Histories {
+    pub fn get() -> &'static Self {
+        static HISTORIES: LazyLock<Histories> = LazyLock::new(Histories::new);
+        &HISTORIES
+    }
+
+    fn new() -> Self {
+        let mut all = vec![Counts { zeros: 0, ones: 0, last: false }];
+        let mut done = 0;
+        while done < all.len() {
+            for bit in [false, true] {
+                let after = all[done].after(bit);
+                if !all.contains(&after) {
+                    all.push(after);
+                }
+            }
+            done += 1;
+        }
+        all.sort_by_key(|c| (c.zeros + c.ones, *c));
+        assert!(all.len() <= 256, "{} states", all.len());
+        let mut out = Self {
+            next: [[0; 2]; 256],
+            counts: [(0, 0); 256],
+            #[cfg(test)]
+            len: all.len(),
+        };
+        for (i, c) in all.iter().enumerate() {
+            out.counts[i] = (c.zeros, c.ones);
+            for bit in [false, true] {
+                let after = c.after(bit);
+                out.next[i][usize::from(bit)] = all.iter().position(|x| *x == after).unwrap_or(0) as State;
+            }
+        }
+        out
+    }
+
+    /// The history after one more bit.
+    #[inline(always)]
+    pub fn next(&self, state: State, bit: bool) -> State {
+        self.next[usize::from(state)][usize::from(bit)]
+    }
+
+    /// How many zeros and ones a history counts.
+    pub fn counts(&self, state: State) -> (u8, u8) {
+        self.counts[usize::from(state)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_fit_and_are_ordered() {
+        let h = Histories::get();
+        assert!((150..=256).contains(&h.len), "{} states", h.len);
+        for s in 1..h.len {
+            let (a, b) = (h.counts((s - 1) as State), h.counts(s as State));
+            assert!(a.0 + a.1 <= b.0 + b.1);
+        }
+    }
+
+    #[test]
+    fn runs_are_counted_and_forgotten() {
+        let h = Histories::get();
+        let mut s = 0;
+        for n in 1..=60u8 {
+            s = h.next(s, true);
+            assert_eq!(h.counts(s), (0, n.min(41)));
+        }
+        s = h.next(s, false);
+        assert!(h.counts(s).0 == 1 && h.counts(s).1 <= 8, "{:?}", h.counts(s));
+    }
+}

@@ -1,0 +1,158 @@
+//! The vector arithmetic of the mixer: a plain kernel, which is the definition, and faster ones that
+//! must give the same bits.
+
+/// Inputs of a mixer: the lanes of a vector.
+pub const INPUTS: usize = 16;
+/// Weight sets that are used at once.
+pub const SETS: usize = 4;
+
+/// A cache line of numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(align(64))]
+pub struct Vector(pub [f32; INPUTS]);
+
+/// How sums and products are computed. Products are rounded before they are added.
+pub trait Kernel: Copy {
+    /// Of each weight set the sum of weights times inputs, as a tree: lane i takes lane i + 8, then
+    /// i + 4, i + 2, i + 1.
+    fn dot(self, weights: [&Vector; SETS], x: &Vector) -> [f32; SETS];
+
+    /// Adds the inputs times `step` to a weight set.
+    fn train(self, weights: &mut Vector, x: &Vector, step: f32);
+}
+
+/// Something that is computed by a kernel. [`run`](Self::run) must be `#[inline(always)]`, so that it is
+/// compiled for the processor that the kernel needs.
+pub trait Job {
+    type Output;
+    fn run<K: Kernel>(self, k: K) -> Self::Output;
+}
+
+/// Runs a job by the fastest kernel that this processor has; by the plain one if the environment variable
+/// `LMZ_KERNEL` is `plain`. The result is the same.
+pub fn run<J: Job>(job: J) -> J::Output {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(avx2) = Avx2::get().filter(|_| std::env::var_os("LMZ_KERNEL").is_none_or(|name| name != "plain")) {
+        #[target_feature(enable = "avx2")]
+        fn wide<J: Job>(job: J, k: Avx2) -> J::Output {
+            job.run(k)
+        }
+        // SAFETY: the kernel exists only where the processor has AVX2.
+        return unsafe { wide(job, avx2) };
+    }
+    job.run(Plain)
+}
+
+/// The definition.
+#[derive(Clone, Copy)]
+pub struct Plain;
+
+impl Kernel for Plain {
+    #[inline(always)]
+    fn dot(self, weights: [&Vector; SETS], x: &Vector) -> [f32; SETS] {
+        weights.map(|w| {
+            let mut lanes: [f32; INPUTS] = std::array::from_fn(|i| w.0[i] * x.0[i]);
+            for width in [8, 4, 2, 1] {
+                for i in 0..width {
+                    lanes[i] += lanes[i + width];
+                }
+            }
+            lanes[0]
+        })
+    }
+
+    #[inline(always)]
+    fn train(self, weights: &mut Vector, x: &Vector, step: f32) {
+        weights.0.iter_mut().zip(x.0).for_each(|(w, x)| *w += x * step);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub use x86::Avx2;
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use super::{Kernel, SETS, Vector};
+
+    /// 256-bit vectors. Only [`get`](Self::get) makes one, where the processor has them.
+    #[derive(Clone, Copy)]
+    pub struct Avx2(());
+
+    impl Avx2 {
+        pub fn get() -> Option<Self> {
+            is_x86_feature_detected!("avx2").then_some(Self(()))
+        }
+    }
+
+    /// Weights times inputs, summed from 16 to 4 lanes.
+    #[inline(always)]
+    unsafe fn four_lanes(w: &Vector, x0: __m256, x1: __m256) -> __m128 {
+        // SAFETY: the caller has AVX2; each load is of 8 of a vector's 16 aligned numbers.
+        unsafe {
+            let low = _mm256_mul_ps(_mm256_load_ps(w.0.as_ptr()), x0);
+            let high = _mm256_mul_ps(_mm256_load_ps(w.0.as_ptr().add(8)), x1);
+            let sum = _mm256_add_ps(low, high);
+            _mm_add_ps(_mm256_castps256_ps128(sum), _mm256_extractf128_ps::<1>(sum))
+        }
+    }
+
+    impl Kernel for Avx2 {
+        #[inline(always)]
+        fn dot(self, weights: [&Vector; SETS], x: &Vector) -> [f32; SETS] {
+            // SAFETY: self exists only where AVX2 does; each load is of 8 of a vector's 16 aligned numbers.
+            unsafe {
+                let (x0, x1) = (_mm256_load_ps(x.0.as_ptr()), _mm256_load_ps(x.0.as_ptr().add(8)));
+                // No closures: what is not inlined is not compiled for AVX2.
+                let [a, b, c, d] = weights;
+                let (a, b) = (four_lanes(a, x0, x1), four_lanes(b, x0, x1));
+                let (c, d) = (four_lanes(c, x0, x1), four_lanes(d, x0, x1));
+                // Four sums of four lanes: transposed, so that lanes become rows.
+                let (ab, cd) = (_mm_unpacklo_ps(a, b), _mm_unpacklo_ps(c, d));
+                let (ab_high, cd_high) = (_mm_unpackhi_ps(a, b), _mm_unpackhi_ps(c, d));
+                let (r0, r1) = (_mm_movelh_ps(ab, cd), _mm_movehl_ps(cd, ab));
+                let (r2, r3) = (_mm_movelh_ps(ab_high, cd_high), _mm_movehl_ps(cd_high, ab_high));
+                let sums = _mm_add_ps(_mm_add_ps(r0, r2), _mm_add_ps(r1, r3));
+                let mut out = [0.0; SETS];
+                _mm_storeu_ps(out.as_mut_ptr(), sums);
+                out
+            }
+        }
+
+        #[inline(always)]
+        fn train(self, weights: &mut Vector, x: &Vector, step: f32) {
+            // SAFETY: self exists only where AVX2 does; each access is to 8 of a vector's 16 aligned numbers.
+            unsafe {
+                let step = _mm256_set1_ps(step);
+                let (w, x) = (weights.0.as_mut_ptr(), x.0.as_ptr());
+                let low = _mm256_mul_ps(_mm256_load_ps(x), step);
+                let high = _mm256_mul_ps(_mm256_load_ps(x.add(8)), step);
+                _mm256_store_ps(w, _mm256_add_ps(_mm256_load_ps(w), low));
+                _mm256_store_ps(w.add(8), _mm256_add_ps(_mm256_load_ps(w.add(8)), high));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[cfg(target_arch = "x86_64")]
+    proptest! {
+        #[test]
+        fn kernels_agree(values in prop::collection::vec(-12.0f32..12.0, 5 * INPUTS), step in -1.0f32..1.0) {
+            let Some(avx2) = Avx2::get() else { return Ok(()) };
+            let v: Vec<Vector> = values.as_chunks::<INPUTS>().0.iter().map(|v| Vector(*v)).collect();
+            let weights = [&v[0], &v[1], &v[2], &v[3]];
+            let bits = |x: [f32; SETS]| x.map(f32::to_bits);
+            prop_assert_eq!(bits(Plain.dot(weights, &v[4])), bits(avx2.dot(weights, &v[4])));
+            let (mut a, mut b) = (v[0], v[0]);
+            Plain.train(&mut a, &v[4], step);
+            avx2.train(&mut b, &v[4], step);
+            prop_assert_eq!(a.0.map(f32::to_bits), b.0.map(f32::to_bits));
+        }
+    }
+}

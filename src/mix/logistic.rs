@@ -1,0 +1,116 @@
+//! Probabilities and log-odds.
+//!
+//! The tables are made from additions, multiplications and divisions of binary64 alone, which give the
+//! same bits everywhere; no mathematical library is asked.
+
+use std::sync::LazyLock;
+
+/// Log-odds are kept within plus and minus this.
+pub const LIMIT: f32 = 12.0;
+
+/// Entries of the tables for one unit of log-odds.
+const STEPS: usize = 32;
+
+/// e^x for |x| <= 16, by its series at x / 2^10 and ten squarings.
+fn exp(x: f64) -> f64 {
+    let small = x / 1024.0;
+    let (mut term, mut sum) = (1.0, 1.0);
+    for i in 1..12 {
+        term = term * small / f64::from(i);
+        sum += term;
+    }
+    for _ in 0..10 {
+        sum *= sum;
+    }
+    sum
+}
+
+/// ln(p / (1 - p)), by Halley's method on e^y = p / (1 - p).
+fn logit(p: f64) -> f64 {
+    let odds = p / (1.0 - p);
+    let mut y = 0.0;
+    for _ in 0..40 {
+        let e = exp(y);
+        y += 2.0 * (odds - e) / (odds + e);
+    }
+    y
+}
+
+/// The two tables; fetched once by who uses them often.
+pub struct Tables {
+    /// Log-odds of the middle of each 2,048th of the unit interval.
+    stretch: [f32; 2048],
+    /// 1 / (1 + e^-x) at every 32nd from -LIMIT to LIMIT; the rest is never looked at.
+    squash: [f32; 1024],
+}
+
+impl Tables {
+    pub fn get() -> &'static Self {
+        static TABLES: LazyLock<Box<Tables>> = LazyLock::new(|| {
+            let mut t = Box::new(Tables { stretch: [0.0; 2048], squash: [0.0; 1024] });
+            for (i, s) in t.stretch.iter_mut().enumerate() {
+                *s = logit((i as f64 + 0.5) / 2048.0) as f32;
+            }
+            for (i, s) in t.squash.iter_mut().enumerate().take(2 * LIMIT as usize * STEPS + 2) {
+                let x = i as f64 / STEPS as f64 - f64::from(LIMIT);
+                *s = (1.0 / (1.0 + exp(-x))) as f32;
+            }
+            t
+        });
+        &TABLES
+    }
+
+    /// Log-odds of a probability in units of 2^-16.
+    #[inline(always)]
+    pub fn stretch(&self, p: u32) -> f32 {
+        self.stretch[(p >> 5) as usize & 2047]
+    }
+
+    /// The probability of log-odds within the limit, at the nearest entry: good enough to learn from.
+    #[inline(always)]
+    pub fn squash_roughly(&self, x: f32) -> f32 {
+        self.squash[nearest((x + LIMIT) * STEPS as f32) as usize % 1024]
+    }
+
+    /// The probability of log-odds within the limit, by linear interpolation.
+    #[inline(always)]
+    pub fn squash(&self, x: f32) -> f32 {
+        let place = (x + LIMIT) * STEPS as f32;
+        let at = nearest(place);
+        let (low, high) = (self.squash[at as usize % 1024], self.squash[(at as usize + 1) % 1024]);
+        low + (high - low) * (place - at as i32 as f32)
+    }
+}
+
+/// A number from 0 to 2^22, to the nearest integer, even ones first. Adding 2^23 leaves no room for a
+/// fraction; a conversion with `as` would spend more on checking for what cannot be.
+#[inline(always)]
+pub fn nearest(x: f32) -> u32 {
+    (x + 8_388_608.0).to_bits() & 0x7f_ffff
+}
+
+/// Within the limit; what is no number becomes the lower limit.
+#[inline(always)]
+pub fn clamp(x: f32) -> f32 {
+    let x = if x > -LIMIT { x } else { -LIMIT };
+    if x < LIMIT { x } else { LIMIT }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_what_they_say() {
+        let t = Tables::get();
+        for i in 0..2048u32 {
+            let p = (f64::from(i) + 0.5) / 2048.0;
+            assert!((f64::from(t.stretch(i << 5)) - (p / (1.0 - p)).ln()).abs() < 1e-6);
+        }
+        for i in -1200..=1200 {
+            let x = i as f32 / 100.0;
+            assert!((t.squash(x) - 1.0 / (1.0 + (-x).exp())).abs() < 2e-4, "{x}");
+        }
+        assert_eq!((clamp(99.0), clamp(-99.0), clamp(f32::NAN)), (LIMIT, -LIMIT, -LIMIT));
+    }
+}

@@ -1,0 +1,97 @@
+//! Adaptive maps: from something small that was seen to the probability of a one.
+
+use super::history::{Histories, State};
+use super::logistic::{LIMIT, Tables, nearest};
+
+/// A probability in units of 2^-16 that follows the bits at a fixed rate.
+#[derive(Clone, Copy, Debug)]
+pub struct Cell(u16);
+
+impl Cell {
+    pub fn new(p: f32) -> Self {
+        Self((p * 65535.0) as u16)
+    }
+
+    /// In units of 2^-16.
+    #[inline(always)]
+    pub fn p(self) -> u32 {
+        u32::from(self.0)
+    }
+
+    /// Moves towards the bit, by 1 / 2^SHIFT of the way.
+    #[inline(always)]
+    pub fn learn<const SHIFT: u32>(&mut self, bit: bool) {
+        // Towards 65,535 or 0, rounded so that both ends are reached alike.
+        let target = if bit { 65535 + (1 << SHIFT) - 1 } else { 0 };
+        self.0 = (i32::from(self.0) + ((target - i32::from(self.0)) >> SHIFT)) as u16;
+    }
+}
+
+/// A cell for each bit history.
+#[derive(Clone, Copy)]
+pub struct HistoryMap(pub [Cell; 256]);
+
+impl HistoryMap {
+    /// Begins with what the counts suggest.
+    pub fn new() -> Self {
+        let h = Histories::get();
+        let cell = |s: usize| {
+            let (zeros, ones) = h.counts(s as State);
+            let (zeros, ones) = (f32::from(zeros) * 2.0, f32::from(ones) * 2.0);
+            Cell::new((ones + 0.4) / (zeros + ones + 0.8))
+        };
+        Self(std::array::from_fn(cell))
+    }
+}
+
+/// Corrects a probability in a context: what came of such predictions there (secondary estimation).
+#[derive(Clone)]
+pub struct Correction {
+    /// Of each context, probabilities in units of 2^-16 at log-odds -12, -11, ..., 12: a cache line.
+    rows: Vec<Row>,
+    at: (usize, usize),
+}
+
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Row([u16; POINTS]);
+
+const POINTS: usize = 32;
+
+/// How slowly a correction follows.
+const SHIFT: u32 = 6;
+
+impl Correction {
+    /// A power of two of contexts.
+    pub fn new(contexts: usize) -> Self {
+        let t = Tables::get();
+        let row = std::array::from_fn(|i| (t.squash((i as f32 - LIMIT).min(LIMIT)) * 65535.0) as u16);
+        Self { rows: vec![Row(row); contexts], at: (0, 0) }
+    }
+
+    /// Begins to load what a context needs.
+    #[inline(always)]
+    pub fn touch(&self, context: usize) {
+        std::hint::black_box(self.rows[context].0[0]);
+    }
+
+    /// The corrected probability of log-odds `x` within the limit.
+    #[inline(always)]
+    pub fn refine(&mut self, context: usize, x: f32) -> f32 {
+        let place = x + LIMIT;
+        let at = nearest(place) as usize % POINTS;
+        self.at = (context, at);
+        let off = place - at as i32 as f32; // from -0.5 to 0.5
+        let row = &self.rows[context].0;
+        let other = (at + 1).wrapping_sub((off.to_bits() >> 31) as usize * 2); // no branch: it is a toss
+        let (p, q) = (i32::from(row[at]) as f32, i32::from(row[other % POINTS]) as f32);
+        (p + (q - p) * off.abs()) * (1.0 / 65536.0)
+    }
+
+    #[inline(always)]
+    pub fn learn(&mut self, bit: bool) {
+        let cell = &mut self.rows[self.at.0].0[self.at.1];
+        let target = if bit { 65535 + (1 << SHIFT) - 1 } else { 0 };
+        *cell = (i32::from(*cell) + ((target - i32::from(*cell)) >> SHIFT)) as u16;
+    }
+}

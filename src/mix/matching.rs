@@ -1,0 +1,118 @@
+//! The match model: where the last bytes came before, and what followed.
+
+use super::logistic::Tables;
+use super::maps::Cell;
+
+/// Inputs for the mixer.
+pub const INPUTS: usize = 2;
+/// Values of [`Found::select`].
+pub const SELECT: usize = 24;
+
+/// Bytes hashed to find a candidate.
+const LOOK: usize = 6;
+const LENGTHS: usize = 32;
+
+/// Shared by the streams: where hashed strings were seen last, and how far matches can be trusted.
+pub struct Matches {
+    places: Vec<u32>,
+    bits: u32,
+    /// Of each length class: how often the predicted bit comes.
+    right: Vec<Cell>,
+    /// Of each predicted byte and partial byte: the bit.
+    bytes: Vec<Cell>,
+}
+
+/// A stream's current match.
+#[derive(Default)]
+pub struct Matcher {
+    /// Where the copy goes on; 0: no match.
+    from: usize,
+    length: usize,
+    /// The predicted byte with a leading 1, or 0.
+    expected: usize,
+    classes: (usize, usize),
+}
+
+pub struct Found {
+    pub x: [f32; INPUTS],
+    pub select: usize,
+}
+
+impl Matches {
+    pub fn new(length: usize) -> Self {
+        let bits = (length | 1).ilog2().clamp(8, 21) + 1;
+        Self {
+            places: vec![0; 1 << bits],
+            bits,
+            right: (0..LENGTHS).map(|i| Cell::new(1.0 - 0.4 / (i as f32 + 1.0))).collect(),
+            bytes: vec![Cell::new(0.5); 1 << 16],
+        }
+    }
+}
+
+fn class(length: usize) -> usize {
+    match length {
+        0..=15 => length,
+        16..=31 => 16 + (length - 16) / 4,
+        32..=63 => 20 + (length - 32) / 8,
+        64..=511 => 24 + (length - 64) / 64,
+        _ => 31,
+    }
+}
+
+impl Matcher {
+    #[inline(always)]
+    pub fn predict(&mut self, shared: &mut Matches, t: &Tables, partial: usize, bits: usize) -> Found {
+        if self.expected == 0 || (self.expected | 256) >> (8 - bits) != partial {
+            self.expected = 0;
+            return Found { x: [0.0; INPUTS], select: 0 };
+        }
+        let bit = self.expected >> (7 - bits) & 1;
+        let class = class(self.length);
+        self.classes = (class, (self.expected & 255) << 8 | partial);
+        let p = shared.right[class].p();
+        let s = t.stretch(p);
+        let q = shared.bytes[self.classes.1].p();
+        let x = [f32::from_bits(s.to_bits() ^ ((bit as u32 ^ 1) << 31)), t.stretch(q)];
+        Found { x, select: 1 + class.min(22) }
+    }
+
+    #[inline(always)]
+    pub fn learn(&mut self, shared: &mut Matches, bits: usize, bit: bool) {
+        if self.expected != 0 {
+            let expected = self.expected >> (7 - bits) & 1 == 1;
+            shared.right[self.classes.0].learn::<7>(expected == bit);
+            shared.bytes[self.classes.1].learn::<6>(bit);
+        }
+    }
+
+    /// Goes on with the match or looks for one, when `raw[at - 1]` has come.
+    pub fn push(&mut self, shared: &mut Matches, raw: &[u8], at: usize, begin: usize) {
+        if self.length > 0 && raw[self.from] == raw[at - 1] {
+            self.length += 1;
+            self.from += 1;
+        } else {
+            self.length = 0;
+        }
+        if at - begin >= LOOK {
+            let mut h = 0u32;
+            for &b in &raw[at - LOOK..at] {
+                h = (h.wrapping_add(u32::from(b) + 1)).wrapping_mul(0x2f0b_4a27);
+            }
+            let place = &mut shared.places[(h >> (32 - shared.bits)) as usize];
+            if self.length == 0 && *place > 0 {
+                let from = *place as usize;
+                let most = 32.min(from).min(at - begin);
+                let same = (1..=most).take_while(|i| raw[from - i] == raw[at - i]).count();
+                if same >= LOOK - 1 {
+                    (self.from, self.length) = (from, same);
+                }
+            }
+            *place = at as u32;
+        }
+        self.expected = if self.length > 0 && self.from < at { usize::from(raw[self.from]) | 256 } else { 0 };
+        if self.expected == 0 {
+            self.length = 0;
+        }
+    }
+}

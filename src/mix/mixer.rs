@@ -1,0 +1,66 @@
+//! Gated logistic mixing (after Mahoney's PAQ): weighted sums of log-odds, the weights chosen by small
+//! contexts and learnt on line, the sums mixed again.
+
+use super::kernel::{Kernel, SETS, Vector};
+use super::logistic::{Tables, clamp};
+
+/// Four families of weight sets, and a fifth that mixes their outputs.
+#[derive(Clone)]
+pub struct Mixer {
+    families: [Vec<Vector>; SETS],
+    last: Vec<[f32; SETS]>,
+    /// What the current bit chose and gave.
+    chosen: [usize; SETS],
+    chosen_last: usize,
+    outputs: [f32; SETS],
+    ps: [f32; SETS],
+    p: f32,
+}
+
+impl Mixer {
+    /// Weight sets for so many contexts in each family; the last number is that of the fifth.
+    pub fn new(contexts: [usize; SETS], last: usize, initial: Vector) -> Self {
+        Self {
+            families: contexts.map(|n| vec![initial; n]),
+            last: vec![[1.0 / SETS as f32; SETS]; last],
+            chosen: [0; SETS],
+            chosen_last: 0,
+            outputs: [0.0; SETS],
+            ps: [0.5; SETS],
+            p: 0.5,
+        }
+    }
+
+    /// Log-odds, within the limit, by the weight sets of these contexts.
+    #[inline(always)]
+    pub fn mix<K: Kernel>(&mut self, k: K, t: &Tables, chosen: [usize; SETS], last: usize, x: &Vector) -> f32 {
+        let [a, b, c, d] = &self.families;
+        let sums = k.dot([&a[chosen[0]], &b[chosen[1]], &c[chosen[2]], &d[chosen[3]]], x);
+        self.outputs = sums.map(clamp);
+        self.ps = self.outputs.map(|x| t.squash_roughly(x));
+        let w = &self.last[last];
+        let y: [f32; SETS] = std::array::from_fn(|i| w[i] * self.outputs[i]);
+        let output = clamp((y[0] + y[2]) + (y[1] + y[3]));
+        self.p = t.squash_roughly(output);
+        (self.chosen, self.chosen_last) = (chosen, last);
+        output
+    }
+
+    /// Learns the bit (0 or 1) that [`mix`](Self::mix) was for.
+    #[inline(always)]
+    pub fn learn<K: Kernel>(&mut self, k: K, bit: f32, rate: f32, last_rate: f32, x: &Vector) {
+        for i in 0..SETS {
+            k.train(&mut self.families[i][self.chosen[i]], x, (bit - self.ps[i]) * rate);
+        }
+        let step = (bit - self.p) * last_rate;
+        let w = &mut self.last[self.chosen_last];
+        for i in 0..SETS {
+            w[i] += step * self.outputs[i];
+        }
+    }
+}
+
+/// Fills the first weights, and leaves the others 0.
+pub fn initial(weight: f32, inputs: usize) -> Vector {
+    Vector(std::array::from_fn(|i| if i < inputs { weight } else { 0.0 }))
+}
