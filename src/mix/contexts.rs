@@ -73,6 +73,11 @@ impl Contexts {
         self.begin
     }
 
+    /// The last eight bytes, the latest in the low bits.
+    pub fn recent(&self) -> u64 {
+        self.recent
+    }
+
     /// The last byte.
     #[inline(always)]
     pub fn last(&self) -> usize {

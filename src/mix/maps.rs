@@ -8,6 +8,8 @@ use super::logistic::{LIMIT, Tables, nearest};
 pub struct Cell(u16);
 
 impl Cell {
+    pub const HALF: Self = Self(1 << 15);
+
     pub fn new(p: f32) -> Self {
         Self((p * 65535.0) as u16)
     }

@@ -87,7 +87,8 @@ impl Matcher {
     }
 
     /// Goes on with the match or looks for one, when `raw[at - 1]` has come.
-    pub fn push(&mut self, shared: &mut Matches, raw: &[u8], at: usize, begin: usize) {
+    /// `recent`: the last eight bytes, the latest in the low bits.
+    pub fn push(&mut self, shared: &mut Matches, raw: &[u8], at: usize, begin: usize, recent: u64) {
         if self.length > 0 && raw[self.from] == raw[at - 1] {
             self.length += 1;
             self.from += 1;
@@ -95,11 +96,8 @@ impl Matcher {
             self.length = 0;
         }
         if at - begin >= LOOK {
-            let mut h = 0u32;
-            for &b in &raw[at - LOOK..at] {
-                h = (h.wrapping_add(u32::from(b) + 1)).wrapping_mul(0x2f0b_4a27);
-            }
-            let place = &mut shared.places[(h >> (32 - shared.bits)) as usize];
+            let h = (recent << (64 - 8 * LOOK)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let place = &mut shared.places[(h >> (64 - shared.bits)) as usize];
             if self.length == 0 && *place > 0 {
                 let from = *place as usize;
                 let most = 32.min(from).min(at - begin);

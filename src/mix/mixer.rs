@@ -53,9 +53,8 @@ impl Mixer {
             k.train(&mut self.families[i][self.chosen[i]], x, (bit - self.ps[i]) * rate);
         }
         let step = (bit - self.p) * last_rate;
-        let w = &mut self.last[self.chosen_last];
-        for i in 0..SETS {
-            w[i] += step * self.outputs[i];
+        for (w, output) in self.last[self.chosen_last].iter_mut().zip(self.outputs) {
+            *w += step * output;
         }
     }
 }

@@ -21,7 +21,7 @@ use contexts::{CONTEXTS, Contexts};
 use history::{Histories, State};
 use kernel::{Kernel, Vector};
 use logistic::Tables;
-use maps::{Correction, HistoryMap};
+use maps::{Cell, Correction, HistoryMap};
 use matching::{Matcher, Matches};
 use mixer::Mixer;
 use table::{Place, Table};
@@ -160,7 +160,7 @@ impl Mix {
             let state = *shared.table.state(stream.places[i], node);
             stream.states[i] = state;
             known += usize::from(state != 0);
-            x.0[i] = if state == 0 { 0.0 } else { t.stretch(shared.maps[i].0[usize::from(state)].p()) };
+            x.0[i] = t.stretch(shared.maps[i].0[usize::from(state)].p());
         }
         let c = &stream.contexts;
         let partial = stream.partial;
@@ -191,6 +191,7 @@ impl Mix {
         for i in 0..CONTEXTS {
             let state = stream.states[i];
             shared.maps[i].0[usize::from(state)].learn::<MAP_SHIFT>(bit);
+            shared.maps[i].0[0] = Cell::HALF; // what was never seen says nothing
             *shared.table.state(stream.places[i], node) = shared.histories.next(state, bit);
         }
         stream.matcher.learn(&mut shared.matches, stream.bit, bit);
@@ -205,7 +206,13 @@ impl Mix {
             stream.at += 1;
             (stream.partial, stream.node, stream.bit) = (1, 1, 0);
             stream.contexts.push(&self.raw, stream.at);
-            stream.matcher.push(&mut shared.matches, &self.raw, stream.at, stream.contexts.begin());
+            stream.matcher.push(
+                &mut shared.matches,
+                &self.raw,
+                stream.at,
+                stream.contexts.begin(),
+                stream.contexts.recent(),
+            );
             stream.half_byte(shared);
         } else if stream.bit == 4 {
             stream.node = 1;

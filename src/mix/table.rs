@@ -47,9 +47,9 @@ impl Table {
         let Some(slots) = self.slots[line..].first_chunk_mut::<4>() else { return 0 };
         let mut found = 0;
         let mut least = u32::MAX;
-        for i in 0..4 {
-            found |= u32::from(slots[i].0[0] == check) << i;
-            least = least.min(u32::from(slots[i].0[1]) << 2 | i as u32);
+        for (i, slot) in (0u32..).zip(slots.iter()) {
+            found |= u32::from(slot.0[0] == check) << i;
+            least = least.min(u32::from(slot.0[1]) << 2 | i);
         }
         // Whether it is there is a toss, so no branch: what is not there is cleared by a mask.
         let there = found != 0;
