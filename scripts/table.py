@@ -46,7 +46,7 @@ def measure(raw, options, repeat, folder):
     source.write_bytes(raw)
     coded, encode = timed([LMZ, "-c", "-T1", *options, source], repeat)
     archive.write_bytes(coded)
-    back, decode = timed([LMZ, "-dc", archive], repeat)
+    back, decode = timed([LMZ, "-dc", "-T1", archive], repeat)
     if back != raw:
         raise SystemExit("does not decode to the same bytes")
     return len(coded), encode, decode

@@ -198,6 +198,29 @@ fn dictionaries() {
 }
 
 #[test]
+fn kernels_give_the_same_archive() {
+    let folder = folder_with("a", &text());
+    let archive = |kernel: &str| {
+        let output = command(&folder, &["-c", "--streams", "3", "a"]).env("LMZ_KERNEL", kernel).output().unwrap();
+        ok(&output);
+        output.stdout
+    };
+    assert_eq!(archive(""), archive("plain"));
+}
+
+#[test]
+fn models() {
+    let folder = folder_with("a", &text());
+    let sizes = [&["--model", "none"][..], &["-1"], &[], &["--model", "ppm"]].map(|args| {
+        ok(&lmz(&folder, &[args, &["-f", "a"]].concat()));
+        ok(&lmz(&folder, &["-t", "a.lmz"]));
+        read(&folder, "a.lmz").len()
+    });
+    assert!(sizes[0] == sizes[1] && sizes[1] == sizes[2] && sizes[2] < sizes[3], "{sizes:?}");
+    assert_eq!(lmz(&folder, &["--model", "none", "-9", "a"]).status.code(), Some(2));
+}
+
+#[test]
 fn verbose_tells_of_blocks() {
     let folder = folder_with("a", &text());
     for args in [&["-v", "--block", "50K", "a"][..], &["-tv", "a.lmz"]] {

@@ -141,6 +141,21 @@ fn memory_of_ppm_runs_full() {
 }
 
 #[test]
+fn streams_share_what_they_learn() {
+    let raw = text(40_000);
+    let sizes = [1, 2, 16, 64, 1024].map(|streams| {
+        let archive = compress(&raw, &Options { streams, ..Options::default() });
+        assert_eq!(decompress(&archive).unwrap(), raw);
+        archive.len()
+    });
+    // Each stream on its own would learn the same words again.
+    let alone: usize = raw.chunks(40_000 / 16).map(|part| compress(part, &Options::default()).len()).sum();
+    assert!(sizes[0] < sizes[2] && sizes[2] * 10 < alone * 9, "{sizes:?}, apart {alone}");
+    // There cannot be more streams than bytes.
+    assert_eq!(decompress(&compress(b"aab", &Options { streams: 64, ..Options::default() })).unwrap(), b"aab");
+}
+
+#[test]
 fn flush_ends_a_block_that_can_be_read() {
     let mut encoder = Encoder::new(Vec::new(), Options::default());
     encoder.write_all(b"first").unwrap();
