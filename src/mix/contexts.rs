@@ -78,12 +78,6 @@ impl Contexts {
         self.recent
     }
 
-    /// The last byte.
-    #[inline(always)]
-    pub fn last(&self) -> usize {
-        (self.recent & 255) as usize
-    }
-
     /// The classes of the last bytes: letters, digits, spaces and so on.
     #[inline(always)]
     pub fn kind(&self) -> usize {

@@ -49,9 +49,10 @@ struct Shared {
     maps: Box<[HistoryMap; CONTEXTS]>,
     matches: Matches,
     mixer: Mixer,
-    corrections: [Correction; 2],
-    /// log2 of the contexts of the second correction.
-    order1_bits: u32,
+    corrections: [Correction; 3],
+    /// log2 of the contexts of what is chosen by order 1 and 2: fewer in small blocks, where making them
+    /// would take longer than coding.
+    wide: u32,
     /// Bytes coded, up to a bound, and the mixers' learning rate, which falls with them.
     age: u32,
     rate: f32,
@@ -83,21 +84,28 @@ fn log2_within(x: usize, bounds: std::ops::RangeInclusive<u32>) -> u32 {
     x.checked_ilog2().unwrap_or(0).clamp(*bounds.start(), *bounds.end())
 }
 
+/// The last bytes and the partial one, as a number of so many bits.
+#[inline(always)]
+fn hash(last: u64, partial: usize, bits: u32) -> usize {
+    let h = ((last as u32) << 8 | partial as u32).wrapping_mul(0x9e37_79b1);
+    ((h ^ h >> 15).wrapping_mul(0x85eb_ca6b) >> (32 - bits)) as usize
+}
+
 impl Mix {
     /// Begins a block. Memory is that of the block's bytes and about 300 times as much, up to 90 MiB.
     pub fn new(lengths: &Lengths) -> Self {
         let length = lengths.dictionary + lengths.streams.iter().sum::<usize>();
         let initial = mixer::initial(0.15, CONTEXTS + matching::INPUTS);
-        let order1_bits = log2_within(length * 4, 10..=16);
+        let wide = log2_within(length * 4, 10..=16);
         let mut shared = Shared {
             tables: Tables::get(),
             histories: Histories::get(),
             table: Table::new(log2_within(length * 512, 16..=26)),
             maps: Box::new([HistoryMap::new(); CONTEXTS]),
             matches: Matches::new(length),
-            mixer: Mixer::new([256, 2048, matching::SELECT * 8, (CONTEXTS + 1) * 256], 256, initial),
-            corrections: [Correction::new(256), Correction::new(1 << order1_bits)],
-            order1_bits,
+            mixer: Mixer::new([256, 1 << wide, matching::SELECT * 8, (CONTEXTS + 1) * 256], 256, initial),
+            corrections: [256, 1 << wide, 1 << wide].map(Correction::new),
+            wide,
             age: 0,
             rate: 0.02,
         };
@@ -151,10 +159,10 @@ impl Mix {
         let t = shared.tables;
         let x = &mut self.x;
         let node = stream.node;
-        // The last byte and the partial one: all of them, or a hash in small blocks.
-        let order1 = (stream.contexts.last() << 8 | stream.partial) as u32;
-        let order1 = (order1.wrapping_mul(0x9e37_79b1) >> (32 - shared.order1_bits)) as usize;
+        let order1 = hash(stream.contexts.recent() & 0xff, stream.partial, shared.wide);
+        let order2 = hash(stream.contexts.recent() & 0xffff, stream.partial, shared.wide);
         shared.corrections[1].touch(order1);
+        shared.corrections[2].touch(order2);
         let mut known = 0;
         for i in 0..CONTEXTS {
             let state = *shared.table.state(stream.places[i], node);
@@ -168,12 +176,13 @@ impl Mix {
         x.0[CONTEXTS..CONTEXTS + matching::INPUTS].copy_from_slice(&found.x);
         x.0[CONTEXTS + matching::INPUTS] = 0.4;
         let bit = stream.bit;
-        let chosen = [partial, bit * 256 + c.last(), found.select * 8 + bit, known * 256 + c.kind()];
+        let chosen = [partial, order1, found.select * 8 + bit, known * 256 + c.kind()];
         let mixed = shared.mixer.mix(k, t, chosen, partial, x);
         let p = t.squash(mixed);
         let p1 = shared.corrections[0].refine(partial, mixed);
         let p2 = shared.corrections[1].refine(order1, mixed);
-        let p = p * 0.34 + p1 * 0.26 + p2 * 0.4;
+        let p3 = shared.corrections[2].refine(order2, mixed);
+        let p = p * 0.25 + p1 * 0.15 + p2 * 0.3 + p3 * 0.3;
         logistic::nearest(p * 65536.0).clamp(1, 65535) as u16
     }
 
