@@ -19,7 +19,7 @@ struct Counts {
 }
 
 /// The most that is counted of a bit when the other was seen so often.
-const MOST: [u8; 6] = [41, 24, 12, 7, 5, 5];
+const MOST: [u8; 6] = [61, 32, 14, 8, 6, 5];
 
 /// What is left of a count when the other bit comes.
 fn discount(n: u8) -> u8 {
@@ -129,7 +129,7 @@ mod tests {
         let mut s = 0;
         for n in 1..=60u8 {
             s = h.next(s, true);
-            assert_eq!(h.counts(s), (0, n.min(41)));
+            assert_eq!(h.counts(s), (0, n.min(61)));
         }
         s = h.next(s, false);
         assert!(h.counts(s).0 == 1 && h.counts(s).1 <= 8, "{:?}", h.counts(s));

@@ -103,7 +103,7 @@ impl Mix {
             table: Table::new(log2_within(length * 512, 16..=26)),
             maps: Box::new([HistoryMap::new(); CONTEXTS]),
             matches: Matches::new(length),
-            mixer: Mixer::new([256, 1 << wide, matching::SELECT * 8, (CONTEXTS + 1) * 256], 256, initial),
+            mixer: Mixer::new([256, 1 << wide, matching::SELECT * 8, (CONTEXTS + 1) * 256], 64, initial),
             corrections: [256, 1 << wide, 1 << wide].map(Correction::new),
             wide,
             age: 0,
@@ -177,7 +177,7 @@ impl Mix {
         x.0[CONTEXTS + matching::INPUTS] = 0.4;
         let bit = stream.bit;
         let chosen = [partial, order1, found.select * 8 + bit, known * 256 + c.kind()];
-        let mixed = shared.mixer.mix(k, t, chosen, partial, x);
+        let mixed = shared.mixer.mix(k, t, chosen, (c.kind() & 7) * 8 + bit, x);
         let p = t.squash(mixed);
         let p1 = shared.corrections[0].refine(partial, mixed);
         let p2 = shared.corrections[1].refine(order1, mixed);
