@@ -21,6 +21,19 @@ pub trait Kernel: Copy {
     fn train(self, weights: &mut Vector, x: &Vector, step: f32);
 }
 
+/// Begins to load what will be needed soon, without waiting for it as a load would.
+#[inline(always)]
+pub fn prefetch<T>(place: &T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every x86-64 processor has the instruction, and it changes nothing.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(place).cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
+}
+
 /// Something that is computed by a kernel. [`run`](Self::run) must be `#[inline(always)]`, so that it is
 /// compiled for the processor that the kernel needs.
 pub trait Job {

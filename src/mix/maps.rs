@@ -1,6 +1,7 @@
 //! Adaptive maps: from something small that was seen to the probability of a one.
 
 use super::history::{Histories, State};
+use super::kernel::prefetch;
 use super::logistic::{LIMIT, Tables, nearest};
 
 /// A probability in units of 2^-16 that follows the bits at a fixed rate.
@@ -73,8 +74,8 @@ impl Correction {
 
     /// Begins to load what a context needs.
     #[inline(always)]
-    pub fn touch(&self, context: usize) {
-        std::hint::black_box(self.rows[context].0[0]);
+    pub fn prefetch(&self, context: usize) {
+        prefetch(&self.rows[context]);
     }
 
     /// The corrected probability of log-odds `x` within the limit.

@@ -1,7 +1,7 @@
 //! Gated logistic mixing (after Mahoney's PAQ): weighted sums of log-odds, the weights chosen by small
 //! contexts and learnt on line, the sums mixed again.
 
-use super::kernel::{Kernel, SETS, Vector};
+use super::kernel::{Kernel, SETS, Vector, prefetch};
 use super::logistic::{Tables, clamp};
 
 /// Four families of weight sets, and a fifth that mixes their outputs.
@@ -29,6 +29,12 @@ impl Mixer {
             ps: [0.5; SETS],
             p: 0.5,
         }
+    }
+
+    /// Begins to load the weights that the second family, the largest, has for a context.
+    #[inline(always)]
+    pub fn prefetch(&self, context: usize) {
+        prefetch(&self.families[1][context]);
     }
 
     /// Log-odds, within the limit, by the weight sets of these contexts.

@@ -39,6 +39,9 @@ struct Stream {
     bit: usize,
     places: [Place; CONTEXTS],
     states: [State; CONTEXTS],
+    /// Groups of contexts of order 1 and 2, for the current half byte.
+    order1: usize,
+    order2: usize,
 }
 
 /// What all streams share.
@@ -84,11 +87,12 @@ fn log2_within(x: usize, bounds: std::ops::RangeInclusive<u32>) -> u32 {
     x.checked_ilog2().unwrap_or(0).clamp(*bounds.start(), *bounds.end())
 }
 
-/// The last bytes and the partial one, as a number of so many bits.
+/// Where the 16 contexts of the last bytes and a half byte begin, among 2^`bits`: one for each node of the
+/// half byte that follows.
 #[inline(always)]
-fn hash(last: u64, partial: usize, bits: u32) -> usize {
-    let h = ((last as u32) << 8 | partial as u32).wrapping_mul(0x9e37_79b1);
-    ((h ^ h >> 15).wrapping_mul(0x85eb_ca6b) >> (32 - bits)) as usize
+fn group(last: u64, nibble: usize, bits: u32) -> usize {
+    let h = ((last as u32) << 8 | nibble as u32).wrapping_mul(0x9e37_79b1);
+    ((h ^ h >> 15).wrapping_mul(0x85eb_ca6b) >> (32 - bits)) as usize & !15
 }
 
 impl Mix {
@@ -96,11 +100,11 @@ impl Mix {
     pub fn new(lengths: &Lengths) -> Self {
         let length = lengths.dictionary + lengths.streams.iter().sum::<usize>();
         let initial = mixer::initial(0.15, CONTEXTS + matching::INPUTS);
-        let wide = log2_within(length * 4, 10..=16);
+        let wide = log2_within(length.saturating_mul(4), 10..=16);
         let mut shared = Shared {
             tables: Tables::get(),
             histories: Histories::get(),
-            table: Table::new(log2_within(length * 512, 16..=26)),
+            table: Table::new(log2_within(length.saturating_mul(512), 16..=26)),
             maps: Box::new([HistoryMap::new(); CONTEXTS]),
             matches: Matches::new(length),
             mixer: Mixer::new([256, 1 << wide, matching::SELECT * 8, (CONTEXTS + 1) * 256], 64, initial),
@@ -120,6 +124,8 @@ impl Mix {
                 bit: 0,
                 places: [0; CONTEXTS],
                 states: [0; CONTEXTS],
+                order1: 0,
+                order2: 0,
             };
             stream.half_byte(&mut shared);
             at += length;
@@ -159,10 +165,7 @@ impl Mix {
         let t = shared.tables;
         let x = &mut self.x;
         let node = stream.node;
-        let order1 = hash(stream.contexts.recent() & 0xff, stream.partial, shared.wide);
-        let order2 = hash(stream.contexts.recent() & 0xffff, stream.partial, shared.wide);
-        shared.corrections[1].touch(order1);
-        shared.corrections[2].touch(order2);
+        let (order1, order2) = (stream.order1 + node, stream.order2 + node);
         let mut known = 0;
         for i in 0..CONTEXTS {
             let state = *shared.table.state(stream.places[i], node);
@@ -226,6 +229,8 @@ impl Mix {
         } else if stream.bit == 4 {
             stream.node = 1;
             stream.half_byte(shared);
+        } else {
+            stream.prefetch(shared, stream.node);
         }
     }
 }
@@ -235,13 +240,22 @@ impl Stream {
     #[inline(always)]
     fn half_byte(&mut self, shared: &mut Shared) {
         let hashes = self.contexts.hashes(if self.partial == 1 { 0 } else { self.partial as u32 });
-        let mut touched = 0;
         for h in hashes {
-            touched ^= shared.table.touch(h);
+            shared.table.prefetch(h);
         }
-        std::hint::black_box(touched);
+        let nibble = if self.partial == 1 { 0 } else { self.partial };
+        self.order1 = group(self.contexts.recent() & 0xff, nibble, shared.wide);
+        self.order2 = group(self.contexts.recent() & 0xffff, nibble, shared.wide);
+        self.prefetch(shared, 1);
         for (place, h) in self.places.iter_mut().zip(hashes) {
             *place = shared.table.find(h);
         }
+    }
+    /// Begins to load what order 1 and 2 choose at a node.
+    #[inline(always)]
+    fn prefetch(&self, shared: &Shared, node: usize) {
+        shared.mixer.prefetch(self.order1 + node);
+        shared.corrections[1].prefetch(self.order1 + node);
+        shared.corrections[2].prefetch(self.order2 + node);
     }
 }

@@ -1,6 +1,7 @@
 //! The hash table of bit histories: one cache line for a context and half a byte.
 
 use super::history::State;
+use super::kernel::prefetch;
 
 /// A check byte and the 15 histories that the four bits of half a byte walk through: node 1 is the
 /// root, the children of node n are 2n and 2n + 1.
@@ -62,8 +63,8 @@ impl Table {
 
     /// Begins to load the line of a hash.
     #[inline(always)]
-    pub fn touch(&self, hash: u64) -> State {
-        self.slots[self.line(hash)].0[0]
+    pub fn prefetch(&self, hash: u64) {
+        prefetch(&self.slots[self.line(hash)]);
     }
 
     #[inline(always)]
