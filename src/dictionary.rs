@@ -10,7 +10,8 @@ use crate::lm::ppm::Ppm;
 /// A reference text, like what is to be compressed: earlier messages, an older version, a sample.
 ///
 /// Every block is coded as if the text had come before it. An archive names it by its hash and cannot
-/// be decoded without it. What the models learn from it is learnt once and shared by all clones.
+/// be decoded without it. What PPM learns from it is learnt once and
+/// shared by all clones; context mixing reads it anew for each block and message.
 ///
 /// ```
 /// use lmz::{DecodeOptions, Dictionary, Options};

@@ -96,7 +96,8 @@ fn group(last: u64, nibble: usize, bits: u32) -> usize {
 }
 
 impl Mix {
-    /// Begins a block. Memory is that of the block's bytes and about 300 times as much, up to 90 MiB.
+    /// Begins a block. Memory is that of the block's bytes, 256 to 512 times as much for the table, and some
+    /// more: from about 1 MiB to about 95.
     pub fn new(lengths: &Lengths) -> Self {
         let length = lengths.dictionary + lengths.streams.iter().sum::<usize>();
         let initial = mixer::initial(0.15, CONTEXTS + matching::INPUTS);
