@@ -9,6 +9,7 @@ mod decoder;
 mod dictionary;
 mod encoder;
 pub mod error;
+pub mod exact;
 pub mod format;
 pub mod lm;
 mod message;

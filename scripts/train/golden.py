@@ -3,6 +3,7 @@
     python golden.py tiny ../../tests/golden            a tiny random model and its vectors
     python golden.py functions ../../tests/golden       exp, sigmoid, tanh, quantise, sums
     python golden.py model ../../models/nano ../../tests/golden/nano
+    python golden.py int16 ../../tests/golden/tiny-model ../../tests/golden/tiny16
 
 What each file holds is in tests/golden/README.md.
 """
@@ -13,12 +14,9 @@ from pathlib import Path
 
 import blake3
 import numpy as np
-import torch
 from safetensors.numpy import save_file
 
-import export
 import reference
-from model import RWKV7, SIZES
 from vocab import START, Vocabulary
 
 F = np.float32
@@ -32,9 +30,9 @@ TEXT = (
 ).encode() + bytes(range(0, 256, 5))
 
 
-def trace(folder, ids):
+def trace(folder, ids, **changes):
     """Logits [n][V] of a document that begins with START and goes on with ids."""
-    model = reference.Reference(folder)
+    model = reference.Reference(folder, **changes)
     state = model.start()
     return np.stack([model.step(int(t), state) for t in (START, *ids)])
 
@@ -48,12 +46,12 @@ def hashes(logits):
             "frequencies_blake3": [digest(reference.frequencies(row), "<u8") for row in logits]}
 
 
-def write_model(folder: Path, name: Path, full_steps):
+def write_model(folder: Path, name: Path, full_steps, **changes):
     """NAME.json: text, ids, a hash of each step's logits and frequencies; NAME.safetensors: the logits
     of some steps in full."""
     vocabulary = Vocabulary.load(folder / "vocab.txt")
     ids = vocabulary.encode(TEXT)
-    logits = trace(folder, ids)
+    logits = trace(folder, ids, **changes)
     steps = range(len(logits)) if full_steps is None else sorted({s % len(logits) for s in full_steps})
     name.parent.mkdir(parents=True, exist_ok=True)
     name.with_suffix(".json").write_text(json.dumps(
@@ -65,6 +63,12 @@ def write_model(folder: Path, name: Path, full_steps):
 
 def random_tiny(folder: Path):
     """A model with every tensor random, so that no term of the definition is zero by chance."""
+    # Only this needs the training kit's models; the rest runs with NumPy alone.
+    import torch
+
+    import export
+    from model import RWKV7, SIZES
+
     torch.manual_seed(7)
     strings = [b"", *(bytes([b]) for b in range(256))]
     g = np.random.default_rng(7)
@@ -112,7 +116,7 @@ def functions(folder: Path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("tiny", "functions", "model"))
+    parser.add_argument("what", choices=("tiny", "functions", "model", "int16"))
     parser.add_argument("paths", nargs="+", type=Path)
     args = parser.parse_args()
     args.paths[0].mkdir(parents=True, exist_ok=True)
@@ -121,8 +125,10 @@ def main():
         write_model(args.paths[0] / "tiny-model", args.paths[0] / "tiny", None)
     elif args.what == "functions":
         functions(args.paths[0])
-    else:
+    elif args.what == "model":
         write_model(args.paths[0], args.paths[1], (0, 1, 2, 3, 50, 100, -2, -1))
+    else:
+        write_model(args.paths[0], args.paths[1], (0, 1, -2, -1), activations="int16")
 
 
 if __name__ == "__main__":

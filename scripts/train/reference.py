@@ -68,24 +68,37 @@ def lane_sum(x):
     return lanes[0]
 
 
-LEVELS, TINY = F(127), bits(0x0D800000)  # 2^-100
+LEVELS = {"int8": F(127), "int16": F(127 * 256 + 127)}
+TINY = bits(0x0D800000)  # 2^-100
 
 
-def quantise(x):
-    """int8 values (held as float64, so that a product of them sums exactly) and the scale."""
-    most = np.max(np.abs(x))
-    if not most >= TINY:
+def quantise(x, activations="int8"):
+    """Integer values (held as float64, so that a product of them sums exactly) and the scale."""
+    levels = LEVELS[activations]
+    most = np.fmax.reduce(np.abs(x), initial=F(0))  # passes NaN over
+    if most < TINY:
         return np.zeros(len(x)), F(0)
-    q = clamp(np.rint(x * (LEVELS / most)), -LEVELS, LEVELS)
-    return q.astype(np.float64), most / LEVELS
+    q = clamp(np.rint(x * (levels / most)), -levels, levels)
+    return q.astype(np.float64), most / levels
 
 
-def product(weight, x):
-    """weight: (int8 values [M, K] as float64, scales [M]); x [K] is quantised first. Returns [M]."""
-    q, scale = quantise(x)
-    total = weight[0] @ q  # integers below 2^53: exact in any order
+def integer_sums(weight, q):
+    """Sums of products, [M], as f32. Integers below 2^53 are exact in any order; these fit an i32."""
+    total = weight @ q
     assert np.all(np.abs(total) < 2.0**31)
-    return (total.astype(np.int32).astype(F) * scale) * weight[1]
+    return total.astype(np.int32).astype(F)
+
+
+def product(weight, x, activations="int8"):
+    """weight: (int8 values [M, K] as float64, scales [M]); x [K] is quantised first. Returns [M]."""
+    q, scale = quantise(x, activations)
+    if activations == "int16":
+        low = (q + 128) % 256 - 128
+        high = (q - low) / 256
+        total = integer_sums(weight[0], high) * F(256) + integer_sums(weight[0], low)
+    else:
+        total = integer_sums(weight[0], q)
+    return (total * scale) * weight[1]
 
 
 def layer_norm(x, weight, bias, eps=F(1e-5)):
@@ -103,11 +116,13 @@ GROUP_EPS, NORM_LEAST, DECAY = F(64e-5), F(1e-12), F(-0.606531)
 
 
 class Reference:
-    """A model folder. `start()` gives a fresh state; `step(token, state)` the logits of the next token."""
+    """A model folder. `start()` gives a fresh state; `step(token, state)` the logits of the next token.
 
-    def __init__(self, folder):
+    `changes` replace fields of its configuration."""
+
+    def __init__(self, folder, **changes):
         folder = Path(folder)
-        self.config = json.loads((folder / "config.json").read_text())
+        self.config = json.loads((folder / "config.json").read_text()) | changes
         self.vocabulary = Vocabulary.load(folder / "vocab.txt")
         tensors = load_file(folder / "model.safetensors")
         for name, t in tensors.items():
@@ -136,7 +151,10 @@ class Reference:
             x = x + out
             u = self._norm(x, f"blocks.{i}.ln2")
             x = x + self._channel_mix(f"blocks.{i}.ffn", u, state[i])
-        return product(self.matrices["head"], self._norm(x, "ln_out"))
+        return self._product(self.matrices["head"], self._norm(x, "ln_out"))
+
+    def _product(self, weight, x):
+        return product(weight, x, self.config["activations"])
 
     def _norm(self, x, name):
         return layer_norm(x, self.vectors[name + ".weight"], self.vectors[name + ".bias"])
@@ -147,14 +165,14 @@ class Reference:
         delta = state["att"] - u
         state["att"] = u
         x = {c: u + delta * p[f"x_{c}"] for c in "rwkvag"}
-        r, k, v = product(m["receptance"], x["r"]), product(m["key"], x["k"]), product(m["value"], x["v"])
-        w = exp(DECAY * sigmoid(p["w0"] + product(m["w2"], tanh(product(m["w1"], x["w"])))))
-        a = sigmoid(p["a0"] + product(m["a2"], product(m["a1"], x["a"])))
-        g = product(m["g2"], sigmoid(product(m["g1"], x["g"])))
+        r, k, v = self._product(m["receptance"], x["r"]), self._product(m["key"], x["k"]), self._product(m["value"], x["v"])
+        w = exp(DECAY * sigmoid(p["w0"] + self._product(m["w2"], tanh(self._product(m["w1"], x["w"])))))
+        a = sigmoid(p["a0"] + self._product(m["a2"], self._product(m["a1"], x["a"])))
+        g = self._product(m["g2"], sigmoid(self._product(m["g1"], x["g"])))
         if v_first is None:
             v_first = v
         else:
-            v = v + (v_first - v) * sigmoid(p["v0"] + product(m["v2"], product(m["v1"], x["v"])))
+            v = v + (v_first - v) * sigmoid(p["v0"] + self._product(m["v2"], self._product(m["v1"], x["v"])))
         kk = k * p["k_k"]
         k = k * (ONE + (a - ONE) * p["k_a"])
         y = np.empty_like(u)
@@ -169,7 +187,7 @@ class Reference:
             inverse = ONE / np.sqrt(lane_sum(d * d) / F(N) + GROUP_EPS)
             bonus = lane_sum((r[s] * k[s]) * p["r_k"][s])
             y[s] = ((d * inverse) * p["ln_x.weight"][s] + p["ln_x.bias"][s]) + bonus * v[s]
-        return product(m["output"], y * g), v_first
+        return self._product(m["output"], y * g), v_first
 
     def _state_update(self, S, r, w, k, v, a, b):
         """S [N rows][N columns], in place; every sum runs over the columns j in order, from +0."""
@@ -184,9 +202,9 @@ class Reference:
     def _channel_mix(self, name, u, state):
         x = u + (state["ffn"] - u) * self.vectors[name + ".x_k"]
         state["ffn"] = u
-        h = product(self.matrices[name + ".key"], x)
+        h = self._product(self.matrices[name + ".key"], x)
         h = np.where(h > 0, h, F(0))
-        return product(self.matrices[name + ".value"], h * h)
+        return self._product(self.matrices[name + ".value"], h * h)
 
 
 # ---- section 5: from logits to integer frequencies
@@ -196,6 +214,6 @@ def frequencies(logits, no_mass=(START,)):
     """u64 frequencies [V]: floor(exp(logit - max) * 2^30) + 1, and 0 for ids without mass."""
     has = np.ones(len(logits), bool)
     has[list(no_mass)] = False
-    e = exp(logits - np.max(logits[has]))
+    e = exp(logits - np.fmax.reduce(logits[has], initial=F(-np.inf)))
     f = np.floor(e * F(2.0**30)).astype(np.uint64) + np.uint64(1)
     return np.where(has, f, np.uint64(0))

@@ -1,6 +1,7 @@
 //! Language models: given each stream's next token, the frequencies of the one after.
 
 pub mod ppm;
+pub mod rwkv7;
 
 use crate::vocab::{Token, Vocabulary};
 

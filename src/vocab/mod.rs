@@ -8,6 +8,13 @@ use std::sync::LazyLock;
 /// An index into a [`Vocabulary`].
 pub type Token = u32;
 
+/// The empty string, which begins a document, in models of this project.
+pub const START: Token = 0;
+
+/// Why a list of strings is no vocabulary.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VocabularyError {}
+
 /// A node of the trie: the tokens that begin with its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Node {

@@ -1,0 +1,50 @@
+//! What can be wrong with a model folder.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::exact::VERSION;
+use crate::vocab::VocabularyError;
+
+/// Why a model cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// Neither a built-in model nor a folder.
+    #[error("no model {name}: expected {} or the path of a model folder", built_in())]
+    Unknown { name: String },
+    /// A file of the folder cannot be read.
+    #[error("{}: {source}; a model folder holds config.json, vocab.txt and model.safetensors", path.display())]
+    File { path: PathBuf, source: io::Error },
+    /// `config.json` is not what this engine can run.
+    #[error("config.json: {0}")]
+    Config(String),
+    /// Made for other arithmetic.
+    #[error("config.json: expected arithmetic {VERSION}, found {found}; another version of lmz can run this model")]
+    Arithmetic { found: u32 },
+    /// `vocab.txt` is no vocabulary.
+    #[error("vocab.txt: {0}")]
+    Vocabulary(#[from] VocabularyError),
+    /// `model.safetensors` cannot be parsed.
+    #[error("model.safetensors: {0}")]
+    Container(String),
+    /// A tensor that a model of this kind has is not there.
+    #[error("model.safetensors: the tensor {name} is missing")]
+    Missing { name: String },
+    /// A tensor that no model of this kind has.
+    #[error("model.safetensors: the tensor {name} is no part of an lmz-rwkv7 model")]
+    Unexpected { name: String },
+    /// A tensor of another type or shape.
+    #[error("model.safetensors: expected {name} to be {expected}, found {found}")]
+    Tensor { name: String, expected: String, found: String },
+    /// A tensor holds what the arithmetic does not allow.
+    #[error("model.safetensors: expected {expected} in {name}, found {found} at position {position}")]
+    Value { name: String, expected: &'static str, found: String, position: usize },
+    /// Sizes that no model can have, or that contradict each other.
+    #[error("{0}")]
+    Shape(String),
+}
+
+fn built_in() -> String {
+    let names: Vec<_> = super::builtin::names().collect();
+    if names.is_empty() { "(this build has no built-in models)".into() } else { names.join(", ") }
+}

@@ -1,0 +1,158 @@
+//! A model folder's files to a checked [`Weights`].
+//!
+//! Nothing in the files is trusted: what is missing, of another shape, not finite or contradictory is an error that
+//! says so, and memory is taken only for tensors that are there.
+
+use std::collections::HashMap;
+
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
+
+use super::config::{Config, Stated};
+use super::error::ModelError;
+use super::weights::{Matrix, Source, Weights};
+
+/// Reads `config.json` and `model.safetensors`.
+pub(super) fn weights(config: &[u8], tensors: &[u8]) -> Result<Weights, ModelError> {
+    let stated = Stated::parse(config)?;
+    let file = SafeTensors::deserialize(tensors).map_err(|e| ModelError::Container(e.to_string()))?;
+    let mut file = Tensors { tensors: file.iter().map(|(name, view)| (name.to_owned(), view)).collect() };
+    let config = file.config(&stated)?;
+    config.check()?;
+    stated.agrees(&config)?;
+    let weights = Weights::from_source(&config, &mut file)?;
+    file.tensors.retain(|name, _| !UNUSED.contains(&name.as_str()));
+    match file.tensors.keys().min() {
+        Some(name) => Err(ModelError::Unexpected { name: name.clone() }),
+        None => Ok(weights),
+    }
+}
+
+/// Checkpoints may have these, but layer 0 does not use them.
+const UNUSED: [&str; 5] = [
+    "blocks.0.att.v0",
+    "blocks.0.att.v1.weight",
+    "blocks.0.att.v1.scale",
+    "blocks.0.att.v2.weight",
+    "blocks.0.att.v2.scale",
+];
+
+/// The tensors of a file that have not been taken yet.
+struct Tensors<'a> {
+    tensors: HashMap<String, TensorView<'a>>,
+}
+
+impl<'a> Tensors<'a> {
+    /// The shape of the model, from the shapes of its tensors.
+    fn config(&self, stated: &Stated) -> Result<Config, ModelError> {
+        let (vocab, hidden) = self.matrix_shape("emb.weight")?;
+        let layers = (0..).take_while(|i| self.tensors.contains_key(&format!("blocks.{i}.ln1.weight"))).count();
+        let outputs = |name: &str| Ok::<_, ModelError>(self.matrix_shape(name)?.0);
+        // The official checkpoints have r_k as [H][N].
+        let r_k = self.find("blocks.0.att.r_k")?.shape();
+        let head_size = match (stated.head_dim, r_k) {
+            (Some(stated), _) => stated,
+            (None, [_, head_size]) => *head_size,
+            (None, _) => {
+                return Err(ModelError::Config("expected the field head_dim, found none".into()));
+            }
+        };
+        Ok(Config {
+            activations: stated.activations()?,
+            hidden,
+            layers,
+            head_size,
+            vocab,
+            intermediate: outputs("blocks.0.ffn.key.weight")?,
+            decay_rank: outputs("blocks.0.att.w1.weight")?,
+            a_rank: outputs("blocks.0.att.a1.weight")?,
+            v_rank: if layers > 1 { outputs("blocks.1.att.v1.weight")? } else { stated.v_low_rank_dim.unwrap_or(0) },
+            gate_rank: outputs("blocks.0.att.g1.weight")?,
+        })
+    }
+
+    fn find(&self, name: &str) -> Result<&TensorView<'a>, ModelError> {
+        self.tensors.get(name).ok_or_else(|| ModelError::Missing { name: name.to_owned() })
+    }
+
+    fn matrix_shape(&self, name: &str) -> Result<(usize, usize), ModelError> {
+        let tensor = self.find(name)?;
+        match tensor.shape() {
+            [outputs, inputs] => Ok((*outputs, *inputs)),
+            _ => Err(ModelError::Tensor {
+                name: name.to_owned(),
+                expected: "a matrix".into(),
+                found: describe(tensor.dtype(), tensor.shape()),
+            }),
+        }
+    }
+
+    /// Takes a tensor's bytes if it has this type and a shape that `fits`.
+    fn take(
+        &mut self,
+        name: &str,
+        dtype: Dtype,
+        shape: &[usize],
+        fits: impl Fn(&[usize]) -> bool,
+    ) -> Result<&'a [u8], ModelError> {
+        let tensor = self.find(name)?;
+        if tensor.dtype() != dtype || !fits(tensor.shape()) {
+            return Err(ModelError::Tensor {
+                name: name.to_owned(),
+                expected: describe(dtype, shape),
+                found: describe(tensor.dtype(), tensor.shape()),
+            });
+        }
+        let data = tensor.data();
+        self.tensors.remove(name);
+        Ok(data)
+    }
+
+    /// A tensor of finite f32. The last of its dimensions may be split (`[H][N]`), and it may have others of 1.
+    fn floats(&mut self, name: &str, length: usize) -> Result<Vec<f32>, ModelError> {
+        let fits = |shape: &[usize]| {
+            let all = shape.iter().try_fold(1usize, |all, n| all.checked_mul(*n));
+            all == Some(length) && (shape.iter().filter(|n| **n != 1).count() <= 1 || name.ends_with(".r_k"))
+        };
+        let data = self.take(name, Dtype::F32, &[length], fits)?;
+        let values: Vec<f32> = data.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        match values.iter().position(|x| !x.is_finite()) {
+            None => Ok(values),
+            Some(position) => Err(ModelError::Value {
+                name: name.to_owned(),
+                expected: "finite numbers",
+                found: values[position].to_string(),
+                position,
+            }),
+        }
+    }
+}
+
+impl Source for Tensors<'_> {
+    type Error = ModelError;
+
+    fn vector(&mut self, name: &str, length: usize) -> Result<Vec<f32>, ModelError> {
+        self.floats(name, length)
+    }
+
+    fn matrix(&mut self, name: &str, outputs: usize, inputs: usize) -> Result<Matrix, ModelError> {
+        let (weight_name, scale_name) = (format!("{name}.weight"), format!("{name}.scale"));
+        let shape = [outputs, inputs];
+        let data = self.take(&weight_name, Dtype::I8, &shape, |found| found == shape)?;
+        if let Some(position) = data.iter().position(|b| *b == 0x80) {
+            return Err(ModelError::Value {
+                name: weight_name,
+                expected: "int8 in [-127, 127]",
+                found: "-128".into(),
+                position,
+            });
+        }
+        let weight = data.iter().map(|b| *b as i8).collect();
+        Ok(Matrix { weight, scale: self.floats(&scale_name, outputs)?, outputs, inputs })
+    }
+}
+
+/// A type and a shape, as in `F32 [192]`.
+fn describe(dtype: Dtype, shape: &[usize]) -> String {
+    format!("{dtype:?} {shape:?}")
+}

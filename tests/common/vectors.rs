@@ -1,0 +1,163 @@
+//! The golden vectors of tests/golden, and what an engine has to give on them; on every target the same.
+//!
+//! To check another kernel, add it to [`engines`].
+
+use lmz::exact;
+use lmz::lm::rwkv7::{Oracle, Weights};
+use lmz::vocab::{START, Token};
+use safetensors::SafeTensors;
+
+/// Reads a token and gives the logits of the next one.
+pub type Step<'a> = Box<dyn FnMut(Token) -> Vec<f32> + 'a>;
+
+/// Something that computes a model.
+pub struct Engine {
+    pub name: &'static str,
+    pub start: fn(&Weights) -> Step<'_>,
+}
+
+/// Everything that can compute a model here.
+pub fn engines() -> Vec<Engine> {
+    vec![Engine {
+        name: "oracle",
+        start: |weights| {
+            let mut oracle = Oracle::new(weights);
+            Box::new(move |token| oracle.step(token))
+        },
+    }]
+}
+
+/// A model and what it gives on a text.
+pub struct Golden {
+    pub name: &'static str,
+    pub config: &'static [u8],
+    pub tensors: &'static [u8],
+    /// Text, ids, hashes of every step.
+    json: &'static [u8],
+    /// Logits of some steps.
+    logits: &'static [u8],
+    /// Activations of 16 bits, which the model's own configuration does not say.
+    pub int16: bool,
+    /// How many steps there are, and how many have their logits in full.
+    pub steps: (usize, usize),
+}
+
+macro_rules! golden {
+    ($name:literal, $folder:literal, $int16:expr, $steps:expr) => {
+        Golden {
+            name: $name,
+            config: include_bytes!(concat!("../../", $folder, "/config.json")),
+            tensors: include_bytes!(concat!("../../", $folder, "/model.safetensors")),
+            json: include_bytes!(concat!("../golden/", $name, ".json")),
+            logits: include_bytes!(concat!("../golden/", $name, ".safetensors")),
+            int16: $int16,
+            steps: $steps,
+        }
+    };
+}
+
+pub const TINY: Golden = golden!("tiny", "tests/golden/tiny-model", false, (88, 88));
+pub const TINY16: Golden = golden!("tiny16", "tests/golden/tiny-model", true, (88, 4));
+pub const NANO: Golden = golden!("nano", "models/nano", false, (170, 8));
+
+#[derive(serde::Deserialize)]
+pub struct Trace {
+    pub ids: Vec<Token>,
+    logits_blake3: Vec<String>,
+    frequencies_blake3: Vec<String>,
+}
+
+impl Golden {
+    pub fn weights(&self) -> Weights {
+        let config = std::str::from_utf8(self.config).expect("JSON is UTF-8");
+        let config = if self.int16 { config.replace("\"int8\"", "\"int16\"") } else { config.to_owned() };
+        let weights = Weights::parse(config.as_bytes(), self.tensors).expect("a golden model loads");
+        assert_eq!(self.int16, weights.config.activations == exact::Activations::Int16);
+        weights
+    }
+
+    pub fn trace(&self) -> Trace {
+        serde_json::from_slice(self.json).expect("a golden file parses")
+    }
+
+    /// Runs an engine over the text. Gives how many steps and how many rows of logits agreed, or what differs.
+    pub fn check(&self, weights: &Weights, engine: &Engine) -> Result<(usize, usize), String> {
+        let trace = self.trace();
+        let file = SafeTensors::deserialize(self.logits).expect("a golden file parses");
+        let steps: Vec<usize> = words(&file, "steps").iter().map(|s| *s as usize).collect();
+        let full = words(&file, "logits");
+        let mut step = (engine.start)(weights);
+        let (mut hashed, mut rows) = (0, 0);
+        for (i, token) in std::iter::once(START).chain(trace.ids.iter().copied()).enumerate() {
+            let logits = step(token);
+            if let Some(row) = steps.iter().position(|s| *s == i) {
+                let row = &full[row * logits.len()..][..logits.len()];
+                if let Some(at) = (0..row.len()).find(|at| row[*at] != logits[*at].to_bits()) {
+                    let (found, expected) = (logits[at], f32::from_bits(row[at]));
+                    return Err(format!("{}: step {i}, logit {at}: expected {expected:?}, found {found:?}", self.name));
+                }
+                rows += 1;
+            }
+            if hash(logits.iter().flat_map(|x| x.to_le_bytes())) != trace.logits_blake3[i] {
+                return Err(format!("{}: step {i}: the logits differ", self.name));
+            }
+            let frequencies = exact::fpstate::exact(|| exact::frequencies(&logits, |id| id != START as usize));
+            if hash(frequencies.iter().flat_map(|f| f.to_le_bytes())) != trace.frequencies_blake3[i] {
+                return Err(format!("{}: step {i}: the frequencies differ", self.name));
+            }
+            hashed += 1;
+        }
+        if hashed != trace.logits_blake3.len() || rows != steps.len() {
+            return Err(format!("{}: {hashed} steps and {rows} rows were compared, not all", self.name));
+        }
+        Ok((hashed, rows))
+    }
+}
+
+/// The functions and vectors of tests/golden/functions.safetensors. Gives how many values agreed.
+pub fn check_functions() -> Result<usize, String> {
+    let file = SafeTensors::deserialize(include_bytes!("../golden/functions.safetensors")).expect("it parses");
+    let floats = |name| words(&file, name).into_iter().map(f32::from_bits).collect::<Vec<_>>();
+    let mut compared = 0;
+    let mut same = |what: &str, i: usize, found: u32, expected: u32| {
+        compared += 1;
+        if found == expected { Ok(()) } else { Err(format!("{what}, number {i}: {found:#x}, not {expected:#x}")) }
+    };
+    let x = floats("x");
+    for (name, f) in [("exp", exact::exp as fn(f32) -> f32), ("sigmoid", exact::sigmoid), ("tanh", exact::tanh)] {
+        for (i, (x, expected)) in x.iter().zip(words(&file, name)).enumerate() {
+            same(name, i, f(*x).to_bits(), expected)?;
+        }
+    }
+    let rows = floats("rows");
+    let width = file.tensor("rows").expect("it is there").shape()[1];
+    let rows: Vec<&[f32]> = rows.chunks_exact(width).collect();
+    let quantised = file.tensor("rows_int8").expect("it is there").data();
+    let (scales, sums, norms) = (words(&file, "rows_scale"), words(&file, "rows_sum"), words(&file, "rows_norm"));
+    for (i, row) in rows.iter().enumerate() {
+        let q = exact::quantise(row, exact::Activations::Int8);
+        same("scale", i, q.scale.to_bits(), scales[i])?;
+        same("sum", i, exact::sum(row.iter().copied()).to_bits(), sums[i])?;
+        for (q, expected) in q.low.iter().zip(&quantised[i * width..]) {
+            same("quantised", i, *q as u8 as u32, u32::from(*expected))?;
+        }
+    }
+    for (i, norm) in norms.chunks_exact(width).enumerate() {
+        for (found, expected) in exact::layer_norm(rows[i], rows[0], rows[1]).iter().zip(norm) {
+            same("layer norm", i, found.to_bits(), *expected)?;
+        }
+    }
+    Ok(compared)
+}
+
+/// A tensor's elements of 32 bits.
+fn words(file: &SafeTensors, name: &str) -> Vec<u32> {
+    let tensor = file.tensor(name).unwrap_or_else(|e| panic!("{name}: {e}"));
+    tensor.data().as_chunks::<4>().0.iter().map(|b| u32::from_le_bytes(*b)).collect()
+}
+
+/// The first 128 bits of BLAKE3, in hexadecimal.
+fn hash(bytes: impl Iterator<Item = u8>) -> String {
+    let bytes: Vec<u8> = bytes.collect();
+    blake3::hash(&bytes).to_hex()[..32].to_owned()
+}
