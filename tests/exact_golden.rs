@@ -35,6 +35,13 @@ fn nano() {
     models(&NANO);
 }
 
+#[test]
+fn segmentation() {
+    for golden in [TINY, NANO] {
+        assert_eq!(golden.check_segmentation(), Ok((324, golden.steps.0 - 1)));
+    }
+}
+
 /// A weight by one step, a scale by one bit, a vector's element: each is noticed.
 #[test]
 fn a_changed_model_is_noticed() {

@@ -4,7 +4,7 @@
 
 use lmz::exact;
 use lmz::lm::rwkv7::{Oracle, Weights};
-use lmz::vocab::{START, Token};
+use lmz::vocab::{START, Token, Vocabulary};
 use safetensors::SafeTensors;
 
 /// Reads a token and gives the logits of the next one.
@@ -31,6 +31,7 @@ pub fn engines() -> Vec<Engine> {
 pub struct Golden {
     pub name: &'static str,
     pub config: &'static [u8],
+    pub vocab: &'static [u8],
     pub tensors: &'static [u8],
     /// Text, ids, hashes of every step.
     json: &'static [u8],
@@ -47,6 +48,7 @@ macro_rules! golden {
         Golden {
             name: $name,
             config: include_bytes!(concat!("../../", $folder, "/config.json")),
+            vocab: include_bytes!(concat!("../../", $folder, "/vocab.txt")),
             tensors: include_bytes!(concat!("../../", $folder, "/model.safetensors")),
             json: include_bytes!(concat!("../golden/", $name, ".json")),
             logits: include_bytes!(concat!("../golden/", $name, ".safetensors")),
@@ -62,6 +64,7 @@ pub const NANO: Golden = golden!("nano", "models/nano", false, (170, 8));
 
 #[derive(serde::Deserialize)]
 pub struct Trace {
+    pub text_hex: String,
     pub ids: Vec<Token>,
     logits_blake3: Vec<String>,
     frequencies_blake3: Vec<String>,
@@ -78,6 +81,20 @@ impl Golden {
 
     pub fn trace(&self) -> Trace {
         serde_json::from_slice(self.json).expect("a golden file parses")
+    }
+
+    /// Segments the text. Gives its length in bytes and tokens, or what differs.
+    pub fn check_segmentation(&self) -> Result<(usize, usize), String> {
+        let trace = self.trace();
+        let digits = trace.text_hex.as_bytes().as_chunks::<2>().0;
+        let byte = |d: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(d).expect("ASCII"), 16).expect("hexadecimal");
+        let text: Vec<u8> = digits.iter().map(byte).collect();
+        let vocabulary = Vocabulary::parse(self.vocab).expect("a golden vocabulary parses");
+        let found: Vec<Token> = vocabulary.segment(&text).collect();
+        if found != trace.ids {
+            return Err(format!("{}: expected {:?}, found {found:?}", self.name, trace.ids));
+        }
+        Ok((text.len(), found.len()))
     }
 
     /// Runs an engine over the text. Gives how many steps and how many rows of logits agreed, or what differs.
