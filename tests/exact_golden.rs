@@ -3,6 +3,7 @@
 #[path = "common/vectors.rs"]
 mod vectors;
 
+use lmz::lm::rwkv7::Identity;
 use vectors::{Golden, NANO, TINY, TINY16};
 
 #[test]
@@ -12,11 +13,12 @@ fn functions() {
 }
 
 fn models(golden: &Golden) {
-    let weights = golden.weights();
+    let model = golden.model();
+    assert_eq!(golden.check_segmentation(model.vocabulary()), Ok((324, golden.steps.0 - 1)));
     let engines = vectors::engines();
     assert!(engines.iter().any(|e| e.name == "oracle"));
     for engine in &engines {
-        assert_eq!(golden.check(&weights, engine), Ok(golden.steps), "{}", engine.name);
+        assert_eq!(golden.check(model.weights(), engine), Ok(golden.steps), "{}", engine.name);
     }
 }
 
@@ -35,18 +37,11 @@ fn nano() {
     models(&NANO);
 }
 
-#[test]
-fn segmentation() {
-    for golden in [TINY, NANO] {
-        assert_eq!(golden.check_segmentation(), Ok((324, golden.steps.0 - 1)));
-    }
-}
-
 /// A weight by one step, a scale by one bit, a vector's element: each is noticed.
 #[test]
 fn a_changed_model_is_noticed() {
     let engine = &vectors::engines()[0];
-    let weights = TINY.weights();
+    let model = TINY.model();
     let changes: [fn(&mut lmz::lm::rwkv7::Weights); 4] = [
         |w| w.layers[1].att.a2.weight[5] ^= 1,
         |w| w.head.scale[17] = f32::from_bits(w.head.scale[17].to_bits() ^ 1),
@@ -54,8 +49,9 @@ fn a_changed_model_is_noticed() {
         |w| w.layers[1].ffn.x_k[9] += 0.01,
     ];
     for (i, change) in changes.iter().enumerate() {
-        let mut changed = weights.clone();
+        let mut changed = model.weights().clone();
         change(&mut changed);
         assert!(TINY.check(&changed, engine).is_err(), "change {i}");
+        assert_ne!(Identity::new(&changed, model.vocabulary()), model.identity(), "change {i}");
     }
 }

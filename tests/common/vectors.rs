@@ -3,7 +3,7 @@
 //! To check another kernel, add it to [`engines`].
 
 use lmz::exact;
-use lmz::lm::rwkv7::{Oracle, Weights};
+use lmz::lm::rwkv7::{Files, Model, Oracle, Weights};
 use lmz::vocab::{START, Token, Vocabulary};
 use safetensors::SafeTensors;
 
@@ -64,6 +64,7 @@ pub const NANO: Golden = golden!("nano", "models/nano", false, (170, 8));
 
 #[derive(serde::Deserialize)]
 pub struct Trace {
+    pub identity: String,
     pub text_hex: String,
     pub ids: Vec<Token>,
     logits_blake3: Vec<String>,
@@ -71,12 +72,14 @@ pub struct Trace {
 }
 
 impl Golden {
-    pub fn weights(&self) -> Weights {
+    pub fn model(&self) -> Model {
         let config = std::str::from_utf8(self.config).expect("JSON is UTF-8");
         let config = if self.int16 { config.replace("\"int8\"", "\"int16\"") } else { config.to_owned() };
-        let weights = Weights::parse(config.as_bytes(), self.tensors).expect("a golden model loads");
-        assert_eq!(self.int16, weights.config.activations == exact::Activations::Int16);
-        weights
+        let files = Files { config: config.as_bytes(), vocabulary: self.vocab, tensors: self.tensors };
+        let model = Model::parse(self.name, &files).expect("a golden model loads");
+        assert_eq!(self.int16, model.weights().config.activations == exact::Activations::Int16);
+        assert_eq!(model.identity().to_string(), self.trace().identity);
+        model
     }
 
     pub fn trace(&self) -> Trace {
@@ -84,12 +87,11 @@ impl Golden {
     }
 
     /// Segments the text. Gives its length in bytes and tokens, or what differs.
-    pub fn check_segmentation(&self) -> Result<(usize, usize), String> {
+    pub fn check_segmentation(&self, vocabulary: &Vocabulary) -> Result<(usize, usize), String> {
         let trace = self.trace();
         let digits = trace.text_hex.as_bytes().as_chunks::<2>().0;
         let byte = |d: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(d).expect("ASCII"), 16).expect("hexadecimal");
         let text: Vec<u8> = digits.iter().map(byte).collect();
-        let vocabulary = Vocabulary::parse(self.vocab).expect("a golden vocabulary parses");
         let found: Vec<Token> = vocabulary.segment(&text).collect();
         if found != trace.ids {
             return Err(format!("{}: expected {:?}, found {found:?}", self.name, trace.ids));

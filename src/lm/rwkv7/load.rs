@@ -12,7 +12,7 @@ use super::config::{Config, Stated};
 use super::error::ModelError;
 use super::weights::{Matrix, Source, Weights};
 
-/// Reads `config.json` and `model.safetensors`.
+/// From the bytes of `config.json` and `model.safetensors`.
 pub(super) fn weights(config: &[u8], tensors: &[u8]) -> Result<Weights, ModelError> {
     let stated = Stated::parse(config)?;
     let file = SafeTensors::deserialize(tensors).map_err(|e| ModelError::Container(e.to_string()))?;
