@@ -4,37 +4,11 @@
 mod vectors;
 
 use lmz::lm::rwkv7::Identity;
-use vectors::{Golden, NANO, TINY, TINY16};
+use vectors::TINY;
 
 #[test]
-fn functions() {
-    // 5,020 arguments of three functions; 34 rows of 37 with scale and sum; 24 rows of 37.
-    assert_eq!(vectors::check_functions(), Ok(3 * 5020 + 34 * (37 + 2) + 24 * 37));
-}
-
-fn models(golden: &Golden) {
-    let model = golden.model();
-    assert_eq!(golden.check_segmentation(model.vocabulary()), Ok((324, golden.steps.0 - 1)));
-    let engines = vectors::engines();
-    assert!(engines.iter().any(|e| e.name == "oracle"));
-    for engine in &engines {
-        assert_eq!(golden.check(model.weights(), engine), Ok(golden.steps), "{}", engine.name);
-    }
-}
-
-#[test]
-fn tiny() {
-    models(&TINY);
-}
-
-#[test]
-fn tiny_with_activations_of_16_bits() {
-    models(&TINY16);
-}
-
-#[test]
-fn nano() {
-    models(&NANO);
+fn every_vector_by_every_engine() {
+    assert_eq!(vectors::check_all(), Ok(()));
 }
 
 /// A weight by one step, a scale by one bit, a vector's element: each is noticed.

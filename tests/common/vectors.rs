@@ -1,6 +1,6 @@
 //! The golden vectors of tests/golden, and what an engine has to give on them; on every target the same.
 //!
-//! To check another kernel, add it to [`engines`].
+//! [`check_all`] is what every target runs. To have another kernel checked everywhere, add it to [`engines`].
 
 use lmz::exact;
 use lmz::lm::rwkv7::{Files, Model, Oracle, Weights};
@@ -86,8 +86,8 @@ impl Golden {
         serde_json::from_slice(self.json).expect("a golden file parses")
     }
 
-    /// Segments the text. Gives its length in bytes and tokens, or what differs.
-    pub fn check_segmentation(&self, vocabulary: &Vocabulary) -> Result<(usize, usize), String> {
+    /// Segments the text.
+    pub fn check_segmentation(&self, vocabulary: &Vocabulary) -> Result<(), String> {
         let trace = self.trace();
         let digits = trace.text_hex.as_bytes().as_chunks::<2>().0;
         let byte = |d: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(d).expect("ASCII"), 16).expect("hexadecimal");
@@ -96,11 +96,19 @@ impl Golden {
         if found != trace.ids {
             return Err(format!("{}: expected {:?}, found {found:?}", self.name, trace.ids));
         }
-        Ok((text.len(), found.len()))
+        if (text.len(), found.len()) != (324, self.steps.0 - 1) {
+            return Err(format!(
+                "{}: {} bytes, {} tokens: not the text it should be",
+                self.name,
+                text.len(),
+                found.len()
+            ));
+        }
+        Ok(())
     }
 
-    /// Runs an engine over the text. Gives how many steps and how many rows of logits agreed, or what differs.
-    pub fn check(&self, weights: &Weights, engine: &Engine) -> Result<(usize, usize), String> {
+    /// Runs an engine over the text: every step's hashes, and some steps' logits in full.
+    pub fn check(&self, weights: &Weights, engine: &Engine) -> Result<(), String> {
         let trace = self.trace();
         let file = SafeTensors::deserialize(self.logits).expect("a golden file parses");
         let steps: Vec<usize> = words(&file, "steps").iter().map(|s| *s as usize).collect();
@@ -126,15 +134,30 @@ impl Golden {
             }
             hashed += 1;
         }
-        if hashed != trace.logits_blake3.len() || rows != steps.len() {
+        if (hashed, rows) != self.steps || rows != steps.len() || hashed != trace.logits_blake3.len() {
             return Err(format!("{}: {hashed} steps and {rows} rows were compared, not all", self.name));
         }
-        Ok((hashed, rows))
+        Ok(())
+    }
+
+    /// Loads the model and runs everything on it.
+    pub fn check_all(&self) -> Result<(), String> {
+        let model = self.model();
+        self.check_segmentation(model.vocabulary())?;
+        let engines = engines();
+        assert_eq!(engines[0].name, "oracle");
+        engines.iter().try_for_each(|e| self.check(model.weights(), e).map_err(|what| format!("{}: {what}", e.name)))
     }
 }
 
-/// The functions and vectors of tests/golden/functions.safetensors. Gives how many values agreed.
-pub fn check_functions() -> Result<usize, String> {
+/// Functions, vectors, models, by every engine.
+pub fn check_all() -> Result<(), String> {
+    check_functions()?;
+    [TINY, TINY16, NANO].iter().try_for_each(Golden::check_all)
+}
+
+/// The functions and vectors of tests/golden/functions.safetensors.
+pub fn check_functions() -> Result<(), String> {
     let file = SafeTensors::deserialize(include_bytes!("../golden/functions.safetensors")).expect("it parses");
     let floats = |name| words(&file, name).into_iter().map(f32::from_bits).collect::<Vec<_>>();
     let mut compared = 0;
@@ -166,7 +189,11 @@ pub fn check_functions() -> Result<usize, String> {
             same("layer norm", i, found.to_bits(), *expected)?;
         }
     }
-    Ok(compared)
+    // 5,020 arguments of three functions; 34 rows of 37 with scale and sum; 24 rows of 37.
+    if compared != 3 * 5020 + 34 * (37 + 2) + 24 * 37 {
+        return Err(format!("{compared} values were compared, not all"));
+    }
+    Ok(())
 }
 
 /// A tensor's elements of 32 bits.
