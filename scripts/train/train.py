@@ -2,6 +2,7 @@
 
     python train.py --size nano --tokens 40e6                 new run in runs/nano
     python train.py --size nano --tokens 80e6 --resume        goes on, exactly where it stopped
+    python train.py --size nano --tokens 40e6 --init FOLDER   new run from the weights of a model folder
 
 The learning rate warms up, stays, and falls to zero over the last part (--decay) of --tokens. A
 resumed run may be given more tokens, as long as the fall has not begun. --minutes stops a run early
@@ -32,7 +33,7 @@ HERE = Path(__file__).resolve().parent
 RECIPE = {
     "seed": 1, "streams": None, "window": 256, "lr": 4e-3, "optimiser": "muon", "weight_decay": 0.1,
     "warmup": 200, "decay": 0.4, "qat_from": 0.5, "average": 0.995, "clip": 1.0, "weights": "1,1,1,1,1",
-    "bf16": 0, "tokens": None,
+    "bf16": 0, "init": "", "tokens": None,
 }
 INTEGERS = ("seed", "streams", "window", "warmup", "bf16")
 
@@ -51,6 +52,8 @@ class Run:
         self.config = Config(**{**SIZES[size].dict(), "vocab": len(self.vocabulary)})
         torch.manual_seed(recipe["seed"])
         self.model = RWKV7(self.config).to(device)
+        if recipe.get("init"):
+            self.model.ln0 = None  # a folder's embedding is stored after its norm
         self.average = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.optimisers = optimisers(self.model, recipe["optimiser"], recipe["lr"], recipe["weight_decay"])
         self.state = self.model.zero_state(recipe["streams"], device)
@@ -94,6 +97,16 @@ class Run:
         run.step, run.epoch, run.step_in_epoch, run.tokens_seen, run.bytes_seen = data["position"]
         run.history = data["history"]
         return run
+
+    def begin_with(self, folder):
+        """Takes the weights of a model folder; optimisers and carried state begin anew."""
+        import export  # it imports this module
+
+        model, vocabulary = export.read(Path(folder))
+        if model.c != self.config or vocabulary.tokens != self.vocabulary.tokens:
+            raise SystemExit(f"{folder}: its shape or vocabulary is not that of {self.size}")
+        self.model.load_state_dict(model.state_dict())
+        self.average = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
 
     # ---- schedule
 
@@ -244,6 +257,8 @@ def main():
         if recipe["tokens"] is None:
             raise SystemExit("--tokens: how many tokens to train for")
         run = Run(args.size, recipe, args.vocab, args.device)
+        if recipe["init"]:
+            run.begin_with(recipe["init"])
     train(run, args)
 
 
