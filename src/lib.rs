@@ -14,6 +14,8 @@ pub mod format;
 pub mod lm;
 mod message;
 mod mix;
+#[cfg(feature = "train")]
+pub use mix::train;
 mod parallel;
 pub mod recover;
 pub mod scan;

@@ -12,7 +12,7 @@ pub use bytes::{Input, check32, content_check, put_varint};
 pub use frame::{DictionaryHash, Entry, FrameHeader, Index, Model, ShortFrame, Start, TRAILER_BYTES, Trailer, start};
 
 /// The version of the format, 0.N. A reader of another N refuses.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 /// Bounds on what a reader accepts, whatever the bytes claim.
 #[derive(Debug, Clone, PartialEq, Eq)]

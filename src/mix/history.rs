@@ -54,7 +54,8 @@ impl Counts {
 
 /// All states.
 pub struct Histories {
-    next: [[State; 2]; 256],
+    /// After a zero, and after a one.
+    next: [[State; 256]; 2],
     /// Zeros and ones of each.
     counts: [(u8, u8); 256],
     #[cfg(test)]
@@ -82,7 +83,7 @@ impl Histories {
         all.sort_by_key(|c| (c.zeros + c.ones, *c));
         assert!(all.len() <= 256, "{} states", all.len());
         let mut out = Self {
-            next: [[0; 2]; 256],
+            next: [[0; 256]; 2],
             counts: [(0, 0); 256],
             #[cfg(test)]
             len: all.len(),
@@ -91,16 +92,16 @@ impl Histories {
             out.counts[i] = (c.zeros, c.ones);
             for bit in [false, true] {
                 let after = c.after(bit);
-                out.next[i][usize::from(bit)] = all.iter().position(|x| *x == after).unwrap_or(0) as State;
+                out.next[usize::from(bit)][i] = all.iter().position(|x| *x == after).unwrap_or(0) as State;
             }
         }
         out
     }
 
-    /// The history after one more bit.
+    /// The history that each becomes by one more bit.
     #[inline(always)]
-    pub fn next(&self, state: State, bit: bool) -> State {
-        self.next[usize::from(state)][usize::from(bit)]
+    pub fn after(&self, bit: bool) -> &[State; 256] {
+        &self.next[usize::from(bit)]
     }
 
     /// How many zeros and ones a history counts.
@@ -128,10 +129,10 @@ mod tests {
         let h = Histories::get();
         let mut s = 0;
         for n in 1..=60u8 {
-            s = h.next(s, true);
+            s = h.after(true)[usize::from(s)];
             assert_eq!(h.counts(s), (0, n.min(61)));
         }
-        s = h.next(s, false);
+        s = h.after(false)[usize::from(s)];
         assert!(h.counts(s).0 == 1 && h.counts(s).1 <= 8, "{:?}", h.counts(s));
     }
 }

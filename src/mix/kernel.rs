@@ -1,24 +1,32 @@
 //! The vector arithmetic of the mixer: a plain kernel, which is the definition, and faster ones that
 //! must give the same bits.
 
+use crate::exact::fpstate::exact;
+
 /// Inputs of a mixer: the lanes of a vector.
-pub const INPUTS: usize = 16;
+pub const INPUTS: usize = 32;
 /// Weight sets that are used at once.
 pub const SETS: usize = 4;
 
-/// A cache line of numbers.
+/// Two cache lines of numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(align(64))]
 pub struct Vector(pub [f32; INPUTS]);
 
 /// How sums and products are computed. Products are rounded before they are added.
 pub trait Kernel: Copy {
-    /// Of each weight set the sum of weights times inputs, as a tree: lane i takes lane i + 8, then
+    /// Of each weight set the sum of weights times inputs, as a tree: lane i takes lane i + 16, then i + 8,
     /// i + 4, i + 2, i + 1.
     fn dot(self, weights: [&Vector; SETS], x: &Vector) -> [f32; SETS];
 
     /// Adds the inputs times `step` to a weight set.
     fn train(self, weights: &mut Vector, x: &Vector, step: f32);
+
+    /// Rows become columns.
+    fn transpose(self, rows: &[[u8; 16]; 16]) -> [[u8; 16]; 16];
+
+    /// A bit for each that is not 0.
+    fn nonzero(self, x: &[u8; INPUTS]) -> u32;
 }
 
 /// Begins to load what will be needed soon, without waiting for it as a load would.
@@ -41,19 +49,21 @@ pub trait Job {
     fn run<K: Kernel>(self, k: K) -> Self::Output;
 }
 
-/// Runs a job by the fastest kernel that this processor has; by the plain one if the environment variable
-/// `LMZ_KERNEL` is `plain`. The result is the same.
+/// Runs a job by the fastest kernel that this processor has, with its floating-point arithmetic set as exactness
+/// needs it; by the plain kernel if the environment variable `LMZ_KERNEL` is `plain`. The result is the same.
 pub fn run<J: Job>(job: J) -> J::Output {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(avx2) = Avx2::get().filter(|_| std::env::var_os("LMZ_KERNEL").is_none_or(|name| name != "plain")) {
-        #[target_feature(enable = "avx2")]
-        fn wide<J: Job>(job: J, k: Avx2) -> J::Output {
-            job.run(k)
+    exact(|| {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(avx2) = Avx2::get().filter(|_| std::env::var_os("LMZ_KERNEL").is_none_or(|name| name != "plain")) {
+            #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+            fn wide<J: Job>(job: J, k: Avx2) -> J::Output {
+                job.run(k)
+            }
+            // SAFETY: the kernel exists only where the processor has AVX2 and the others.
+            return unsafe { wide(job, avx2) };
         }
-        // SAFETY: the kernel exists only where the processor has AVX2.
-        return unsafe { wide(job, avx2) };
-    }
-    job.run(Plain)
+        job.run(Plain)
+    })
 }
 
 /// The definition.
@@ -65,7 +75,7 @@ impl Kernel for Plain {
     fn dot(self, weights: [&Vector; SETS], x: &Vector) -> [f32; SETS] {
         weights.map(|w| {
             let mut lanes: [f32; INPUTS] = std::array::from_fn(|i| w.0[i] * x.0[i]);
-            for width in [8, 4, 2, 1] {
+            for width in [16, 8, 4, 2, 1] {
                 for i in 0..width {
                     lanes[i] += lanes[i + width];
                 }
@@ -78,6 +88,16 @@ impl Kernel for Plain {
     fn train(self, weights: &mut Vector, x: &Vector, step: f32) {
         weights.0.iter_mut().zip(x.0).for_each(|(w, x)| *w += x * step);
     }
+
+    #[inline(always)]
+    fn transpose(self, rows: &[[u8; 16]; 16]) -> [[u8; 16]; 16] {
+        std::array::from_fn(|i| std::array::from_fn(|j| rows[j][i]))
+    }
+
+    #[inline(always)]
+    fn nonzero(self, x: &[u8; INPUTS]) -> u32 {
+        x.iter().rev().fold(0, |bits, x| bits << 1 | u32::from(*x != 0))
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -87,7 +107,7 @@ pub use x86::Avx2;
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{Kernel, SETS, Vector};
+    use super::{INPUTS, Kernel, SETS, Vector};
 
     /// 256-bit vectors. Only [`get`](Self::get) makes one, where the processor has them.
     #[derive(Clone, Copy)]
@@ -95,18 +115,26 @@ mod x86 {
 
     impl Avx2 {
         pub fn get() -> Option<Self> {
-            is_x86_feature_detected!("avx2").then_some(Self(()))
+            let all = is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("bmi1")
+                && is_x86_feature_detected!("bmi2")
+                && is_x86_feature_detected!("lzcnt")
+                && is_x86_feature_detected!("popcnt");
+            all.then_some(Self(()))
         }
     }
 
-    /// Weights times inputs, summed from 16 to 4 lanes.
+    /// Weights times inputs, summed from 32 to 4 lanes.
     #[inline(always)]
-    unsafe fn four_lanes(w: &Vector, x0: __m256, x1: __m256) -> __m128 {
-        // SAFETY: the caller has AVX2; each load is of 8 of a vector's 16 aligned numbers.
+    unsafe fn four_lanes(w: &Vector, x: [__m256; 4]) -> __m128 {
+        // SAFETY: the caller has AVX2; each load is of 8 of a vector's 32 aligned numbers.
         unsafe {
-            let low = _mm256_mul_ps(_mm256_load_ps(w.0.as_ptr()), x0);
-            let high = _mm256_mul_ps(_mm256_load_ps(w.0.as_ptr().add(8)), x1);
-            let sum = _mm256_add_ps(low, high);
+            let w = w.0.as_ptr();
+            let a = _mm256_mul_ps(_mm256_load_ps(w), x[0]);
+            let b = _mm256_mul_ps(_mm256_load_ps(w.add(8)), x[1]);
+            let c = _mm256_mul_ps(_mm256_load_ps(w.add(16)), x[2]);
+            let d = _mm256_mul_ps(_mm256_load_ps(w.add(24)), x[3]);
+            let sum = _mm256_add_ps(_mm256_add_ps(a, c), _mm256_add_ps(b, d));
             _mm_add_ps(_mm256_castps256_ps128(sum), _mm256_extractf128_ps::<1>(sum))
         }
     }
@@ -116,11 +144,13 @@ mod x86 {
         fn dot(self, weights: [&Vector; SETS], x: &Vector) -> [f32; SETS] {
             // SAFETY: self exists only where AVX2 does; each load is of 8 of a vector's 16 aligned numbers.
             unsafe {
-                let (x0, x1) = (_mm256_load_ps(x.0.as_ptr()), _mm256_load_ps(x.0.as_ptr().add(8)));
+                let p = x.0.as_ptr();
+                let x =
+                    [_mm256_load_ps(p), _mm256_load_ps(p.add(8)), _mm256_load_ps(p.add(16)), _mm256_load_ps(p.add(24))];
                 // No closures: what is not inlined is not compiled for AVX2.
                 let [a, b, c, d] = weights;
-                let (a, b) = (four_lanes(a, x0, x1), four_lanes(b, x0, x1));
-                let (c, d) = (four_lanes(c, x0, x1), four_lanes(d, x0, x1));
+                let (a, b) = (four_lanes(a, x), four_lanes(b, x));
+                let (c, d) = (four_lanes(c, x), four_lanes(d, x));
                 // Four sums of four lanes: transposed, so that lanes become rows.
                 let (ab, cd) = (_mm_unpacklo_ps(a, b), _mm_unpacklo_ps(c, d));
                 let (ab_high, cd_high) = (_mm_unpackhi_ps(a, b), _mm_unpackhi_ps(c, d));
@@ -139,10 +169,44 @@ mod x86 {
             unsafe {
                 let step = _mm256_set1_ps(step);
                 let (w, x) = (weights.0.as_mut_ptr(), x.0.as_ptr());
-                let low = _mm256_mul_ps(_mm256_load_ps(x), step);
-                let high = _mm256_mul_ps(_mm256_load_ps(x.add(8)), step);
-                _mm256_store_ps(w, _mm256_add_ps(_mm256_load_ps(w), low));
-                _mm256_store_ps(w.add(8), _mm256_add_ps(_mm256_load_ps(w.add(8)), high));
+                for i in [0, 8, 16, 24] {
+                    let add = _mm256_mul_ps(_mm256_load_ps(x.add(i)), step);
+                    _mm256_store_ps(w.add(i), _mm256_add_ps(_mm256_load_ps(w.add(i)), add));
+                }
+            }
+        }
+
+        #[inline(always)]
+        fn transpose(self, rows: &[[u8; 16]; 16]) -> [[u8; 16]; 16] {
+            // SAFETY: self exists only where AVX2 does; a row has the bytes of a vector.
+            unsafe {
+                let mut a = [_mm_setzero_si128(); 16];
+                for i in 0..16 {
+                    a[i] = _mm_loadu_si128(rows[i].as_ptr().cast());
+                }
+                // Each round interleaves the first half with the second; after four, rows are columns.
+                for _ in 0..4 {
+                    let before = a;
+                    for i in 0..8 {
+                        a[2 * i] = _mm_unpacklo_epi8(before[i], before[i + 8]);
+                        a[2 * i + 1] = _mm_unpackhi_epi8(before[i], before[i + 8]);
+                    }
+                }
+                let mut out = [[0; 16]; 16];
+                for i in 0..16 {
+                    _mm_storeu_si128(out[i].as_mut_ptr().cast(), a[i]);
+                }
+                out
+            }
+        }
+
+        #[inline(always)]
+        fn nonzero(self, x: &[u8; INPUTS]) -> u32 {
+            // SAFETY: self exists only where AVX2 does; 16 bytes are loaded.
+            unsafe {
+                let x = _mm256_loadu_si256(x.as_ptr().cast());
+                let zeros = _mm256_movemask_epi8(_mm256_cmpeq_epi8(x, _mm256_setzero_si256()));
+                !zeros as u32
             }
         }
     }
@@ -165,6 +229,10 @@ mod tests {
             Plain.train(&mut a, &v[4], step);
             avx2.train(&mut b, &v[4], step);
             prop_assert_eq!(a.0.map(f32::to_bits), b.0.map(f32::to_bits));
+            let rows: [[u8; 16]; 16] = std::array::from_fn(|i| std::array::from_fn(|j| values[i + j].to_bits() as u8 & 3));
+            prop_assert_eq!(Plain.transpose(&rows), avx2.transpose(&rows));
+            let bytes: [u8; INPUTS] = std::array::from_fn(|i| values[i].to_bits() as u8 & 3);
+            prop_assert_eq!(Plain.nonzero(&bytes), avx2.nonzero(&bytes));
         }
     }
 }

@@ -5,11 +5,22 @@
 
 use std::sync::LazyLock;
 
+use super::kernel::{INPUTS, Vector};
+
 /// Log-odds are kept within plus and minus this.
 pub const LIMIT: f32 = 12.0;
 
 /// Entries of the tables for one unit of log-odds.
 const STEPS: usize = 32;
+
+/// What stands for one unit of log-odds in 16 bits.
+pub const UNIT: f32 = 2048.0;
+
+/// Log-odds in units of 1 / UNIT as numbers.
+#[inline(always)]
+pub fn inputs(x: [i16; INPUTS]) -> Vector {
+    Vector(x.map(|x| f32::from(x) * (1.0 / UNIT)))
+}
 
 /// e^x for |x| <= 16, by its series at x / 2^10 and ten squarings.
 fn exp(x: f64) -> f64 {
@@ -38,8 +49,8 @@ fn logit(p: f64) -> f64 {
 
 /// The two tables; fetched once by who uses them often.
 pub struct Tables {
-    /// Log-odds of the middle of each 2,048th of the unit interval.
-    stretch: [f32; 2048],
+    /// Log-odds of the middle of each 4,096th of the unit interval, in units of 1 / UNIT.
+    stretch: [i16; 4096],
     /// 1 / (1 + e^-x) at every 32nd from -LIMIT to LIMIT; the rest is never looked at.
     squash: [f32; 1024],
 }
@@ -47,9 +58,10 @@ pub struct Tables {
 impl Tables {
     pub fn get() -> &'static Self {
         static TABLES: LazyLock<Box<Tables>> = LazyLock::new(|| {
-            let mut t = Box::new(Tables { stretch: [0.0; 2048], squash: [0.0; 1024] });
+            let mut t = Box::new(Tables { stretch: [0; 4096], squash: [0.0; 1024] });
             for (i, s) in t.stretch.iter_mut().enumerate() {
-                *s = logit((i as f64 + 0.5) / 2048.0) as f32;
+                let x = logit((i as f64 + 0.5) / 4096.0) * f64::from(UNIT);
+                *s = (x + if x < 0.0 { -0.5 } else { 0.5 }) as i16;
             }
             for (i, s) in t.squash.iter_mut().enumerate().take(2 * LIMIT as usize * STEPS + 2) {
                 let x = i as f64 / STEPS as f64 - f64::from(LIMIT);
@@ -60,10 +72,10 @@ impl Tables {
         &TABLES
     }
 
-    /// Log-odds of a probability in units of 2^-16.
+    /// Log-odds of a probability in units of 2^-16, in units of 1 / UNIT.
     #[inline(always)]
-    pub fn stretch(&self, p: u32) -> f32 {
-        self.stretch[(p >> 5) as usize & 2047]
+    pub fn stretch(&self, p: u16) -> i16 {
+        self.stretch[usize::from(p >> 4)]
     }
 
     /// The probability of log-odds within the limit, at the nearest entry: good enough to learn from.
@@ -103,9 +115,10 @@ mod tests {
     #[test]
     fn tables_are_what_they_say() {
         let t = Tables::get();
-        for i in 0..2048u32 {
-            let p = (f64::from(i) + 0.5) / 2048.0;
-            assert!((f64::from(t.stretch(i << 5)) - (p / (1.0 - p)).ln()).abs() < 1e-6);
+        for i in 0..4096u16 {
+            let p = (f64::from(i) + 0.5) / 4096.0;
+            let x = f64::from(t.stretch(i << 4)) / f64::from(UNIT);
+            assert!((x - (p / (1.0 - p)).ln()).abs() < 2.6e-4);
         }
         for i in -1200..=1200 {
             let x = i as f32 / 100.0;

@@ -2,23 +2,21 @@
 
 use super::history::{Histories, State};
 use super::kernel::prefetch;
-use super::logistic::{LIMIT, Tables, nearest};
+use super::logistic::{LIMIT, nearest};
 
 /// A probability in units of 2^-16 that follows the bits at a fixed rate.
 #[derive(Clone, Copy, Debug)]
-pub struct Cell(u16);
+pub struct Cell(pub u16);
 
 impl Cell {
-    pub const HALF: Self = Self(1 << 15);
-
     pub fn new(p: f32) -> Self {
         Self((p * 65535.0) as u16)
     }
 
     /// In units of 2^-16.
     #[inline(always)]
-    pub fn p(self) -> u32 {
-        u32::from(self.0)
+    pub fn p(self) -> u16 {
+        self.0
     }
 
     /// Moves towards the bit, by 1 / 2^SHIFT of the way.
@@ -30,9 +28,24 @@ impl Cell {
     }
 }
 
-/// A cell for each bit history.
+/// What [`Cell::learn`] makes of each of these probabilities, in arithmetic of 16 bits.
+#[inline(always)]
+pub fn learnt<const SHIFT: u32, const N: usize>(ps: [u16; N], bit: bool) -> [u16; N] {
+    // The distance to the end that the bit names, less its SHIFT-th part, rounded up.
+    let mask = u16::from(bit).wrapping_neg();
+    ps.map(|p| {
+        let d = p ^ mask;
+        let step = (d >> SHIFT) + (d & ((1 << SHIFT) - 1)).min(1);
+        (d - step) ^ mask
+    })
+}
+
+/// The probability, in units of 2^-16, that says nothing.
+pub const NOTHING: u16 = 1 << 15;
+
+/// Of each bit history the probability of a one, in units of 2^-16.
 #[derive(Clone, Copy)]
-pub struct HistoryMap(pub [Cell; 256]);
+pub struct HistoryMap(pub [u16; 256]);
 
 impl HistoryMap {
     /// Begins with what the counts suggest.
@@ -41,9 +54,11 @@ impl HistoryMap {
         let cell = |s: usize| {
             let (zeros, ones) = h.counts(s as State);
             let (zeros, ones) = (f32::from(zeros) * 2.0, f32::from(ones) * 2.0);
-            Cell::new((ones + 0.4) / (zeros + ones + 0.8))
+            (65535.0 * (ones + 0.4) / (zeros + ones + 0.8)) as u16
         };
-        Self(std::array::from_fn(cell))
+        let mut map = std::array::from_fn(cell);
+        map[0] = NOTHING;
+        Self(map)
     }
 }
 
@@ -57,19 +72,23 @@ pub struct Correction {
 
 #[derive(Clone, Copy)]
 #[repr(align(64))]
-struct Row([u16; POINTS]);
+pub struct Row(pub [u16; POINTS]);
 
-const POINTS: usize = 32;
+pub const POINTS: usize = 32;
 
 /// How slowly a correction follows.
 const SHIFT: u32 = 6;
 
 impl Correction {
     /// A power of two of contexts.
-    pub fn new(contexts: usize) -> Self {
-        let t = Tables::get();
-        let row = std::array::from_fn(|i| (t.squash((i as f32 - LIMIT).min(LIMIT)) * 65535.0) as u16);
-        Self { rows: vec![Row(row); contexts], at: (0, 0) }
+    pub fn new(contexts: usize, row: Row) -> Self {
+        Self { rows: vec![row; contexts], at: (0, 0) }
+    }
+
+    /// The point that [`refine`](Self::refine) found nearest.
+    #[cfg(feature = "train")]
+    pub fn point(&self) -> usize {
+        self.at.1
     }
 
     /// Begins to load what a context needs.

@@ -1,5 +1,6 @@
 //! The match model: where the last bytes came before, and what followed.
 
+use super::kernel::prefetch;
 use super::logistic::Tables;
 use super::maps::Cell;
 
@@ -10,9 +11,11 @@ pub const SELECT: usize = 24;
 
 /// Bytes hashed to find a candidate.
 const LOOK: usize = 6;
-const LENGTHS: usize = 32;
+/// Classes of match lengths.
+pub const LENGTHS: usize = 32;
 
 /// Shared by the streams: where hashed strings were seen last, and how far matches can be trusted.
+#[derive(Clone)]
 pub struct Matches {
     places: Vec<u32>,
     bits: u32,
@@ -31,22 +34,24 @@ pub struct Matcher {
     /// The predicted byte with a leading 1, or 0.
     expected: usize,
     classes: (usize, usize),
+    /// Where the next byte is looked up.
+    line: usize,
 }
 
 pub struct Found {
-    pub x: [f32; INPUTS],
+    pub x: [i16; INPUTS],
     pub select: usize,
 }
 
 impl Matches {
-    pub fn new(length: usize) -> Self {
-        let bits = (length | 1).ilog2().clamp(8, 21) + 1;
-        Self {
-            places: vec![0; 1 << bits],
-            bits,
-            right: (0..LENGTHS).map(|i| Cell::new(1.0 - 0.4 / (i as f32 + 1.0))).collect(),
-            bytes: vec![Cell::new(0.5); 1 << 16],
-        }
+    /// log2 of the places for so many bytes.
+    pub fn bits(length: usize) -> u32 {
+        (length | 1).ilog2().clamp(8, 21) + 1
+    }
+
+    /// With 2^`bits` places.
+    pub fn new(bits: u32, right: &[u16; LENGTHS]) -> Self {
+        Self { places: vec![0; 1 << bits], bits, right: right.map(Cell).to_vec(), bytes: vec![Cell::new(0.5); 1 << 16] }
     }
 }
 
@@ -65,7 +70,7 @@ impl Matcher {
     pub fn predict(&mut self, shared: &mut Matches, t: &Tables, partial: usize, bits: usize) -> Found {
         if self.expected == 0 || (self.expected | 256) >> (8 - bits) != partial {
             self.expected = 0;
-            return Found { x: [0.0; INPUTS], select: 0 };
+            return Found { x: [0; INPUTS], select: 0 };
         }
         let bit = self.expected >> (7 - bits) & 1;
         let class = class(self.length);
@@ -73,8 +78,14 @@ impl Matcher {
         let p = shared.right[class].p();
         let s = t.stretch(p);
         let q = shared.bytes[self.classes.1].p();
-        let x = [f32::from_bits(s.to_bits() ^ ((bit as u32 ^ 1) << 31)), t.stretch(q)];
+        let x = [if bit == 1 { s } else { -s }, t.stretch(q)];
         Found { x, select: 1 + class.min(22) }
+    }
+
+    /// The length class of a match, and whether it predicts a bit.
+    #[cfg(feature = "train")]
+    pub fn would_be_right(&self, bits: usize, bit: bool) -> Option<(usize, bool)> {
+        (self.expected != 0).then(|| (self.classes.0, (self.expected >> (7 - bits) & 1 == 1) == bit))
     }
 
     #[inline(always)]
@@ -96,8 +107,8 @@ impl Matcher {
             self.length = 0;
         }
         if at - begin >= LOOK {
-            let h = (recent << (64 - 8 * LOOK)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            let place = &mut shared.places[(h >> (64 - shared.bits)) as usize];
+            let spread = (raw[at - 1] as u32).wrapping_mul(0x9e37_79b1) >> 28;
+            let place = &mut shared.places[self.line | spread as usize];
             if self.length == 0 && *place > 0 {
                 let from = *place as usize;
                 let most = 32.min(from).min(at - begin);
@@ -112,5 +123,9 @@ impl Matcher {
         if self.expected == 0 {
             self.length = 0;
         }
+        // Where the next byte will be looked up: one of 16 places of a cache line, loaded until then.
+        let h = (recent << (64 - 8 * (LOOK - 1))).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.line = (h >> (64 - shared.bits)) as usize & !15;
+        prefetch(&shared.places[self.line]);
     }
 }

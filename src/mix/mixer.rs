@@ -3,6 +3,7 @@
 
 use super::kernel::{Kernel, SETS, Vector, prefetch};
 use super::logistic::{Tables, clamp};
+use super::start::Start;
 
 /// Four families of weight sets, and a fifth that mixes their outputs.
 #[derive(Clone)]
@@ -18,17 +19,37 @@ pub struct Mixer {
 }
 
 impl Mixer {
-    /// Weight sets for so many contexts in each family; the last number is that of the fifth.
-    pub fn new(contexts: [usize; SETS], last: usize, initial: Vector) -> Self {
+    /// Weight sets for so many contexts in each family.
+    pub fn new(contexts: [usize; SETS], start: &Start) -> Self {
+        let mut families = [const { Vec::new() }; SETS];
+        for (family, sets) in families.iter_mut().enumerate() {
+            sets.extend((0..contexts[family]).map(|set| start.families[family][super::stored(family, set)]));
+        }
         Self {
-            families: contexts.map(|n| vec![initial; n]),
-            last: vec![[1.0 / SETS as f32; SETS]; last],
+            families,
+            last: start.last.to_vec(),
             chosen: [0; SETS],
             chosen_last: 0,
             outputs: [0.0; SETS],
             ps: [0.5; SETS],
             p: 0.5,
         }
+    }
+
+    /// What the current bit chose: of each family, and of the last mixer.
+    #[cfg(feature = "train")]
+    pub fn chosen(&self) -> ([usize; SETS], usize) {
+        (self.chosen, self.chosen_last)
+    }
+
+    #[cfg(feature = "train")]
+    pub fn weights(&self, family: usize, set: usize) -> &Vector {
+        &self.families[family][set]
+    }
+
+    #[cfg(feature = "train")]
+    pub fn last_weights(&self, set: usize) -> [f32; SETS] {
+        self.last[set]
     }
 
     /// Begins to load the weights that the second family, the largest, has for a context.
@@ -63,9 +84,4 @@ impl Mixer {
             *w += step * output;
         }
     }
-}
-
-/// Fills the first weights, and leaves the others 0.
-pub fn initial(weight: f32, inputs: usize) -> Vector {
-    Vector(std::array::from_fn(|i| if i < inputs { weight } else { 0.0 }))
 }

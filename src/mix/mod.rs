@@ -15,34 +15,24 @@ mod logistic;
 mod maps;
 mod matching;
 mod mixer;
+mod primed;
+mod start;
+mod stream;
 mod table;
+#[cfg(feature = "train")]
+pub mod train;
 
-use contexts::{CONTEXTS, Contexts};
-use history::{Histories, State};
-use kernel::{Kernel, Vector};
+use contexts::CONTEXTS;
+use history::Histories;
+use kernel::{INPUTS, Kernel, Vector};
 use logistic::Tables;
-use maps::{Cell, Correction, HistoryMap};
-use matching::{Matcher, Matches};
+use maps::{Correction, HistoryMap};
+use matching::Matches;
 use mixer::Mixer;
-use table::{Place, Table};
-
-/// What one stream of a block has seen last.
-struct Stream {
-    /// Its part of the block, and how far it is decoded.
-    at: usize,
-    contexts: Contexts,
-    matcher: Matcher,
-    /// The bits of the current byte behind a leading 1.
-    partial: usize,
-    /// The same of the current half byte, and how many bits of the byte are known.
-    node: usize,
-    bit: usize,
-    places: [Place; CONTEXTS],
-    states: [State; CONTEXTS],
-    /// Groups of contexts of order 1 and 2, for the current half byte.
-    order1: usize,
-    order2: usize,
-}
+use primed::Primed;
+use start::Start;
+use stream::Stream;
+use table::Table;
 
 /// What all streams share.
 struct Shared {
@@ -61,8 +51,20 @@ struct Shared {
     rate: f32,
 }
 
+/// How many contexts tell how much is known.
+const KNOWN: usize = contexts::TELLING.count_ones() as usize;
+
+/// The weight set of a family that one begins as.
+fn stored(family: usize, set: usize) -> usize {
+    match family {
+        1 => 0,
+        3 => set / 256,
+        _ => set,
+    }
+}
+
 /// How slowly a history's probability follows.
-const MAP_SHIFT: u32 = 7;
+const MAP_SHIFT: u32 = 8;
 
 /// The context models of a block.
 pub struct Mix {
@@ -70,7 +72,10 @@ pub struct Mix {
     streams: Vec<Stream>,
     /// The stream that reads the dictionary, until it has.
     dictionary: Option<Stream>,
+    /// The primer, the dictionary and the streams.
     raw: Vec<u8>,
+    /// Where the primer ends.
+    begin: usize,
     /// The inputs of the mixer for the current bit.
     x: Vector,
 }
@@ -87,54 +92,52 @@ fn log2_within(x: usize, bounds: std::ops::RangeInclusive<u32>) -> u32 {
     x.checked_ilog2().unwrap_or(0).clamp(*bounds.start(), *bounds.end())
 }
 
-/// Where the 16 contexts of the last bytes and a half byte begin, among 2^`bits`: one for each node of the
-/// half byte that follows.
-#[inline(always)]
-fn group(last: u64, nibble: usize, bits: u32) -> usize {
-    let h = ((last as u32) << 8 | nibble as u32).wrapping_mul(0x9e37_79b1);
-    ((h ^ h >> 15).wrapping_mul(0x85eb_ca6b) >> (32 - bits)) as usize & !15
-}
-
 impl Mix {
-    /// Begins a block. Memory is that of the block's bytes, 256 to 512 times as much for the table, and some
-    /// more: from about 1 MiB to about 95.
+    /// Begins a block. Memory: the block's bytes, 1,024 times as much for the table but 8 to 128 MiB, and up to 35 MiB
+    /// for the rest.
     pub fn new(lengths: &Lengths) -> Self {
-        let length = lengths.dictionary + lengths.streams.iter().sum::<usize>();
-        let initial = mixer::initial(0.15, CONTEXTS + matching::INPUTS);
-        let wide = log2_within(length.saturating_mul(4), 10..=16);
-        let mut shared = Shared {
+        let start = Start::get();
+        Self::begin(lengths, start, |size| primed::get(size, || Self::prime(size, start)))
+    }
+
+    fn begin(lengths: &Lengths, start: &Start, prime: impl FnOnce((u32, u32)) -> Primed) -> Self {
+        let primer = start.primer.len();
+        let coded = lengths.dictionary + lengths.streams.iter().sum::<usize>();
+        let wide = log2_within(coded.saturating_mul(4), 10..=16);
+        let (table, matches) = prime((log2_within(coded.saturating_mul(1024), 23..=27), Matches::bits(primer + coded)));
+        let shared = Shared {
             tables: Tables::get(),
             histories: Histories::get(),
-            table: Table::new(log2_within(length.saturating_mul(512), 16..=26)),
-            maps: Box::new([HistoryMap::new(); CONTEXTS]),
-            matches: Matches::new(length),
-            mixer: Mixer::new([256, 1 << wide, matching::SELECT * 8, (CONTEXTS + 1) * 256], 64, initial),
-            corrections: [256, 1 << wide, 1 << wide].map(Correction::new),
+            table,
+            maps: start.maps.clone(),
+            matches,
+            mixer: Mixer::new([256, 1 << wide, matching::SELECT * 8, (KNOWN + 1) * 256], start),
+            corrections: [256, 1 << wide, 1 << wide].map(|n| Correction::new(n, start.row)),
             wide,
             age: 0,
             rate: 0.02,
         };
-        let mut at = 0;
+        let mut raw = vec![0; primer + coded];
+        raw[..primer].copy_from_slice(&start.primer);
+        let mut at = primer;
         let mut stream = |length: usize| {
-            let mut stream = Stream {
-                at,
-                contexts: Contexts::new(at),
-                matcher: Matcher::default(),
-                partial: 1,
-                node: 1,
-                bit: 0,
-                places: [0; CONTEXTS],
-                states: [0; CONTEXTS],
-                order1: 0,
-                order2: 0,
-            };
-            stream.half_byte(&mut shared);
+            let stream = Stream::new(at);
             at += length;
             stream
         };
         let dictionary = stream(lengths.dictionary);
         let streams = lengths.streams.iter().map(|length| stream(*length)).collect();
-        Self { shared, streams, dictionary: Some(dictionary), raw: vec![0; length], x: Vector([0.0; _]) }
+        Self { shared, streams, dictionary: Some(dictionary), raw, begin: primer, x: Vector([0.0; _]) }
+    }
+
+    /// Tables of these sizes (log2) that have read the primer.
+    fn prime((table, places): (u32, u32), start: &Start) -> Primed {
+        let mut memory = (Table::new(table), Matches::new(places, &start.right));
+        let mut reader = Stream::new(0);
+        for _ in 0..start.primer.len() {
+            reader.skim(&mut memory, &start.primer);
+        }
+        memory
     }
 
     /// Learns the dictionary, before anything else.
@@ -150,35 +153,45 @@ impl Mix {
             }
         }
         self.streams.pop();
-        // What the streams begin with may have moved.
-        self.streams.iter_mut().for_each(|s| s.half_byte(&mut self.shared));
     }
 
     /// The dictionary and the streams, as far as they have been coded.
     pub fn raw(&self) -> &[u8] {
-        &self.raw
+        &self.raw[self.begin..]
     }
 
     /// The probability that a stream's next bit is 1, in units of 2^-16, neither 0 nor 1.
     #[inline(always)]
     pub fn predict<K: Kernel>(&mut self, k: K, stream: usize) -> u16 {
         let (stream, shared) = (&mut self.streams[stream], &mut self.shared);
+        if stream.bit == 0 {
+            // Not at the end of the last byte: other streams have changed the table since.
+            stream.load(k, shared);
+        }
         let t = shared.tables;
         let x = &mut self.x;
         let node = stream.node;
         let (order1, order2) = (stream.order1 + node, stream.order2 + node);
-        let mut known = 0;
-        for i in 0..CONTEXTS {
-            let state = *shared.table.state(stream.places[i], node);
-            stream.states[i] = state;
-            known += usize::from(state != 0);
-            x.0[i] = t.stretch(shared.maps[i].0[usize::from(state)].p());
-        }
+        let states = stream.states[node & 15];
+        let known = (k.nonzero(&states) & contexts::TELLING).count_ones() as usize;
+        stream.ps = lanes(|i| if i < CONTEXTS { shared.maps[i].0[usize::from(states[i])] } else { 0 });
+        let ps = &stream.ps;
         let c = &stream.contexts;
         let partial = stream.partial;
         let found = stream.matcher.predict(&mut shared.matches, t, partial, stream.bit);
-        x.0[CONTEXTS..CONTEXTS + matching::INPUTS].copy_from_slice(&found.x);
-        x.0[CONTEXTS + matching::INPUTS] = 0.4;
+        const ALWAYS: i16 = (0.4 * logistic::UNIT) as i16;
+        let input = |i: usize| {
+            if i < CONTEXTS {
+                t.stretch(ps[i])
+            } else if i < CONTEXTS + matching::INPUTS {
+                found.x[i - CONTEXTS]
+            } else if i == CONTEXTS + matching::INPUTS {
+                ALWAYS
+            } else {
+                0
+            }
+        };
+        *x = logistic::inputs(lanes(input));
         let bit = stream.bit;
         let chosen = [partial, order1, found.select * 8 + bit, known * 256 + c.kind()];
         let mixed = shared.mixer.mix(k, t, chosen, (c.kind() & 7) * 8 + bit, x);
@@ -186,7 +199,7 @@ impl Mix {
         let p1 = shared.corrections[0].refine(partial, mixed);
         let p2 = shared.corrections[1].refine(order1, mixed);
         let p3 = shared.corrections[2].refine(order2, mixed);
-        let p = p * 0.25 + p1 * 0.15 + p2 * 0.3 + p3 * 0.3;
+        let p = p * 0.2 + p1 * 0.1 + p2 * 0.35 + p3 * 0.35;
         logistic::nearest(p * 65536.0).clamp(1, 65535) as u16
     }
 
@@ -196,67 +209,52 @@ impl Mix {
         let (stream, shared) = (&mut self.streams[stream], &mut self.shared);
         let rate = shared.rate;
         let target = f32::from(u8::from(bit));
-        shared.mixer.learn(k, target, rate, 0.002, &self.x);
+        shared.mixer.learn(k, target, rate, 0.001, &self.x);
         for correction in &mut shared.corrections {
             correction.learn(bit);
         }
-        let node = stream.node;
+        let states = &mut stream.states[stream.node & 15];
+        let learnt = maps::learnt::<MAP_SHIFT, _>(stream.ps, bit);
+        let next = shared.histories.after(bit);
         for i in 0..CONTEXTS {
-            let state = stream.states[i];
-            shared.maps[i].0[usize::from(state)].learn::<MAP_SHIFT>(bit);
-            shared.maps[i].0[0] = Cell::HALF; // what was never seen says nothing
-            *shared.table.state(stream.places[i], node) = shared.histories.next(state, bit);
+            let map = &mut shared.maps[i].0;
+            map[usize::from(states[i])] = learnt[i];
+            map[0] = maps::NOTHING; // what was never seen says nothing
+            states[i] = next[usize::from(states[i])];
         }
         stream.matcher.learn(&mut shared.matches, stream.bit, bit);
         stream.partial = stream.partial * 2 + usize::from(bit);
         stream.node = stream.node * 2 + usize::from(bit);
         stream.bit += 1;
-        if stream.bit == 8 {
-            shared.age += u32::from(shared.age < 1 << 16);
-            shared.rate = 0.008 + 0.075 / (shared.age as f32 + 5.0);
-            let byte = stream.partial as u8;
-            self.raw[stream.at] = byte;
-            stream.at += 1;
-            (stream.partial, stream.node, stream.bit) = (1, 1, 0);
-            stream.contexts.push(&self.raw, stream.at);
-            stream.matcher.push(
-                &mut shared.matches,
-                &self.raw,
-                stream.at,
-                stream.contexts.begin(),
-                stream.contexts.recent(),
-            );
-            stream.half_byte(shared);
-        } else if stream.bit == 4 {
-            stream.node = 1;
-            stream.half_byte(shared);
-        } else {
-            stream.prefetch(shared, stream.node);
+        match stream.bit {
+            2 => stream.fetch_low(&shared.table, stream.partial & 3),
+            4 => {
+                stream.store(k, shared);
+                stream.node = 1;
+                stream.load(k, shared);
+            }
+            6 => stream.fetch_high(&shared.table, stream.partial & 63),
+            8 => {
+                stream.store(k, shared);
+                shared.age += u32::from(shared.age < 1 << 16);
+                shared.rate = 0.008 + 0.075 / (shared.age as f32 + 5.0);
+                self.raw[stream.at] = stream.partial as u8;
+                stream.at += 1;
+                (stream.partial, stream.node, stream.bit) = (1, 1, 0);
+                stream.push(&mut shared.matches, &self.raw);
+            }
+            _ => {}
         }
+        stream.prefetch(shared);
     }
 }
 
-impl Stream {
-    /// Finds the slots of the next half byte.
-    #[inline(always)]
-    fn half_byte(&mut self, shared: &mut Shared) {
-        let hashes = self.contexts.hashes(if self.partial == 1 { 0 } else { self.partial as u32 });
-        for h in hashes {
-            shared.table.prefetch(h);
-        }
-        let nibble = if self.partial == 1 { 0 } else { self.partial };
-        self.order1 = group(self.contexts.recent() & 0xff, nibble, shared.wide);
-        self.order2 = group(self.contexts.recent() & 0xffff, nibble, shared.wide);
-        self.prefetch(shared, 1);
-        for (place, h) in self.places.iter_mut().zip(hashes) {
-            *place = shared.table.find(h);
-        }
-    }
-    /// Begins to load what order 1 and 2 choose at a node.
-    #[inline(always)]
-    fn prefetch(&self, shared: &Shared, node: usize) {
-        shared.mixer.prefetch(self.order1 + node);
-        shared.corrections[1].prefetch(self.order1 + node);
-        shared.corrections[2].prefetch(self.order2 + node);
-    }
+/// What a function gives for each lane: written out, so that it stays in registers.
+#[rustfmt::skip]
+#[inline(always)]
+fn lanes<T>(f: impl Fn(usize) -> T) -> [T; INPUTS] {
+    [
+        f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7), f(8), f(9), f(10), f(11), f(12), f(13), f(14), f(15),
+        f(16), f(17), f(18), f(19), f(20), f(21), f(22), f(23), f(24), f(25), f(26), f(27), f(28), f(29), f(30), f(31),
+    ]
 }

@@ -47,6 +47,7 @@ pub fn all() -> Vec<Golden> {
         golden!("primed-blocks.txt", Options { block: 4000, ..ppm_primed() }),
         golden!("mix-message.txt", defaults()),
         golden!("mix-blocks.bin", Options { block: 1000, ..defaults() }),
+        golden!("mix-records.bin", defaults()),
         golden!("mix-streams.txt", Options { streams: 5, ..defaults() }),
         golden!("mix-primed.txt", Options { block: 3000, ..primed() }),
         golden!("mix-long.txt", defaults()),

@@ -1,0 +1,171 @@
+//! A stream of a block: what it has seen last, and its way through the table, half byte by half byte.
+
+use super::Shared;
+use super::contexts::{CONTEXTS, Contexts};
+use super::history::{Histories, State};
+use super::kernel::{INPUTS, Kernel};
+use super::matching::{Matcher, Matches};
+use super::primed::Primed;
+use super::table::{Line, Place, Table};
+
+/// What one stream of a block has seen last.
+pub struct Stream {
+    /// Its part of the block, and how far it is decoded.
+    pub at: usize,
+    pub contexts: Contexts,
+    pub matcher: Matcher,
+    /// The bits of the current byte behind a leading 1.
+    pub partial: usize,
+    /// The same of the current half byte, and how many bits of the byte are known.
+    pub node: usize,
+    pub bit: usize,
+    pub places: [Place; CONTEXTS],
+    /// Of each node of the half byte the histories of all contexts (and what fills the vector up).
+    pub states: [[State; INPUTS]; 16],
+    /// The probabilities of those at the current node.
+    pub ps: [u16; INPUTS],
+    /// Groups of contexts of order 1 and 2, for the current half byte.
+    pub order1: usize,
+    pub order2: usize,
+}
+
+/// Where the 16 contexts of the last bytes and a half byte begin, among 2^`bits`: one for each node of the
+/// half byte that follows.
+#[inline(always)]
+fn group(last: u64, nibble: usize, bits: u32) -> usize {
+    let h = ((last as u32) << 8 | nibble as u32).wrapping_mul(0x9e37_79b1);
+    ((h ^ h >> 15).wrapping_mul(0x85eb_ca6b) >> (32 - bits)) as usize & !15
+}
+
+/// The line of a context and the first two bits of a byte, for its low half byte.
+#[inline(always)]
+fn low_line(table: &Table, hash: u32, two: usize) -> Line {
+    table.line(hash).beside(two as u32 + 1)
+}
+
+impl Stream {
+    pub fn new(at: usize) -> Self {
+        Self {
+            at,
+            contexts: Contexts::new(at),
+            matcher: Matcher::default(),
+            partial: 1,
+            node: 1,
+            bit: 0,
+            places: [0; CONTEXTS],
+            states: [[0; INPUTS]; 16],
+            ps: [0; INPUTS],
+            order1: 0,
+            order2: 0,
+        }
+    }
+
+    /// Lets the bit histories and the match model learn the next byte of `raw`, and nothing else.
+    pub fn skim(&mut self, (table, matches): &mut Primed, raw: &[u8]) {
+        let byte = raw[self.at];
+        self.fetch_low(table, usize::from(byte >> 6));
+        self.walk(table, byte >> 4);
+        self.fetch_high(table, usize::from(byte >> 2));
+        self.partial = usize::from(16 | byte >> 4);
+        self.walk(table, byte & 15);
+        self.partial = 1;
+        self.at += 1;
+        self.push(matches, raw);
+    }
+
+    /// Learns that the byte before `at` is complete.
+    #[inline(always)]
+    pub fn push(&mut self, matches: &mut Matches, raw: &[u8]) {
+        self.contexts.push(raw, self.at);
+        let (begin, recent) = (self.contexts.begin(), self.contexts.recent());
+        self.matcher.push(matches, raw, self.at, begin, recent);
+    }
+
+    /// Updates the bit histories of half a byte in the table.
+    #[inline(always)]
+    fn walk(&mut self, table: &mut Table, nibble: u8) {
+        self.find(table);
+        let histories = Histories::get();
+        for place in self.places {
+            let slot = table.slot(place);
+            let mut node = 1;
+            for shift in (0..4).rev() {
+                let bit = nibble >> shift & 1 == 1;
+                slot[node & 15] = histories.after(bit)[usize::from(slot[node & 15])];
+                node = node * 2 + usize::from(bit);
+            }
+        }
+    }
+
+    /// Finds the slots of the half byte.
+    #[inline(always)]
+    fn find(&mut self, table: &mut Table) {
+        if self.partial == 1 {
+            let last = self.contexts.recent() as u32;
+            for (place, h) in self.places.iter_mut().zip(self.contexts.early()) {
+                *place = table.find(table.line(*h), h ^ (last & 3) << 1);
+            }
+        } else {
+            let nibble = self.partial & 15;
+            for (place, h) in self.places.iter_mut().zip(self.contexts.hashes()) {
+                *place = table.find(low_line(table, *h, nibble >> 2), h ^ (nibble as u32) << 1);
+            }
+        }
+    }
+
+    /// Begins to load what the low half byte needs, when the first two bits of a byte are known.
+    #[inline(always)]
+    pub fn fetch_low(&self, table: &Table, two: usize) {
+        for h in self.contexts.hashes() {
+            table.prefetch(low_line(table, *h, two));
+        }
+    }
+
+    /// Begins to load what the next byte needs, when six bits of this one are known.
+    #[inline(always)]
+    pub fn fetch_high(&mut self, table: &Table, six: usize) {
+        for h in self.contexts.look_ahead(six as u32) {
+            table.prefetch(table.line(*h));
+        }
+    }
+
+    /// Takes the histories of the next half byte out of the table.
+    #[inline(always)]
+    pub fn load<K: Kernel>(&mut self, k: K, shared: &mut Shared) {
+        self.find(&mut shared.table);
+        let nibble = if self.partial == 1 { 0 } else { self.partial };
+        self.order1 = group(self.contexts.recent() & 0xff, nibble, shared.wide);
+        self.order2 = group(self.contexts.recent() & 0xffff, nibble, shared.wide);
+        for (bank, places) in self.places.chunks(16).enumerate() {
+            let mut slots = [[0; 16]; 16];
+            for (slot, place) in slots.iter_mut().zip(places) {
+                *slot = *shared.table.slot(*place);
+            }
+            for (states, column) in self.states.iter_mut().zip(k.transpose(&slots)) {
+                states.as_chunks_mut::<16>().0[bank] = column;
+            }
+        }
+    }
+
+    /// Puts them back.
+    #[inline(always)]
+    pub fn store<K: Kernel>(&self, k: K, shared: &mut Shared) {
+        for (bank, places) in self.places.chunks(16).enumerate() {
+            let states = std::array::from_fn(|node| self.states[node].as_chunks::<16>().0[bank]);
+            for (slot, place) in k.transpose(&states).iter().zip(places) {
+                *shared.table.slot(*place) = *slot;
+            }
+        }
+    }
+
+    /// Begins to load what order 1 and 2 choose next.
+    #[inline(always)]
+    pub fn prefetch(&self, shared: &Shared) {
+        for node in [self.node, self.node * 2, self.node * 2 + 1] {
+            let node = node & 15;
+            shared.mixer.prefetch(self.order1 + node);
+            shared.corrections[1].prefetch(self.order1 + node);
+            shared.corrections[2].prefetch(self.order2 + node);
+        }
+    }
+}

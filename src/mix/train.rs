@@ -1,0 +1,162 @@
+//! Learns a [`Start`](super::start::Start) from documents.
+
+use super::kernel::{Job, Kernel, SETS};
+use super::start::{LANES, LAST, LAST_WEIGHT, STORED, Start, USED, WEIGHT};
+use super::{CONTEXTS, INPUTS, Lengths, Mix, matching};
+
+/// A start state for these documents, as the bytes of `start.bin`: each is coded by itself, and what the
+/// weights and probabilities became is averaged; several rounds, because each begins with the last.
+/// `report` gets the round and the code length of all documents in bytes.
+pub fn learn(primer: &[u8], documents: &[&[u8]], rounds: usize, mut report: impl FnMut(usize, f64)) -> Vec<u8> {
+    let mut start = Start::untrained(primer);
+    for round in 0..rounds {
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let share = documents.len().div_ceil(threads).max(1);
+        let sums = std::thread::scope(|scope| {
+            let start = &start;
+            let work = |part| scope.spawn(move || super::kernel::run(Count { start, documents: part }));
+            let running: Vec<_> = documents.chunks(share).map(work).collect();
+            running.into_iter().filter_map(|t| t.join().ok()).collect::<Vec<_>>()
+        });
+        report(round, sums.iter().map(|s| s.bits).sum::<f64>() / 8.0);
+        start = Sums::average(&start, sums);
+    }
+    start.write()
+}
+
+/// A sum and how much went into it.
+type Mean = (f64, f64);
+
+struct Sums {
+    bits: f64,
+    maps: Vec<[Mean; 256]>,
+    right: [Mean; matching::LENGTHS],
+    families: [Vec<([f64; INPUTS], f64)>; SETS],
+    last: Vec<([f64; SETS], f64)>,
+    row: [Mean; super::maps::POINTS],
+}
+
+struct Count<'a> {
+    start: &'a Start,
+    documents: &'a [&'a [u8]],
+}
+
+impl Job for Count<'_> {
+    type Output = Sums;
+
+    #[inline(always)]
+    fn run<K: Kernel>(self, k: K) -> Sums {
+        let mut sums = Sums {
+            bits: 0.0,
+            maps: vec![[(0.0, 0.0); 256]; CONTEXTS],
+            right: [(0.0, 0.0); _],
+            families: STORED.map(|n| vec![([0.0; INPUTS], 0.0); n]),
+            last: vec![([0.0; SETS], 0.0); LAST],
+            row: [(0.0, 0.0); _],
+        };
+        for text in self.documents {
+            sums.document(k, self.start, text);
+        }
+        sums
+    }
+}
+
+impl Sums {
+    #[inline(always)]
+    fn document<K: Kernel>(&mut self, k: K, start: &Start, text: &[u8]) {
+        let mut mix =
+            Mix::begin(&Lengths { dictionary: 0, streams: &[text.len()] }, start, |size| Mix::prime(size, start));
+        let mut uses: [std::collections::HashMap<usize, f64>; SETS] = Default::default();
+        let mut last_uses = [0.0; LAST];
+        let add = |mean: &mut Mean, bit: bool| *mean = (mean.0 + f64::from(u8::from(bit)), mean.1 + 1.0);
+        for byte in text {
+            for shift in (0..8).rev() {
+                let bit = byte >> shift & 1 == 1;
+                let p = f64::from(mix.predict(k, 0)) / 65536.0;
+                self.bits -= if bit { p } else { 1.0 - p }.log2();
+                let stream = &mix.streams[0];
+                for (map, state) in self.maps.iter_mut().zip(stream.states[stream.node & 15]) {
+                    add(&mut map[usize::from(state)], bit);
+                }
+                if let Some((class, right)) = stream.matcher.would_be_right(stream.bit, bit) {
+                    add(&mut self.right[class], right);
+                }
+                add(&mut self.row[mix.shared.corrections[0].point()], bit);
+                let (chosen, last) = mix.shared.mixer.chosen();
+                for (uses, set) in uses.iter_mut().zip(chosen) {
+                    *uses.entry(set).or_default() += 1.0;
+                }
+                last_uses[last] += 1.0;
+                mix.update(k, 0, bit);
+            }
+        }
+        for (family, uses) in uses.into_iter().enumerate() {
+            for (set, n) in uses {
+                let (sum, weight) = &mut self.families[family][super::stored(family, set)];
+                let learnt = mix.shared.mixer.weights(family, set);
+                sum.iter_mut().zip(learnt.0).for_each(|(sum, w)| *sum += n * f64::from(w));
+                *weight += n;
+            }
+        }
+        for (i, n) in last_uses.into_iter().enumerate() {
+            let (sum, weight) = &mut self.last[i];
+            sum.iter_mut().zip(mix.shared.mixer.last_weights(i)).for_each(|(sum, w)| *sum += n * f64::from(w));
+            *weight += n;
+        }
+    }
+
+    /// What was counted, where there was enough to count; else what was there.
+    fn average(before: &Start, parts: Vec<Self>) -> Start {
+        let mut out = before.clone();
+        // As if the old value had been seen 20 times.
+        let mean = |old: &mut u16, values: Vec<Mean>| {
+            let (ones, all) = values.iter().fold((0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
+            let p = (ones + f64::from(*old) / 65536.0 * 20.0) / (all + 20.0);
+            *old = (p * 65536.0).clamp(32.0, 65503.0) as u16;
+        };
+        for (i, map) in out.maps.iter_mut().enumerate() {
+            for (state, p) in map.0.iter_mut().enumerate().skip(1) {
+                mean(p, parts.iter().map(|s| s.maps[i][state]).collect());
+            }
+        }
+        for (i, p) in out.right.iter_mut().enumerate() {
+            mean(p, parts.iter().map(|s| s.right[i]).collect());
+        }
+        for (i, p) in out.row.0.iter_mut().enumerate() {
+            mean(p, parts.iter().map(|s| s.row[i]).collect());
+        }
+        let weigh = |old: &mut [f32], values: Vec<(&[f64], f64)>| {
+            let all: f64 = values.iter().map(|v| v.1).sum();
+            for (i, w) in old.iter_mut().enumerate() {
+                let sum: f64 = values.iter().map(|v| v.0[i]).sum();
+                *w = ((sum + f64::from(*w) * 200.0) / (all + 200.0)) as f32;
+            }
+        };
+        for (f, family) in out.families.iter_mut().enumerate() {
+            for (i, set) in family.iter_mut().enumerate() {
+                weigh(&mut set.0, parts.iter().map(|s| (&s.families[f][i].0[..], s.families[f][i].1)).collect());
+            }
+        }
+        for (i, set) in out.last.iter_mut().enumerate() {
+            weigh(set, parts.iter().map(|s| (&s.last[i].0[..], s.last[i].1)).collect());
+        }
+        out
+    }
+}
+
+impl Start {
+    /// All of it, little-endian.
+    pub fn write(&self) -> Vec<u8> {
+        let rounded = |x: f32| (x + if x < 0.0 { -0.5 } else { 0.5 }) as i32;
+        let mut out = Vec::new();
+        out.extend((self.primer.len() as u16).to_le_bytes());
+        out.extend(&self.primer);
+        let numbers = self.maps.iter().flat_map(|m| &m.0).chain(&self.right).chain(&self.row.0[..USED]);
+        out.extend(numbers.flat_map(|p| p.to_le_bytes()));
+        let weights = self.families.iter().flatten().flat_map(|set| &set.0[..LANES]);
+        out.extend(weights.map(|w| rounded(w / WEIGHT).clamp(-127, 127) as i8 as u8));
+        let last = self.last.iter().flatten();
+        out.extend(last.flat_map(|w| (rounded(w / LAST_WEIGHT).clamp(-32767, 32767) as i16).to_le_bytes()));
+        out
+    }
+}
