@@ -5,6 +5,7 @@
 
 mod builtin;
 mod config;
+pub mod engine;
 mod error;
 mod load;
 mod oracle;
@@ -12,6 +13,7 @@ mod random;
 mod weights;
 
 pub use config::Config;
+pub use engine::{Engine, Network, Stream};
 pub use error::ModelError;
 pub use oracle::{LayerState, Oracle, State};
 pub use weights::{ChannelMix, Layer, Matrix, Norm, Source, TimeMix, ValueMix, Weights};

@@ -1,0 +1,117 @@
+//! Times of the engine: Markdown tables of microseconds a token, from random weights.
+//!
+//!     cargo bench --bench engine                    all tables (several minutes)
+//!     cargo bench --bench engine -- steps           whole steps: kernel x batch x threads
+//!     cargo bench --bench engine -- parts           a step's parts: kernel x batch
+//!     cargo bench --bench engine -- shapes          shapes to choose a model from
+//!
+//! `LMZ_BENCH_KERNEL=NAME` restricts it to one kernel, `LMZ_BENCH_SECONDS` sets the time for each figure (0.3).
+//! Figures are medians.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lmz::exact::kernel::Kernel;
+use lmz::lm::rwkv7::{Config, Engine, Network, Stream, Weights};
+use lmz::vocab::{START, Token};
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let wants = |name: &str| wanted.is_empty() || wanted.iter().any(|w| w == name);
+    if wants("steps") {
+        steps();
+    }
+    if wants("parts") {
+        parts();
+    }
+    if wants("shapes") {
+        shapes();
+    }
+}
+
+const NANO: (&str, Config) = ("nano", Config::new(6, 192, 4096));
+const BASE: (&str, Config) = ("base", Config::new(8, 256, 8192));
+const LARGE: (&str, Config) = ("large", Config::new(12, 384, 16_384));
+
+fn kernels() -> Vec<Kernel> {
+    let only = std::env::var("LMZ_BENCH_KERNEL").ok();
+    Kernel::all_available().filter(|k| only.as_ref().is_none_or(|o| o == k.name())).collect()
+}
+
+fn seconds() -> f64 {
+    std::env::var("LMZ_BENCH_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(0.3)
+}
+
+/// Median time of calls of `f`.
+fn median(mut f: impl FnMut()) -> Duration {
+    f();
+    let mut times = Vec::new();
+    let begin = Instant::now();
+    while times.len() < 5 || begin.elapsed().as_secs_f64() < seconds() {
+        let start = Instant::now();
+        f();
+        times.push(start.elapsed());
+    }
+    times.sort();
+    times[times.len() / 2]
+}
+
+/// An engine with streams that have begun.
+struct Bench {
+    engine: Engine,
+    streams: Vec<Stream>,
+    /// Numbers that look random.
+    number: u32,
+}
+
+impl Bench {
+    fn new(network: &Arc<Network>, batch: usize, threads: usize) -> Self {
+        let engine = Engine::new(Arc::clone(network), threads);
+        let streams = (0..batch).map(|_| engine.stream()).collect();
+        let mut bench = Self { engine, streams, number: 1 };
+        bench.read(|_| START);
+        bench
+    }
+
+    fn read(&mut self, token: impl Fn(u32) -> Token) {
+        let mut rows: Vec<_> = self.streams.iter_mut().zip(0..).map(|(s, i)| (s, token(i))).collect();
+        self.engine.step(&mut rows);
+    }
+
+    fn step(&mut self) {
+        self.number = self.number.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let (number, vocab) = (self.number, self.engine.network().config.vocab as u32);
+        self.read(|i| 1 + (number >> 8).wrapping_mul(2 * i + 1) % (vocab - 1));
+    }
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+fn network(config: &Config, kernel: Kernel) -> Arc<Network> {
+    Arc::new(Network::new(&Weights::random(config, 1), kernel).expect("a shape that the engine takes"))
+}
+
+fn steps() {
+    println!("\n### Whole steps, microseconds a token (of all threads together)\n");
+    let batches = [1, 2, 4, 8, 16, 32, 64];
+    println!("| model | kernel | threads | {} |", batches.map(|b| format!("batch {b}")).join(" | "));
+    println!("|---|---|---:|{}", "---:|".repeat(batches.len()));
+    for (name, config) in [NANO, BASE, LARGE] {
+        for kernel in kernels() {
+            let network = network(&config, kernel);
+            for threads in [1, 2] {
+                let row = batches.map(|batch| {
+                    let mut bench = Bench::new(&network, batch, threads);
+                    format!("{:.1}", micros(median(|| bench.step())) / batch as f64)
+                });
+                println!("| {name} | {} | {threads} | {} |", kernel.name(), row.join(" | "));
+            }
+        }
+    }
+}
+
+fn parts() {}
+
+fn shapes() {}
