@@ -321,3 +321,23 @@ fn tar_can_use_it() {
     assert_eq!(read(&folder, "a"), text());
     assert!(Path::new(&folder.path().join("a.tar.lmz")).exists());
 }
+
+#[cfg(feature = "embed")]
+#[test]
+fn model_list_and_info() {
+    let folder = TempDir::new().unwrap();
+    let list = lmz(&folder, &["model", "list"]);
+    ok(&list);
+    assert!(String::from_utf8_lossy(&list.stdout).lines().any(|line| line.ends_with("  nano")));
+    let info = lmz(&folder, &["model", "info", "nano"]);
+    ok(&info);
+    let info = String::from_utf8_lossy(&info.stdout);
+    let identity = lmz::lm::rwkv7::Model::find("nano").unwrap().identity().to_string();
+    for words in ["192, in 6 heads of 32", "4096", "version 1", &identity] {
+        assert!(info.contains(words), "{words} is not in {info}");
+    }
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    fails(&lmz(&folder, &["model", "info", "empty"]), "config.json");
+    fails(&lmz(&folder, &["model", "info", "nanoo"]), "expected nano or the path");
+    assert_eq!(lmz(&folder, &["model"]).status.code(), Some(2));
+}

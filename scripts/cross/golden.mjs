@@ -1,8 +1,8 @@
-// Runs the golden archives in WebAssembly: node golden.mjs MODULE
+// Runs the golden archives and vectors in WebAssembly: node golden.mjs MODULE
 import { readFile } from "node:fs/promises";
 
 const { instance } = await WebAssembly.instantiate(await readFile(process.argv[2]));
-const { count, check } = instance.exports;
+const { count, check, check_vectors } = instance.exports;
 let failed = 0;
 for (let i = 0; i < count(); i++) {
   const found = check(i);
@@ -12,5 +12,9 @@ for (let i = 0; i < count(); i++) {
     console.error(`golden archive ${i} of tests/common/archives.rs ${what}`);
   }
 }
+if (check_vectors() !== 1) {
+  failed++;
+  console.error("a golden vector of tests/common/vectors.rs differs");
+}
 if (count() === 0 || failed) process.exit(1);
-console.log(`WebAssembly: all ${count()} golden archives agree`);
+console.log(`WebAssembly: all ${count()} golden archives and all vectors agree`);

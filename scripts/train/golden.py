@@ -55,7 +55,7 @@ def write_model(folder: Path, name: Path, full_steps, **changes):
     steps = range(len(logits)) if full_steps is None else sorted({s % len(logits) for s in full_steps})
     name.parent.mkdir(parents=True, exist_ok=True)
     name.with_suffix(".json").write_text(json.dumps(
-        {"text_hex": TEXT.hex(), "ids": [int(i) for i in ids], **hashes(logits)}, indent=0) + "\n")
+        {"identity": reference.identity(folder, **changes), "text_hex": TEXT.hex(), "ids": [int(i) for i in ids], **hashes(logits)}, indent=0) + "\n")
     save_file({"steps": np.array(list(steps), np.int32), "logits": logits[list(steps)]},
               name.with_suffix(".safetensors"))
     print(f"{name}: {len(logits)} steps")

@@ -6,8 +6,10 @@ integer sum. Section numbers below are those of docs/ARITHMETIC.md.
 """
 
 import json
+import struct
 from pathlib import Path
 
+import blake3
 import numpy as np
 from safetensors.numpy import load_file
 
@@ -217,3 +219,32 @@ def frequencies(logits, no_mass=(START,)):
     e = exp(logits - np.fmax.reduce(logits[has], initial=F(-np.inf)))
     f = np.floor(e * F(2.0**30)).astype(np.uint64) + np.uint64(1)
     return np.where(has, f, np.uint64(0))
+
+
+# ---- section 7: identity
+
+
+def identity(folder, **changes):
+    """The hash by which archives name a model, in hexadecimal. `changes` replace fields of its configuration."""
+    config = json.loads((Path(folder) / "config.json").read_text()) | changes
+    tokens = Vocabulary.load(Path(folder) / "vocab.txt").tokens
+    tensors = load_file(Path(folder) / "model.safetensors")
+    unused = [f"blocks.0.att.{n}" for n in ("v0", "v1.weight", "v1.scale", "v2.weight", "v2.scale")]
+    tensors = {n: t for n, t in tensors.items() if n not in unused}
+
+    def string(b):
+        return struct.pack("<I", len(b)) + b
+
+    bits = {"int8": 8, "int16": 16}[config["activations"]]
+    h = blake3.blake3(b"lmz-rwkv7")
+    h.update(struct.pack("<5I", config["arithmetic"], bits, config["head_dim"], START, 1))
+    h.update(struct.pack("<I", len(tokens)) + b"".join(map(string, tokens)))
+    h.update(struct.pack("<I", len(tensors)))
+    for name in sorted(tensors, key=str.encode):
+        t = tensors[name]
+        if t.dtype != np.int8:
+            t = t.reshape(-1)
+        h.update(string(name.encode()) + bytes([1 if t.dtype == np.int8 else 2]))
+        h.update(struct.pack(f"<I{t.ndim}Q", t.ndim, *t.shape) + t.astype(t.dtype.newbyteorder("<")).tobytes())
+    h.update(struct.pack("<I", 0))
+    return h.hexdigest()

@@ -7,6 +7,7 @@
 mod args;
 mod file;
 mod list;
+mod model;
 mod progress;
 
 use std::ffi::OsString;
@@ -16,7 +17,11 @@ use args::{Action, Task};
 
 /// Runs the command line and reports failures on standard error.
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
-    let mut task = match Task::parse(args) {
+    let args: Vec<OsString> = args.collect();
+    if args.get(1).is_some_and(|word| word == "model") {
+        return model::run(args.into_iter().skip(1));
+    }
+    let mut task = match Task::parse(args.into_iter()) {
         Ok(task) => task,
         Err(error) => {
             let _ = error.print();

@@ -34,26 +34,27 @@ fn first_one(children: &[(u8, u32)], shift: u32) -> usize {
     children.partition_point(zero)
 }
 
-/// Codes one token. `sums` are prefix sums `[V + 1]` of the frequencies, the total below 2^48.
+/// Codes one token. `sums` are prefix sums `[V + 1]` of the frequencies of tokens sorted by bytes, the total below
+/// 2^48.
 ///
-/// `token` is what to encode; a decoder passes anything. Returns the token coded. When encoding, the
-/// token's own frequency must not be 0.
+/// `token` is what to encode; a decoder passes anything. Returns the token coded: of tokens with equal bytes
+/// the first. When encoding, the frequency of the token's bytes must not be 0.
 pub fn token<C: Coder>(
     coder: &mut C,
     vocabulary: &Vocabulary,
     sums: &[u64],
     token: Token,
 ) -> Result<Token, CodecError> {
-    let mass = |from: Token, to: Token| sums[to as usize] - sums[from as usize];
+    let mass = |from: u32, to: u32| sums[to as usize] - sums[from as usize];
     let string = vocabulary.token(token);
     let mut node = vocabulary.root();
     for depth in 0.. {
         let mut children = vocabulary.children(node);
-        if node.is_token {
+        if node.own > 0 {
             let ends = string.len() == depth;
-            let own = mass(node.first, node.first + 1);
-            if decide(coder, ends, mass(node.first + 1, node.end), own)? {
-                return Ok(node.first);
+            let longer = node.first + node.own;
+            if decide(coder, ends, mass(longer, node.end), mass(node.first, longer))? {
+                return Ok(vocabulary.sorted()[node.first as usize]);
             }
         }
         // What a decoder passes may be shorter than the walk; its bits are not looked at.

@@ -134,6 +134,7 @@ pub fn is_exact() -> bool {
 mod tests {
     use super::*;
     use crate::exact::{Activations, Matrix, exp, layer_norm, product, sigmoid, sum, tanh};
+    use crate::lm::rwkv7::{Config, Oracle, Weights};
 
     /// Bits of much of this module's arithmetic, on numbers that other states treat otherwise.
     #[inline(never)]
@@ -150,6 +151,14 @@ mod tests {
         out.into_iter().map(f32::to_bits).collect()
     }
 
+    /// Bits of a model's logits after a few tokens: the oracle sees to the state itself.
+    #[inline(never)]
+    fn logits() -> Vec<u32> {
+        let weights = Weights::random(&Config::new(2, 64, 300), 5);
+        let mut oracle = Oracle::new(&weights);
+        [0, 7, 299].into_iter().flat_map(|token| oracle.step(token)).map(f32::to_bits).collect()
+    }
+
     /// On what has a control state: others fail to compile or have none.
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     #[test]
@@ -164,6 +173,7 @@ mod tests {
         let _restore = Restore(arch::get());
         assert!(is_exact());
         let right = exact(sample);
+        let right_logits = logits();
 
         #[cfg(target_arch = "x86_64")]
         // Flush to zero and denormals are zero; rounding down, up, to zero; all at once; traps left unmasked are not
@@ -177,9 +187,10 @@ mod tests {
             arch::set(state);
             let wrong = black_box(sample());
             let noticed = is_exact();
-            let under_guard = exact(sample);
+            let (under_guard, from_oracle) = (exact(sample), logits());
             let after = arch::get();
             arch::set(arch::WANTED);
+            assert!(from_oracle == right_logits, "{state:#x}: the oracle computes under it");
             assert!(under_guard == right, "{state:#x}: the guard does not help");
             // The flags of x86-64 (the low six bits) are of no concern.
             assert_eq!(after & !0x3f, state & !0x3f, "{state:#x} is not restored");

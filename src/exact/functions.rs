@@ -15,6 +15,9 @@ pub(super) const ROUNDER: f32 = 12_582_912.0;
 /// `x` between `low` and `high`; a NaN becomes `low`.
 #[inline]
 pub fn clamp(x: f32, low: f32, high: f32) -> f32 {
+    // The comparisons alone say so too, but compilers make them fmaxnm and fminnm on AArch64, and these give a
+    // signalling NaN back as a quiet one. (No arithmetic makes a signalling NaN: only a test could bring one.)
+    let x = if x.is_nan() { low } else { x };
     let t = if x > low { x } else { low };
     if t < high { t } else { high }
 }

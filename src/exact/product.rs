@@ -1,5 +1,7 @@
 //! Section 3: quantisation of a vector, and its product with a matrix of int8.
 
+use std::fmt;
+
 use super::functions::{clamp, max, round};
 
 /// The longest input of a product: its integer sums stay within i32.
@@ -34,6 +36,16 @@ pub enum Activations {
     Int8,
     /// Two planes of int8, `256 * high + low`: for models whose activations have large outliers.
     Int16,
+}
+
+impl fmt::Display for Activations {
+    /// As in `config.json`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Int8 => "int8",
+            Self::Int16 => "int16",
+        })
+    }
 }
 
 impl Activations {

@@ -19,7 +19,8 @@ pub trait LanguageModel {
     /// Forgets everything and begins `streams` documents.
     fn start(&mut self, streams: usize);
 
-    /// Prefix sums `[V + 1]` of the frequencies of a stream's next token; the total is below 2^48.
+    /// Prefix sums `[V + 1]` of the frequencies of a stream's next token, tokens sorted by bytes
+    /// ([`Vocabulary::sorted`]); the total is below 2^48.
     fn sums(&self, stream: usize) -> &[u64];
 
     /// Reads each stream's next token, `[streams]`; `None` for a stream that has ended.

@@ -148,12 +148,11 @@ mod x86 {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_arch = "x86_64"))]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    #[cfg(target_arch = "x86_64")]
     proptest! {
         #[test]
         fn kernels_agree(values in prop::collection::vec(-12.0f32..12.0, 5 * INPUTS), step in -1.0f32..1.0) {

@@ -1,13 +1,13 @@
 //! The golden vectors of tests/golden, and what an engine has to give on them; on every target the same.
 //!
-//! To check another kernel, add it to [`engines`].
+//! [`check_all`] is what every target runs. To have another kernel checked everywhere, add it to [`engines`].
 
 use std::sync::Arc;
 
 use lmz::exact;
 use lmz::exact::kernel::Kernel;
-use lmz::lm::rwkv7::{Network, Oracle, Weights};
-use lmz::vocab::{START, Token};
+use lmz::lm::rwkv7::{Files, Model, Network, Oracle, Weights};
+use lmz::vocab::{START, Token, Vocabulary};
 use safetensors::SafeTensors;
 
 /// Reads a token and gives the logits of the next one.
@@ -52,6 +52,7 @@ fn engine<const K: usize>(weights: &Weights) -> Step<'_> {
 pub struct Golden {
     pub name: &'static str,
     pub config: &'static [u8],
+    pub vocab: &'static [u8],
     pub tensors: &'static [u8],
     /// Text, ids, hashes of every step.
     json: &'static [u8],
@@ -68,6 +69,7 @@ macro_rules! golden {
         Golden {
             name: $name,
             config: include_bytes!(concat!("../../", $folder, "/config.json")),
+            vocab: include_bytes!(concat!("../../", $folder, "/vocab.txt")),
             tensors: include_bytes!(concat!("../../", $folder, "/model.safetensors")),
             json: include_bytes!(concat!("../golden/", $name, ".json")),
             logits: include_bytes!(concat!("../golden/", $name, ".safetensors")),
@@ -83,26 +85,51 @@ pub const NANO: Golden = golden!("nano", "models/nano", false, (170, 8));
 
 #[derive(serde::Deserialize)]
 pub struct Trace {
+    pub identity: String,
+    pub text_hex: String,
     pub ids: Vec<Token>,
     logits_blake3: Vec<String>,
     frequencies_blake3: Vec<String>,
 }
 
 impl Golden {
-    pub fn weights(&self) -> Weights {
+    pub fn model(&self) -> Model {
         let config = std::str::from_utf8(self.config).expect("JSON is UTF-8");
         let config = if self.int16 { config.replace("\"int8\"", "\"int16\"") } else { config.to_owned() };
-        let weights = Weights::parse(config.as_bytes(), self.tensors).expect("a golden model loads");
-        assert_eq!(self.int16, weights.config.activations == exact::Activations::Int16);
-        weights
+        let files = Files { config: config.as_bytes(), vocabulary: self.vocab, tensors: self.tensors };
+        let model = Model::parse(self.name, &files).expect("a golden model loads");
+        assert_eq!(self.int16, model.weights().config.activations == exact::Activations::Int16);
+        assert_eq!(model.identity().to_string(), self.trace().identity);
+        model
     }
 
     pub fn trace(&self) -> Trace {
         serde_json::from_slice(self.json).expect("a golden file parses")
     }
 
-    /// Runs an engine over the text. Gives how many steps and how many rows of logits agreed, or what differs.
-    pub fn check(&self, weights: &Weights, engine: &Engine) -> Result<(usize, usize), String> {
+    /// Segments the text.
+    pub fn check_segmentation(&self, vocabulary: &Vocabulary) -> Result<(), String> {
+        let trace = self.trace();
+        let digits = trace.text_hex.as_bytes().as_chunks::<2>().0;
+        let byte = |d: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(d).expect("ASCII"), 16).expect("hexadecimal");
+        let text: Vec<u8> = digits.iter().map(byte).collect();
+        let found: Vec<Token> = vocabulary.segment(&text).collect();
+        if found != trace.ids {
+            return Err(format!("{}: expected {:?}, found {found:?}", self.name, trace.ids));
+        }
+        if (text.len(), found.len()) != (324, self.steps.0 - 1) {
+            return Err(format!(
+                "{}: {} bytes, {} tokens: not the text it should be",
+                self.name,
+                text.len(),
+                found.len()
+            ));
+        }
+        Ok(())
+    }
+
+    /// Runs an engine over the text: every step's hashes, and some steps' logits in full.
+    pub fn check(&self, weights: &Weights, engine: &Engine) -> Result<(), String> {
         let trace = self.trace();
         let file = SafeTensors::deserialize(self.logits).expect("a golden file parses");
         let steps: Vec<usize> = words(&file, "steps").iter().map(|s| *s as usize).collect();
@@ -128,15 +155,30 @@ impl Golden {
             }
             hashed += 1;
         }
-        if hashed != trace.logits_blake3.len() || rows != steps.len() {
+        if (hashed, rows) != self.steps || rows != steps.len() || hashed != trace.logits_blake3.len() {
             return Err(format!("{}: {hashed} steps and {rows} rows were compared, not all", self.name));
         }
-        Ok((hashed, rows))
+        Ok(())
+    }
+
+    /// Loads the model and runs everything on it.
+    pub fn check_all(&self) -> Result<(), String> {
+        let model = self.model();
+        self.check_segmentation(model.vocabulary())?;
+        let engines = engines();
+        assert_eq!(engines[0].name, "oracle");
+        engines.iter().try_for_each(|e| self.check(model.weights(), e).map_err(|what| format!("{}: {what}", e.name)))
     }
 }
 
-/// The functions and vectors of tests/golden/functions.safetensors. Gives how many values agreed.
-pub fn check_functions() -> Result<usize, String> {
+/// Functions, vectors, models, by every engine.
+pub fn check_all() -> Result<(), String> {
+    check_functions()?;
+    [TINY, TINY16, NANO].iter().try_for_each(Golden::check_all)
+}
+
+/// The functions and vectors of tests/golden/functions.safetensors.
+pub fn check_functions() -> Result<(), String> {
     let file = SafeTensors::deserialize(include_bytes!("../golden/functions.safetensors")).expect("it parses");
     let floats = |name| words(&file, name).into_iter().map(f32::from_bits).collect::<Vec<_>>();
     let mut compared = 0;
@@ -168,7 +210,11 @@ pub fn check_functions() -> Result<usize, String> {
             same("layer norm", i, found.to_bits(), *expected)?;
         }
     }
-    Ok(compared)
+    // 5,020 arguments of three functions; 34 rows of 37 with scale and sum; 24 rows of 37.
+    if compared != 3 * 5020 + 34 * (37 + 2) + 24 * 37 {
+        return Err(format!("{compared} values were compared, not all"));
+    }
+    Ok(())
 }
 
 /// A tensor's elements of 32 bits.

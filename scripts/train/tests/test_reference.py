@@ -95,6 +95,7 @@ def test_golden_vectors_are_what_the_reference_gives(name):
     logits = golden.trace(folder, held["ids"], **changes)
     hashes = golden.hashes(logits)
     assert {k: held[k] for k in hashes} == hashes
+    assert held["identity"] == reference.identity(folder, **changes)
     stored = load_file(path.with_suffix(".safetensors"))
     assert logits[stored["steps"]].tobytes() == stored["logits"].tobytes()
 

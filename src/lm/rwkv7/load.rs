@@ -12,7 +12,7 @@ use super::config::{Config, Stated};
 use super::error::ModelError;
 use super::weights::{Matrix, Source, Weights};
 
-/// Reads `config.json` and `model.safetensors`.
+/// From the bytes of `config.json` and `model.safetensors`.
 pub(super) fn weights(config: &[u8], tensors: &[u8]) -> Result<Weights, ModelError> {
     let stated = Stated::parse(config)?;
     let file = SafeTensors::deserialize(tensors).map_err(|e| ModelError::Container(e.to_string()))?;
@@ -46,7 +46,8 @@ impl<'a> Tensors<'a> {
     /// The shape of the model, from the shapes of its tensors.
     fn config(&self, stated: &Stated) -> Result<Config, ModelError> {
         let (vocab, hidden) = self.matrix_shape("emb.weight")?;
-        let layers = (0..).take_while(|i| self.tensors.contains_key(&format!("blocks.{i}.ln1.weight"))).count();
+        let number = |name: &String| name.strip_prefix("blocks.")?.split('.').next()?.parse::<u16>().ok();
+        let layers = self.tensors.keys().filter_map(number).max().map_or(0, |last| usize::from(last) + 1);
         let outputs = |name: &str| Ok::<_, ModelError>(self.matrix_shape(name)?.0);
         // The official checkpoints have r_k as [H][N].
         let r_k = self.find("blocks.0.att.r_k")?.shape();

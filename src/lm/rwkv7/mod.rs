@@ -7,20 +7,19 @@ mod builtin;
 mod config;
 pub mod engine;
 mod error;
+mod identity;
 mod load;
+mod model;
 mod oracle;
 mod random;
+mod tensors;
 mod weights;
 
 pub use config::Config;
 pub use engine::{Engine, Network, Stream};
 pub use error::ModelError;
+pub use identity::Identity;
+pub use model::{Files, Model};
 pub use oracle::{LayerState, Oracle, State};
+pub use tensors::Tensor;
 pub use weights::{ChannelMix, Layer, Matrix, Norm, Source, TimeMix, ValueMix, Weights};
-
-impl Weights {
-    /// From the bytes of a folder's `config.json` and `model.safetensors`.
-    pub fn parse(config: &[u8], tensors: &[u8]) -> Result<Self, ModelError> {
-        load::weights(config, tensors)
-    }
-}

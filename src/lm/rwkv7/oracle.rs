@@ -53,7 +53,11 @@ impl<'a> Oracle<'a> {
         Self { weights, state: State::new(&weights.config) }
     }
 
-    /// Reads a token, a number below V. Gives the logits `[V]` of the next one.
+    /// Reads a token. Gives the logits `[V]` of the next one.
+    ///
+    /// # Panics
+    ///
+    /// If the token is not below V.
     pub fn step(&mut self, token: Token) -> Vec<f32> {
         fpstate::exact(|| forward(self.weights, token, &mut self.state))
     }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 
 use super::config::Config;
 use super::weights::{Matrix, Source, Weights};
+use crate::exact::fpstate;
 
 impl Weights {
     /// Random weights whose activations stay of ordinary size, so that no part of the arithmetic idles or saturates.
@@ -14,7 +15,7 @@ impl Weights {
     /// If [`Config::check`] refuses the shape.
     pub fn random(config: &Config, seed: u64) -> Self {
         config.check().expect("a shape that a model can have");
-        let Ok(weights) = Self::from_source(config, &mut Generator(seed));
+        let Ok(weights) = fpstate::exact(|| Self::from_source(config, &mut Generator(seed)));
         weights
     }
 }
@@ -56,5 +57,42 @@ impl Source for Generator {
         let size = if name == "emb" { 1.0 } else { 1.0 / (inputs as f32).sqrt() };
         let scale = (0..outputs).map(|_| self.uniform(0.7, 1.4) * size / 73.0).collect();
         Ok(Matrix { weight, scale, outputs, inputs })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Oracle;
+    use super::*;
+    use crate::exact::Activations;
+
+    /// Odd shapes among them: one layer, ranks that are no multiple of 16, the checkpoints' head size, 16 bits.
+    #[test]
+    fn random_models_are_alive() {
+        let shapes = [
+            Config::new(2, 64, 300),
+            Config::new(1, 32, 257),
+            Config { head_size: 64, ..Config::new(2, 128, 300) },
+            Config { head_size: 20, decay_rank: 7, a_rank: 1, v_rank: 5, gate_rank: 33, ..Config::new(3, 60, 300) },
+            Config { activations: Activations::Int16, intermediate: 100, ..Config::new(2, 64, 300) },
+        ];
+        for config in shapes {
+            let weights = Weights::random(&config, 1);
+            assert!(weights == Weights::random(&config, 1) && weights != Weights::random(&config, 2));
+            assert!(weights.tensors().iter().all(|(_, tensor)| !tensor.is_empty()));
+            let mut oracle = Oracle::new(&weights);
+            let mut last = Vec::new();
+            for token in [0, 5, 256, 5, 5] {
+                let logits = oracle.step(token);
+                let most = logits.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+                assert!(logits.iter().all(|x| x.is_finite()) && (0.1..100.0).contains(&most), "{config:?}: {most}");
+                assert_ne!(logits, last, "{config:?}: the state counts");
+                last = logits;
+            }
+            // The state is finite and moves, and a document's beginning clears it.
+            assert!(oracle.state.layers.iter().all(|l| l.s.iter().all(|s| s.is_finite() && s.abs() < 1e4)));
+            let first = Oracle::new(&weights).step(0);
+            assert_eq!(oracle.step(0), first);
+        }
     }
 }

@@ -1,9 +1,11 @@
-//! The golden archives as a WebAssembly module without imports: `scripts/cross/run` builds it, and
+//! The golden archives and vectors as a WebAssembly module without imports: `scripts/cross/run` builds it, and
 //! `scripts/cross/golden.mjs` calls it in Node.
 
 #[expect(dead_code, reason = "names are for the test")]
 #[path = "../../../../tests/common/archives.rs"]
 mod archives;
+#[path = "../../../../tests/common/vectors.rs"]
+mod vectors;
 
 use lmz::{compress, decompress_with};
 
@@ -20,4 +22,10 @@ pub extern "C" fn check(number: u32) -> u32 {
     let decodes = decompress_with(golden.archive, &archives::decoding()).is_ok_and(|raw| raw == golden.raw);
     let same = compress(golden.raw, &golden.options) == golden.archive;
     u32::from(decodes) + 2 * u32::from(same)
+}
+
+/// Whether every golden vector of the neural models agrees: 1 if all is well.
+#[unsafe(no_mangle)]
+pub extern "C" fn check_vectors() -> u32 {
+    u32::from(vectors::check_all().is_ok())
 }

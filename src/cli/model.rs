@@ -1,0 +1,92 @@
+//! `lmz model`: what models there are, and what one is.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use lmz::exact;
+use lmz::lm::rwkv7::{Model, ModelError};
+
+/// Look at models.
+#[derive(Parser)]
+#[command(name = "lmz model", bin_name = "lmz model", max_term_width = 100)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List the built-in models
+    List,
+    /// Say what a model is: its shape, size and identity
+    Info {
+        /// A built-in model's name, or the path of a model folder (one called nano is written ./nano)
+        #[arg(value_name = "NAME|PATH", required = true)]
+        models: Vec<String>,
+    },
+}
+
+/// Runs what follows `lmz model`; the first argument is passed over.
+pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let line = match Line::try_parse_from(args) {
+        Ok(line) => line,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(error.exit_code() as u8);
+        }
+    };
+    let mut failed = false;
+    let mut print = |name: &str, describe: fn(&Model) -> String| match Model::find(name) {
+        // A reader that has seen enough is no failure worth a message.
+        Ok(model) => failed |= writeln!(io::stdout(), "{}", describe(&model)).is_err(),
+        Err(error) => {
+            eprintln!("lmz: {}", message(name, &error));
+            failed = true;
+        }
+    };
+    match line.command {
+        Command::List => {
+            println!("parameters  tokens     bytes  name");
+            Model::builtin_names().for_each(|name| print(name, row));
+        }
+        Command::Info { models } => models.iter().for_each(|name| print(name, info)),
+    }
+    ExitCode::from(u8::from(failed))
+}
+
+/// An error, with the model's name where the error does not have it.
+fn message(name: &str, error: &ModelError) -> String {
+    match error {
+        ModelError::Unknown { .. } | ModelError::File { .. } => error.to_string(),
+        _ => format!("{name}: {error}"),
+    }
+}
+
+fn row(model: &Model) -> String {
+    let tokens = model.vocabulary().len();
+    format!("{:>10}  {tokens:>6}  {:>8}  {}", model.weights().parameters(), model.stored(), model.name())
+}
+
+fn info(model: &Model) -> String {
+    let c = &model.weights().config;
+    let lines = [
+        ("name", model.name().to_owned()),
+        ("architecture", "RWKV-7".to_owned()),
+        ("layers", c.layers.to_string()),
+        ("width", format!("{}, in {} heads of {}", c.hidden, c.heads(), c.head_size)),
+        ("channel mix", c.intermediate.to_string()),
+        (
+            "low ranks",
+            format!("decay {}, in-context rate {}, value {}, gate {}", c.decay_rank, c.a_rank, c.v_rank, c.gate_rank),
+        ),
+        ("tokens", c.vocab.to_string()),
+        ("parameters", model.weights().parameters().to_string()),
+        ("stored", format!("{} bytes", model.stored())),
+        ("arithmetic", format!("version {}, weights int8, activations {}", exact::VERSION, c.activations)),
+        ("identity", model.identity().to_string()),
+    ];
+    let lines: Vec<String> = lines.iter().map(|(name, value)| format!("{name:<12}  {value}")).collect();
+    lines.join("\n")
+}
