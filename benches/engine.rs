@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lmz::exact::kernel::Kernel;
+use lmz::lm::rwkv7::engine::Part;
 use lmz::lm::rwkv7::{Config, Engine, Network, Stream, Weights};
 use lmz::vocab::{START, Token};
 
@@ -112,6 +113,32 @@ fn steps() {
     }
 }
 
-fn parts() {}
+fn parts() {
+    println!("\n### Parts of a step on one thread, microseconds a token\n");
+    println!("| model | kernel | batch | {} | all |", Part::ALL.map(Part::name).join(" | "));
+    println!("|---|---|---:|{}---:|", "---:|".repeat(Part::ALL.len()));
+    for (name, config) in [NANO, BASE, LARGE] {
+        for kernel in kernels() {
+            let network = network(&config, kernel);
+            for batch in [1, 4, 16, 64] {
+                let mut bench = Bench::new(&network, batch, 1);
+                let mut times = Part::ALL.map(|_| vec![]);
+                let all = median(|| {
+                    bench.engine.timer().start();
+                    bench.step();
+                    for (times, part) in times.iter_mut().zip(Part::ALL) {
+                        times.push(bench.engine.timer().spent(part));
+                    }
+                });
+                let row = times.map(|mut times| {
+                    times.sort();
+                    format!("{:.1}", micros(times[times.len() / 2]) / batch as f64)
+                });
+                let all = micros(all) / batch as f64;
+                println!("| {name} | {} | {batch} | {} | {all:.1} |", kernel.name(), row.join(" | "));
+            }
+        }
+    }
+}
 
 fn shapes() {}

@@ -1,6 +1,9 @@
 //! The vector arithmetic of the mixer: a plain kernel, which is the definition, and faster ones that
 //! must give the same bits.
 
+#[cfg(target_arch = "x86_64")]
+use crate::exact::kernel as choice;
+
 /// Inputs of a mixer: the lanes of a vector.
 pub const INPUTS: usize = 16;
 /// Weight sets that are used at once.
@@ -41,11 +44,11 @@ pub trait Job {
     fn run<K: Kernel>(self, k: K) -> Self::Output;
 }
 
-/// Runs a job by the fastest kernel that this processor has; by the plain one if the environment variable
-/// `LMZ_KERNEL` is `plain`. The result is the same.
+/// Runs a job by the kernel of the instruction set that is chosen ([`Kernel::chosen`](crate::exact::kernel::Kernel::chosen)),
+/// or the next simpler that there is here. The result is the same.
 pub fn run<J: Job>(job: J) -> J::Output {
     #[cfg(target_arch = "x86_64")]
-    if let Some(avx2) = Avx2::get().filter(|_| std::env::var_os("LMZ_KERNEL").is_none_or(|name| name != "plain")) {
+    if let Some(avx2) = Avx2::get().filter(|_| choice::Kernel::chosen() != choice::Kernel::Plain) {
         #[target_feature(enable = "avx2")]
         fn wide<J: Job>(job: J, k: Avx2) -> J::Output {
             job.run(k)

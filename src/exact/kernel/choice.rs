@@ -15,6 +15,14 @@ use super::{
 /// The environment variable that forces a kernel, by name.
 const VARIABLE: &str = "LMZ_KERNEL";
 
+/// `LMZ_KERNEL` names no kernel that runs here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{VARIABLE}: expected one of {known} (those of this processor), found {found}")]
+pub struct UnknownKernel {
+    found: String,
+    known: String,
+}
+
 /// An instruction set that kernels are written for. All give the same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kernel {
@@ -77,19 +85,27 @@ impl Kernel {
 
     /// What the environment variable `LMZ_KERNEL` names, and without it the fastest.
     ///
+    /// # Errors
+    ///
+    /// If the variable names no kernel that this processor has.
+    pub fn from_environment() -> Result<Self, UnknownKernel> {
+        let Some(name) = std::env::var_os(VARIABLE).filter(|name| !name.is_empty()) else {
+            return Ok(Self::fastest());
+        };
+        Self::all_available().find(|k| name == k.name()).ok_or_else(|| UnknownKernel {
+            found: name.display().to_string(),
+            known: Self::all_available().map(Self::name).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// [`from_environment`](Self::from_environment), looked up once.
+    ///
     /// # Panics
     ///
     /// If the variable names no kernel that this processor has.
     pub fn chosen() -> Self {
-        static CHOSEN: LazyLock<Kernel> = LazyLock::new(|| {
-            let Some(name) = std::env::var_os(VARIABLE).filter(|name| !name.is_empty()) else {
-                return Kernel::fastest();
-            };
-            Kernel::all_available().find(|k| name == k.name()).unwrap_or_else(|| {
-                let names: Vec<&str> = Kernel::all_available().map(Kernel::name).collect();
-                panic!("{VARIABLE}: expected one of {} (on this processor), found {}", names.join(", "), name.display())
-            })
-        });
+        static CHOSEN: LazyLock<Kernel> =
+            LazyLock::new(|| Kernel::from_environment().unwrap_or_else(|error| panic!("{error}")));
         *CHOSEN
     }
 

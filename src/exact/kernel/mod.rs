@@ -21,7 +21,7 @@ mod plain;
 #[cfg(test)]
 mod tests;
 
-pub use choice::Kernel;
+pub use choice::{Kernel, UnknownKernel};
 pub use functions::{exp, sigmoid, tanh};
 pub use packed::{Arena, BLOCK, BLOCK_LANES, Layout, Packed, Product, Quantised, Rows, Strided};
 

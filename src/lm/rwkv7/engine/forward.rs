@@ -11,6 +11,7 @@ use super::frequencies::Frequencies;
 use super::heads::{Heads, Inputs, Room};
 use super::network::{INPUTS, Network, PackedLayer};
 use super::norms::{Activate, Function, LastNorm, Row, Shift};
+use super::timer::{Part, Timer};
 use crate::exact::LANES;
 use crate::exact::kernel::{BLOCK, BLOCK_LANES, Lanes, Packed, Product, Quantised, Rows, Strided};
 use crate::lm::rwkv7::Config;
@@ -46,6 +47,7 @@ pub struct Scratch {
     /// `[1 + 6][D]`
     room: Vec<Lanes>,
     heads: Room,
+    pub timer: Timer,
 }
 
 /// Which of w, a, g, v a low-rank product is.
@@ -145,7 +147,8 @@ impl Forward<'_, '_, '_> {
     fn time_mix(&mut self, number: usize, layer: &PackedLayer) {
         let Self { network, rows, scratch, member } = self;
         let (config, kernel, d) = (&network.config, network.kernel, network.lines());
-        let Scratch { x, r, k, v, w, a, g, mix, v_first, y, added, low, q, q_low, room, heads, .. } = &mut **scratch;
+        let Scratch { x, r, k, v, w, a, g, mix, v_first, y, added, low, q, q_low, room, heads, timer, .. } =
+            &mut **scratch;
         kernel.run(Shift {
             rows,
             layer: number,
@@ -157,6 +160,7 @@ impl Forward<'_, '_, '_> {
             room,
             out: q,
         });
+        timer.mark(Part::Elementwise);
 
         let count = rows.len();
         let mine = heads_of(config, member.index, member.of);
@@ -169,9 +173,11 @@ impl Forward<'_, '_, '_> {
         };
         let [q_r, q_w, q_k, q_v, q_a, q_g] = &q[..] else { unreachable!("six inputs") };
         product(&layer.receptance, blocks.clone(), q_r, r);
-        product(&layer.w1, 0..layer.w1.blocks(), q_w, &mut low[W]);
         product(&layer.key, blocks.clone(), q_k, k);
         product(&layer.value, blocks.clone(), q_v, v);
+        timer.mark(Part::Products);
+
+        product(&layer.w1, 0..layer.w1.blocks(), q_w, &mut low[W]);
         if let Some((v1, _)) = &layer.value_mix {
             product(v1, 0..v1.blocks(), q_v, &mut low[V]);
         }
@@ -198,6 +204,7 @@ impl Forward<'_, '_, '_> {
             product(v2, blocks.clone(), &q_low[V], mix);
         }
         product(&layer.g2, blocks.clone(), &q_low[G], g);
+        timer.mark(Part::LowRank);
 
         kernel.run(Heads {
             rows,
@@ -208,6 +215,7 @@ impl Forward<'_, '_, '_> {
             inputs: Inputs { r, k, v, w, a, g, mix: layer.value_mix.is_some().then_some(mix) },
             v_first,
             room: heads,
+            timer,
             out: y,
         });
         let of = member.of;
@@ -224,14 +232,16 @@ impl Forward<'_, '_, '_> {
             stride: d,
             out: &mut q[0],
         });
+        timer.mark(Part::Elementwise);
         product(&layer.output, blocks, &q[0], added);
         member.gather(added, count, d, part);
+        timer.mark(Part::Products);
     }
 
     fn channel_mix(&mut self, number: usize, layer: &PackedLayer) {
         let Self { network, rows, scratch, member } = self;
-        let (config, kernel, d) = (&network.config, network.kernel, network.lines());
-        let Scratch { x, added, wide, q, q_wide, room, .. } = &mut **scratch;
+        let (config, kernel) = (&network.config, network.kernel);
+        let Scratch { x, added, wide, q, q_wide, room, timer, .. } = &mut **scratch;
         kernel.run(Shift {
             rows,
             layer: number,
@@ -243,6 +253,7 @@ impl Forward<'_, '_, '_> {
             room,
             out: q,
         });
+        timer.mark(Part::Elementwise);
         let (count, of) = (rows.len(), member.of);
         let mut product = |matrix: &Packed, x: &Quantised, out: &mut [Lanes]| {
             let stride = lines(matrix.outputs);
@@ -252,6 +263,7 @@ impl Forward<'_, '_, '_> {
             member.gather(out, count, stride, |i| lines_of(blocks_of(matrix.outputs, i, of), matrix.outputs));
         };
         product(&layer.ffn_key, &q[0], wide);
+        timer.mark(Part::Products);
         let (length, out) = (config.intermediate, &mut q_wide[0]);
         kernel.run(Activate {
             function: Function::SquaredRelu,
@@ -261,15 +273,17 @@ impl Forward<'_, '_, '_> {
             stride: lines(length),
             out,
         });
+        timer.mark(Part::Elementwise);
         product(&layer.ffn_value, &q_wide[0], added);
-        debug_assert_eq!(d, lines(layer.ffn_value.outputs));
+        timer.mark(Part::Products);
     }
 
     fn output(&mut self) {
         let Self { network, rows, scratch, member } = self;
         let (kernel, count) = (network.kernel, rows.len());
-        let Scratch { x, added, q, room, logits, .. } = &mut **scratch;
+        let Scratch { x, added, q, room, logits, timer, .. } = &mut **scratch;
         kernel.run(LastNorm { rows: count, x, add: added, norm: &network.ln_out, room, out: &mut q[0] });
+        timer.mark(Part::Elementwise);
         let (arena, matrix, x) = (&network.arena, &network.head, &q[0]);
         if member.of == 1 {
             let out = Logits(rows);
@@ -288,7 +302,9 @@ impl Forward<'_, '_, '_> {
                 stream.logits.copy_from_slice(logits);
             }
         }
+        timer.mark(Part::Products);
         kernel.run(Frequencies { rows });
+        timer.mark(Part::Softmax);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::network::Channels;
 use super::norms::Row;
+use super::timer::{Part, Timer};
 use crate::exact::LANES;
 use crate::exact::kernel::{Isa, Job, Lanes, Vectors, exp, prefetch, sigmoid};
 use crate::lm::rwkv7::oracle::{DECAY, GROUP_EPSILON, LEAST_NORM};
@@ -32,6 +33,7 @@ pub struct Heads<'a, 'b> {
     /// Layer 0's values, `[rows][D]`: written there, read in the others.
     pub v_first: &'a mut [Lanes],
     pub room: &'a mut Room,
+    pub timer: &'a mut Timer,
     /// `[rows][D]`
     pub out: &'a mut [Lanes],
 }
@@ -109,6 +111,7 @@ impl Heads<'_, '_> {
             let lines = heads * m;
             self.gates(s, row * d + self.first, lines);
             self.units(s, m, heads);
+            self.timer.mark(Part::Elementwise);
             // Two heads at a time: the sums of one alone would wait for themselves.
             let state = self.layer * self.head_size * m;
             for pair in 0..heads.div_ceil(2) {
@@ -141,6 +144,7 @@ impl Heads<'_, '_> {
                     _ => {}
                 }
             }
+            self.timer.mark(Part::State);
             self.group_norm(s, m, heads, row * d + self.first);
         }
     }

@@ -15,6 +15,7 @@ mod network;
 mod norms;
 mod stream;
 mod team;
+mod timer;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ pub use network::Network;
 pub use norms::Row;
 pub use stream::Stream;
 use team::{Task, Worker, together};
+pub use timer::{Part, Timer};
 
 use super::{ModelError, Weights};
 use crate::exact::fpstate;
@@ -66,6 +68,12 @@ impl Engine {
     #[doc(hidden)]
     pub fn set_alone(&mut self, rows: usize) {
         self.alone = rows;
+    }
+
+    /// Measures the parts of the work that the caller's thread does.
+    #[doc(hidden)]
+    pub fn timer(&mut self) -> &mut Timer {
+        &mut self.scratch.timer
     }
 
     /// Each stream reads its token, a number below V.

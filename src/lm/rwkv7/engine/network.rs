@@ -126,8 +126,8 @@ fn layer(layer: &Layer, arena: &mut Arena) -> PackedLayer {
         norm_weight: line(&att.ln_x.weight, i),
         norm_bias: line(&att.ln_x.bias, i),
     };
-    // In the order of use: `step` in forward.rs.
-    let [receptance, w1, key, value] = [&att.receptance, &att.w1, &att.key, &att.value].map(|m| arena.add(m));
+    // In the order of use: forward.rs.
+    let [receptance, key, value, w1] = [&att.receptance, &att.key, &att.value, &att.w1].map(|m| arena.add(m));
     let v1 = att.value_mix.as_ref().map(|m| arena.add(&m.v1));
     let [a1, g1, w2, a2] = [&att.a1, &att.g1, &att.w2, &att.a2].map(|m| arena.add(m));
     let v2 = att.value_mix.as_ref().map(|m| arena.add(&m.v2));
