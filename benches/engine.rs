@@ -102,12 +102,13 @@ fn steps() {
     for (name, config) in [NANO, BASE, LARGE] {
         for kernel in kernels() {
             let network = network(&config, kernel);
-            for threads in [1, 2] {
+            for (threads, alone, how) in [(1, 1, "1"), (2, 0, "2, rows split"), (2, usize::MAX / 8, "2, rows shared")] {
                 let row = batches.map(|batch| {
                     let mut bench = Bench::new(&network, batch, threads);
+                    bench.engine.set_alone(alone);
                     format!("{:.1}", micros(median(|| bench.step())) / batch as f64)
                 });
-                println!("| {name} | {} | {threads} | {} |", kernel.name(), row.join(" | "));
+                println!("| {name} | {} | {how} | {} |", kernel.name(), row.join(" | "));
             }
         }
     }

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::exact::kernel::Lanes;
 
-/// How often a waiting thread looks before it lets others run: about 50 us.
-const PATIENCE: usize = 1 << 11;
+/// How often a waiting thread looks before it lets others run: a few microseconds. Where another program has the
+/// other core, the thread that is waited for may be behind this one on the same core.
+pub const PATIENCE: usize = 1 << 8;
 
 /// Meeting point of a group of threads.
 #[derive(Debug)]

@@ -5,15 +5,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
 
-use super::exchange::{Exchange, Member};
+use super::exchange::{Exchange, Member, PATIENCE};
 use super::forward::{Forward, Scratch};
 use super::network::Network;
 use super::stream::Stream;
 use crate::exact::fpstate;
 use crate::vocab::Token;
 
-/// How often a waiting thread looks before it sleeps: about 100 us, for waking takes tens of them.
-const PATIENCE: usize = 1 << 12;
+/// How often a waiting thread lets others run before it sleeps: some tens of microseconds, which waking takes too.
+const SLEEP: usize = PATIENCE + 128;
 
 /// What a worker does in a step.
 pub struct Task {
@@ -47,7 +47,11 @@ impl Desk {
                 return state;
             }
             looks += 1;
-            if looks < PATIENCE { std::hint::spin_loop() } else { thread::park() }
+            match looks {
+                ..PATIENCE => std::hint::spin_loop(),
+                PATIENCE..SLEEP => thread::yield_now(),
+                _ => thread::park(),
+            }
         }
     }
 }
