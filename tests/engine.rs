@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use lmz::exact::kernel::Kernel;
 use lmz::exact::{Activations, frequencies, prefix_sums};
-use lmz::lm::rwkv7::{Config, Engine, Network, Oracle, Stream, Weights};
-use lmz::vocab::{START, Token};
+use lmz::lm::LanguageModel;
+use lmz::lm::rwkv7::{Config, Engine, LockStep, Network, Oracle, Stream, Weights};
+use lmz::vocab::{START, Token, Vocabulary};
 
 fn bits(x: f32) -> u32 {
     if x.is_nan() { f32::NAN.to_bits() } else { x.to_bits() }
@@ -178,5 +179,36 @@ fn panics_come_back() {
             engine.step(&mut [(&mut a, 1), (&mut b, 70)]);
         }));
         assert!(result.is_err());
+    }
+}
+
+/// A vocabulary that is not sorted, with several empty tokens: sums are by rank, empty tokens have none.
+#[test]
+fn lock_step_gives_sums_by_rank() {
+    let config = Config::new(2, 64, 300);
+    let mut tokens: Vec<Vec<u8>> =
+        (0..300u32).map(|i| if i < 256 { vec![255 - i as u8] } else { vec![i as u8; 2] }).collect();
+    tokens[0] = vec![];
+    tokens[280] = vec![];
+    tokens[299] = vec![255];
+    let vocabulary = Vocabulary::new(tokens.clone()).unwrap();
+    let weights = Weights::random(&config, 8);
+    let network = Arc::new(Network::with_vocabulary(&weights, &vocabulary, Kernel::fastest()).unwrap());
+    let sorted = vocabulary.sorted().to_vec();
+    assert!(!sorted.is_sorted());
+    let mut model = LockStep::new(network, Arc::new(vocabulary), 2);
+    model.start(3);
+    let mut oracles = [0; 3].map(|_| Oracle::new(&weights));
+    let mut next = [Some(START); 3];
+    for i in 1..6 {
+        for (d, oracle) in oracles.iter_mut().enumerate() {
+            if let Some(token) = next[d] {
+                let f = frequencies(&oracle.step(token), |id| !tokens[id].is_empty());
+                assert!(model.sums(d) == prefix_sums(sorted.iter().map(|id| f[*id as usize])), "stream {d}, step {i}");
+                assert_eq!(model.sums(d)[..3], [0, 0, 0]);
+            }
+        }
+        next = [0, 1, 2].map(|d| (i < 3 || d != 1).then(|| token(d, i, 300)));
+        model.step(&next);
     }
 }

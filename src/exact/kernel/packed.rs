@@ -101,6 +101,11 @@ impl Arena {
         self.weights = aligned;
     }
 
+    /// How much it holds.
+    pub fn bytes(&self) -> usize {
+        self.weights.len()
+    }
+
     /// The weights of a block of outputs.
     #[inline(always)]
     fn block(&self, matrix: &Packed, block: usize) -> &[i8] {

@@ -303,7 +303,7 @@ impl Forward<'_, '_, '_> {
             }
         }
         timer.mark(Part::Products);
-        kernel.run(Frequencies { rows });
+        kernel.run(Frequencies { rows, massless: network.massless });
         timer.mark(Part::Softmax);
     }
 }

@@ -1,4 +1,4 @@
-//! From logits to prefix sums of frequencies: section 5 of docs/ARITHMETIC.md. Token 0 has no mass.
+//! From logits to prefix sums of frequencies: section 5 of docs/ARITHMETIC.md. Tokens without mass come first.
 
 use super::norms::Row;
 use crate::exact;
@@ -11,6 +11,8 @@ const ONE: f32 = (1 << 30) as f32;
 /// The sums of every row, from its logits.
 pub struct Frequencies<'a, 'b> {
     pub rows: &'a mut [Row<'b>],
+    /// How many tokens have no mass.
+    pub massless: usize,
 }
 
 impl Job for Frequencies<'_, '_> {
@@ -19,52 +21,51 @@ impl Job for Frequencies<'_, '_> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         for (stream, _) in self.rows {
-            prefix_sums(isa.vectors(), &stream.logits, stream.sums.get_mut());
+            prefix_sums(isa.vectors(), &stream.logits, self.massless, stream.sums.get_mut());
         }
     }
 }
 
 /// Logits `[V]` to sums `[V + 1]`.
 #[inline(always)]
-fn prefix_sums<S: Vectors>(s: S, logits: &[Lanes], sums: &mut [u64]) {
+fn prefix_sums<S: Vectors>(s: S, logits: &[Lanes], massless: usize, sums: &mut [u64]) {
     let vocab = sums.len() - 1;
-    let full = vocab / LANES;
-    // The first line has token 0, the last one is not full: both are computed singly.
-    let single = |id: &usize| *id < vocab && (*id < LANES || *id >= full * LANES);
+    // Full lines of tokens with mass; what is before and after them is computed singly.
+    let first = massless.div_ceil(LANES).min(vocab / LANES);
+    let middle = first..vocab / LANES;
+    let (head, tail) = (0..first * LANES, middle.end * LANES..vocab);
     let logit = |id: usize| logits[id / LANES].0[id % LANES];
-    let singles = |from: usize| (from..from + LANES).filter(single);
-    let m = singles(0)
-        .skip(1)
-        .chain(singles(full.max(1) * LANES))
-        .fold(f32::NEG_INFINITY, |m, id| exact::max(logit(id), m));
-
-    let least = s.splat(f32::NEG_INFINITY);
-    let mut largest = [least; 4];
-    let mut middle = logits[..full].get(1..).unwrap_or_default();
-    while let Some((lines, rest)) = middle.split_first_chunk::<4>() {
+    let mut m = f32::NEG_INFINITY;
+    for id in head.clone().chain(tail.clone()) {
+        if id >= massless {
+            m = exact::max(logit(id), m);
+        }
+    }
+    let mut largest = [s.splat(f32::NEG_INFINITY); 4];
+    let (fours, rest) = logits[middle.clone()].as_chunks::<4>();
+    for lines in fours {
         for i in 0..4 {
             largest[i] = s.max(s.load(&lines[i]), largest[i]);
         }
-        middle = rest;
     }
-    for line in middle {
+    for line in rest {
         largest[0] = s.max(s.load(line), largest[0]);
     }
     let largest = s.max(s.max(largest[0], largest[1]), s.max(largest[2], largest[3]));
     let m = exact::max(s.largest(largest), m);
 
-    let frequency = |id: usize| (exact::exp(logit(id) - m) * ONE) as u64 + 1;
     let mut total = 0;
-    for id in singles(0) {
+    let frequency = |id: usize| if id < massless { 0 } else { (exact::exp(logit(id) - m) * ONE) as u64 + 1 };
+    for id in head {
         sums[id] = total;
-        total += if id == 0 { 0 } else { frequency(id) };
+        total += frequency(id);
     }
-    let (whole, _) = sums.as_chunks_mut::<LANES>();
-    for (line, to) in logits[..full].iter().zip(whole).skip(1) {
+    let lines = logits[middle.clone()].iter().zip(sums[middle.start * LANES..].as_chunks_mut::<LANES>().0);
+    for (line, to) in lines {
         let e = exp(s, s.sub(s.load(line), s.splat(m)));
         total = s.prefix_sums(s.mul(e, s.splat(ONE)), total, to);
     }
-    for id in singles(full.max(1) * LANES) {
+    for id in tail {
         sums[id] = total;
         total += frequency(id);
     }

@@ -11,6 +11,7 @@ mod exchange;
 mod forward;
 mod frequencies;
 mod heads;
+mod lock_step;
 mod network;
 mod norms;
 mod stream;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 use exchange::{Exchange, Member};
 use forward::{Forward, Scratch, heads_of};
+pub use lock_step::LockStep;
 pub use network::Network;
 pub use norms::Row;
 pub use stream::Stream;
@@ -31,13 +33,17 @@ use super::{ModelError, Weights};
 use crate::exact::fpstate;
 use crate::exact::kernel::Kernel;
 
+/// Weights from which on threads share rows if there are fewer than three for each, in bytes. They meet four times a
+/// layer, which costs more than it gains where a step takes 0.1 ms, as base's does (BENCHMARKS.md).
+const SHARED: usize = 16 << 20;
+
 /// Computes a model on some threads.
 pub struct Engine {
     network: Arc<Network>,
     workers: Vec<Worker>,
     scratch: Scratch,
     exchange: Arc<Exchange>,
-    /// How many rows a thread must have to compute them alone.
+    /// With fewer rows for each thread than this, threads share all rows.
     alone: usize,
 }
 
@@ -47,7 +53,8 @@ impl Engine {
     pub fn new(network: Arc<Network>, threads: usize) -> Self {
         let workers: Vec<Worker> = (1..threads).map_while(|_| Worker::new().ok()).collect();
         let exchange = Arc::new(Exchange::new(workers.len() + 1));
-        Self { network, workers, scratch: Scratch::default(), exchange, alone: 1 }
+        let alone = if network.arena.bytes() >= SHARED { 3 } else { 0 };
+        Self { network, workers, scratch: Scratch::default(), exchange, alone }
     }
 
     /// Packs a model for the kernel that is chosen ([`Kernel::chosen`]).

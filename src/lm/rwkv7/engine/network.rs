@@ -1,10 +1,9 @@
 //! A model's weights as a kernel wants them.
 
-use crate::exact::Matrix;
 use crate::exact::kernel::{Arena, Kernel, Lanes, Packed, lanes};
-use crate::lm::rwkv7::{Config, Layer, ModelError, Norm, Weights};
-
-use crate::exact::LANES;
+use crate::exact::{LANES, Matrix};
+use crate::lm::rwkv7::{Config, Layer, Model, ModelError, Norm, Weights};
+use crate::vocab::{Token, Vocabulary};
 
 /// A layer norm, `[D]` each.
 #[derive(Debug)]
@@ -74,7 +73,10 @@ pub struct Network {
     pub arena: Arena,
     pub layers: Vec<PackedLayer>,
     pub ln_out: PackedNorm,
+    /// Its outputs in the order of tokens' ranks.
     pub head: Packed,
+    /// How many tokens, the first by rank, are empty strings: they cannot occur and get frequency 0.
+    pub massless: usize,
 }
 
 impl Network {
@@ -83,7 +85,27 @@ impl Network {
     /// # Errors
     ///
     /// [`ModelError::Shape`] for a head size that is no multiple of 16.
+    pub fn for_model(model: &Model, kernel: Kernel) -> Result<Self, ModelError> {
+        Self::with_vocabulary(model.weights(), model.vocabulary(), kernel)
+    }
+
+    /// [`for_model`](Self::for_model), of weights and vocabulary.
+    pub fn with_vocabulary(weights: &Weights, vocabulary: &Vocabulary, kernel: Kernel) -> Result<Self, ModelError> {
+        let sorted = vocabulary.sorted();
+        let massless = sorted.iter().filter(|id| vocabulary.token(**id).is_empty()).count();
+        Self::with_head(weights, &by_rank(&weights.head, sorted), massless, kernel)
+    }
+
+    /// Packs weights whose tokens are sorted by their bytes, token 0 being the only empty one.
+    ///
+    /// # Errors
+    ///
+    /// As [`for_model`](Self::for_model).
     pub fn new(weights: &Weights, kernel: Kernel) -> Result<Self, ModelError> {
+        Self::with_head(weights, &weights.head, 1, kernel)
+    }
+
+    fn with_head(weights: &Weights, head: &Matrix, massless: usize, kernel: Kernel) -> Result<Self, ModelError> {
         let config = weights.config;
         if !config.head_size.is_multiple_of(LANES) {
             let message = format!("expected a head_dim that is a multiple of {LANES}, found {}", config.head_size);
@@ -91,7 +113,7 @@ impl Network {
         }
         let mut arena = Arena::new(kernel.layout());
         let layers = weights.layers.iter().map(|l| layer(l, &mut arena)).collect();
-        let head = arena.add(&weights.head);
+        let head = arena.add(head);
         arena.finish();
         Ok(Self {
             config,
@@ -101,12 +123,22 @@ impl Network {
             layers,
             ln_out: PackedNorm::new(&weights.ln_out),
             head,
+            massless,
         })
     }
 
     /// Lines of a vector `[D]`.
     pub fn lines(&self) -> usize {
         self.config.hidden / LANES
+    }
+}
+
+/// A matrix with its outputs in another order.
+fn by_rank(matrix: &Matrix, sorted: &[Token]) -> Matrix {
+    Matrix {
+        weight: sorted.iter().flat_map(|id| matrix.row(*id as usize)).copied().collect(),
+        scale: sorted.iter().map(|id| matrix.scale[*id as usize]).collect(),
+        ..*matrix
     }
 }
 

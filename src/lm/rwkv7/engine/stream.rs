@@ -33,12 +33,12 @@ impl Stream {
         }
     }
 
-    /// Prefix sums `[V + 1]` of the frequencies of the next token.
+    /// Prefix sums `[V + 1]` of the frequencies of the next token, by rank.
     pub fn sums(&self) -> &[u64] {
         self.sums.get()
     }
 
-    /// The logits `[V]` of the next token.
+    /// The logits `[V]` of the next token, by rank.
     pub fn logits(&self) -> impl Iterator<Item = f32> {
         self.logits.iter().flat_map(|l| l.0).take(self.vocab)
     }
