@@ -142,4 +142,51 @@ fn parts() {
     }
 }
 
-fn shapes() {}
+/// Shapes around base's cost, one thing changed at a time and then paid back.
+fn shapes() {
+    println!("\n### Shapes, fastest kernel, one thread, microseconds a token\n");
+    println!(
+        "| layers | D | inner | V | head | ranks w a v g | weights, M | batch 1 | batch 8 | batch 16 | batch 32 |"
+    );
+    println!("|---:|---:|---:|---:|---:|---|---:|---:|---:|---:|---:|");
+    let base = BASE.1;
+    let deep = Config { layers: 12, hidden: 192, intermediate: 768, ..base };
+    let wide = Config { layers: 5, hidden: 320, intermediate: 1280, ..base };
+    let ranks = |w, a, v, g, config| Config { decay_rank: w, a_rank: a, v_rank: v, gate_rank: g, ..config };
+    let shapes = [
+        base,
+        Config { head_size: 64, ..base },
+        Config { head_size: 16, ..base },
+        ranks(16, 16, 16, 32, base),
+        ranks(64, 64, 32, 128, base),
+        Config { intermediate: 768, layers: 9, ..base },
+        Config { intermediate: 1280, layers: 7, ..base },
+        Config { intermediate: 1536, layers: 6, ..base },
+        Config { vocab: 4096, layers: 10, ..base },
+        Config { vocab: 12_288, layers: 7, ..base },
+        Config { vocab: 16_384, layers: 6, ..base },
+        deep,
+        Config { layers: 16, vocab: 4096, ..deep },
+        wide,
+        Config { layers: 7, hidden: 288, intermediate: 1152, ..base },
+        Config { layers: 10, hidden: 224, intermediate: 896, ..base },
+        Config { layers: 6, hidden: 256, ..base },
+        Config { layers: 12, hidden: 256, ..base },
+        Config { layers: 8, hidden: 320, intermediate: 1280, ..base },
+        Config { layers: 10, hidden: 384, intermediate: 1536, vocab: 8192, ..base },
+    ];
+    for config in shapes {
+        let kernel = kernels().pop().expect("there is a kernel");
+        let network = network(&config, kernel);
+        let times = [1, 8, 16, 32].map(|batch| {
+            let mut bench = Bench::new(&network, batch, 1);
+            format!("{:.1}", micros(median(|| bench.step())) / batch as f64)
+        });
+        let Config { layers, hidden, intermediate, vocab, head_size, decay_rank, a_rank, v_rank, gate_rank, .. } =
+            config;
+        let weights = (network.arena.bytes() + vocab * hidden) as f64 / 1e6;
+        let ranks = format!("{decay_rank} {a_rank} {v_rank} {gate_rank}");
+        let times = times.join(" | ");
+        println!("| {layers} | {hidden} | {intermediate} | {vocab} | {head_size} | {ranks} | {weights:.1} | {times} |");
+    }
+}

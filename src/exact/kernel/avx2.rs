@@ -151,24 +151,12 @@ impl Vectors for Avx2 {
     }
 
     #[inline(always)]
-    fn prefix_sums(self, x: Self::V, total: u64, to: &mut [u64; LANES]) -> u64 {
+    fn frequencies(self, x: Self::V, to: &mut [u32; LANES]) {
+        let to = to.as_mut_ptr().cast::<__m256i>();
         unsafe {
-            let mut begin = _mm256_set1_epi64x(total as i64);
-            for (half, to) in x.into_iter().zip(to.as_chunks_mut::<8>().0) {
-                let x = _mm256_add_epi32(_mm256_cvttps_epi32(half), _mm256_set1_epi32(1));
-                let quarters = [_mm256_castsi256_si128(x), _mm256_extracti128_si256::<1>(x)];
-                for (quarter, to) in quarters.into_iter().zip(to.as_chunks_mut::<4>().0) {
-                    let x = _mm256_cvtepu32_epi64(quarter);
-                    let pairs = _mm256_add_epi64(x, _mm256_slli_si256::<8>(x));
-                    // The lower pair's sum, to be added to the upper pair.
-                    let lower = _mm256_permute4x64_epi64::<0b01_01_01_01>(pairs);
-                    let sums = _mm256_add_epi64(pairs, _mm256_blend_epi32::<0xf0>(_mm256_setzero_si256(), lower));
-                    let before = _mm256_add_epi64(begin, _mm256_sub_epi64(sums, x));
-                    _mm256_storeu_si256(to.as_mut_ptr().cast(), before);
-                    begin = _mm256_add_epi64(begin, _mm256_permute4x64_epi64::<0b11_11_11_11>(sums));
-                }
-            }
-            _mm_cvtsi128_si64(_mm256_castsi256_si128(begin)) as u64
+            let one = _mm256_set1_epi32(1);
+            _mm256_storeu_si256(to, _mm256_add_epi32(_mm256_cvttps_epi32(x[0]), one));
+            _mm256_storeu_si256(to.add(1), _mm256_add_epi32(_mm256_cvttps_epi32(x[1]), one));
         }
     }
 }

@@ -130,36 +130,11 @@ impl Vectors for Avx512 {
     }
 
     #[inline(always)]
-    fn prefix_sums(self, x: __m512, total: u64, to: &mut [u64; LANES]) -> u64 {
+    fn frequencies(self, x: Self::V, to: &mut [u32; LANES]) {
         unsafe {
-            let x = _mm512_add_epi32(_mm512_cvttps_epi32(x), _mm512_set1_epi32(1));
-            let low = _mm512_cvtepu32_epi64(_mm512_castsi512_si256(x));
-            let high = _mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64::<1>(x));
-            let (low_sums, high_sums) = (scan(low), scan(high));
-            let last = _mm512_set1_epi64(7);
-            let begin = _mm512_set1_epi64(total as i64);
-            let middle = _mm512_add_epi64(begin, _mm512_permutexvar_epi64(last, low_sums));
-            let end = _mm512_add_epi64(middle, _mm512_permutexvar_epi64(last, high_sums));
-            let to = to.as_mut_ptr();
-            _mm512_storeu_si512(to.cast(), _mm512_add_epi64(begin, _mm512_sub_epi64(low_sums, low)));
-            _mm512_storeu_si512(to.add(8).cast(), _mm512_add_epi64(middle, _mm512_sub_epi64(high_sums, high)));
-            _mm_cvtsi128_si64(_mm512_castsi512_si128(end)) as u64
+            let frequencies = _mm512_add_epi32(_mm512_cvttps_epi32(x), _mm512_set1_epi32(1));
+            _mm512_storeu_si512(to.as_mut_ptr().cast(), frequencies);
         }
-    }
-}
-
-/// Of eight numbers the sums up to and with each.
-///
-/// # Safety
-///
-/// The processor has AVX-512 F.
-#[inline(always)]
-unsafe fn scan(x: __m512i) -> __m512i {
-    unsafe {
-        let zero = _mm512_setzero_si512();
-        let x = _mm512_add_epi64(x, _mm512_alignr_epi64::<7>(x, zero));
-        let x = _mm512_add_epi64(x, _mm512_alignr_epi64::<6>(x, zero));
-        _mm512_add_epi64(x, _mm512_alignr_epi64::<4>(x, zero))
     }
 }
 

@@ -82,9 +82,8 @@ pub trait Vectors: Copy + Send + Sync + 'static {
     fn low(self, x: Self::I) -> Self::I;
     /// `(x - low) / 256`
     fn high(self, x: Self::I, low: Self::I) -> Self::I;
-    /// Of numbers from 0 to 2^30, cut to integers, plus 1 each: the sums of those before each, counted from `total`.
-    /// Gives the sum of all and `total`.
-    fn prefix_sums(self, x: Self::V, total: u64, to: &mut [u64; LANES]) -> u64;
+    /// Numbers from 0 to 2^30 cut to integers, plus 1.
+    fn frequencies(self, x: Self::V, to: &mut [u32; LANES]);
 }
 
 /// An instruction set: vectors, and products of int8 vectors.

@@ -144,18 +144,11 @@ impl Vectors for Neon {
     }
 
     #[inline(always)]
-    fn prefix_sums(self, x: Self::V, total: u64, to: &mut [u64; LANES]) -> u64 {
-        let mut total = total;
+    fn frequencies(self, x: Self::V, to: &mut [u32; LANES]) {
         let (quarters, _) = to.as_chunks_mut::<4>();
         for (x, to) in x.into_iter().zip(quarters) {
-            let mut frequencies = [0u32; 4];
-            unsafe { vst1q_u32(frequencies.as_mut_ptr(), vcvtq_u32_f32(x)) };
-            for (to, f) in to.iter_mut().zip(frequencies) {
-                *to = total;
-                total += u64::from(f) + 1;
-            }
+            unsafe { vst1q_u32(to.as_mut_ptr(), vaddq_u32(vcvtq_u32_f32(x), vdupq_n_u32(1))) };
         }
-        total
     }
 }
 

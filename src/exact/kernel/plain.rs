@@ -120,12 +120,8 @@ impl Vectors for Plain {
     }
 
     #[inline(always)]
-    fn prefix_sums(self, x: Self::V, mut total: u64, to: &mut [u64; LANES]) -> u64 {
-        for (to, x) in to.iter_mut().zip(x) {
-            *to = total;
-            total += u64::from(x as u32) + 1;
-        }
-        total
+    fn frequencies(self, x: Self::V, to: &mut [u32; LANES]) {
+        *to = x.map(|x| x as u32 + 1);
     }
 }
 

@@ -63,7 +63,13 @@ fn prefix_sums<S: Vectors>(s: S, logits: &[Lanes], massless: usize, sums: &mut [
     let lines = logits[middle.clone()].iter().zip(sums[middle.start * LANES..].as_chunks_mut::<LANES>().0);
     for (line, to) in lines {
         let e = exp(s, s.sub(s.load(line), s.splat(m)));
-        total = s.prefix_sums(s.mul(e, s.splat(ONE)), total, to);
+        let mut frequencies = [0; LANES];
+        s.frequencies(s.mul(e, s.splat(ONE)), &mut frequencies);
+        // Not by vectors: sums wait for each other anyway, and so run beside the next line's exponentials.
+        for (to, f) in to.iter_mut().zip(frequencies) {
+            *to = total;
+            total += u64::from(f);
+        }
     }
     for id in tail {
         sums[id] = total;

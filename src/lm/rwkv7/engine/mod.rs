@@ -33,7 +33,7 @@ use super::{ModelError, Weights};
 use crate::exact::fpstate;
 use crate::exact::kernel::Kernel;
 
-/// Weights from which on threads share rows if there are fewer than three for each, in bytes. They meet four times a
+/// Weights from which on threads share rows if there are fewer than five for each, in bytes. They meet four times a
 /// layer, which costs more than it gains where a step takes 0.1 ms, as base's does (BENCHMARKS.md).
 const SHARED: usize = 16 << 20;
 
@@ -53,7 +53,7 @@ impl Engine {
     pub fn new(network: Arc<Network>, threads: usize) -> Self {
         let workers: Vec<Worker> = (1..threads).map_while(|_| Worker::new().ok()).collect();
         let exchange = Arc::new(Exchange::new(workers.len() + 1));
-        let alone = if network.arena.bytes() >= SHARED { 3 } else { 0 };
+        let alone = if network.arena.bytes() >= SHARED { 5 } else { 0 };
         Self { network, workers, scratch: Scratch::default(), exchange, alone }
     }
 
