@@ -41,27 +41,32 @@ pub struct Heads<'a, 'b> {
 /// Room for one row.
 #[derive(Debug, Default)]
 pub struct Room {
-    /// By channels, `[D]`.
+    /// `[D / 16]`
     per_channel: Vec<PerChannel>,
-    /// The decay w, A, B, k, r and so on by columns: what the recurrence takes one number at a time.
+    /// `[D / 16]`
     columns: Vec<Columns>,
+    /// `[H]`
     per_head: Vec<PerHead>,
 }
 
+/// What the recurrence takes and gives by vectors, and what it does not take.
 #[derive(Debug, Clone, Copy, Default)]
 struct PerChannel {
     v: Lanes,
     kk: Lanes,
     a: Lanes,
-    /// The sums z, then what the recurrence gives.
+    /// What the recurrence gives.
     y: Lanes,
 }
 
-/// 16 columns.
+/// What the recurrence takes one number at a time, for each column.
 #[derive(Debug, Clone, Copy, Default)]
 struct Columns {
+    /// The text's A.
     remove: Lanes,
+    /// w
     decay: Lanes,
+    /// B
     insert: Lanes,
     k: Lanes,
     r: Lanes,
@@ -114,39 +119,40 @@ impl Heads<'_, '_> {
             self.timer.mark(Part::Elementwise);
             // Two heads at a time: the sums of one alone would wait for themselves.
             let state = self.layer * self.head_size * m;
+            let length = self.head_size * m;
             for pair in 0..heads.div_ceil(2) {
-                let count = (heads - 2 * pair).min(2);
-                let next = 2 * pair + 2;
-                let next = match next < heads {
-                    true => self.rows[row].0.heads[next][state..].as_ptr(),
-                    false if row + 1 < self.rows.len() => self.rows[row + 1].0.heads[0][state..].as_ptr(),
-                    false => std::ptr::null(),
-                };
-                let columns = &self.room.columns[2 * pair * m..][..count * m];
-                let channels = &mut self.room.per_channel[2 * pair * m..][..count * m];
-                let states = &mut self.rows[row].0.heads[2 * pair..][..count];
-                let length = self.head_size * m;
-                match states {
-                    [one, two] => {
-                        let (one, two) = (&mut one[state..][..length], &mut two[state..][..length]);
-                        let (c1, c2) = columns.split_at(m);
-                        let (ch1, ch2) = channels.split_at_mut(m);
-                        if M == 2 {
-                            let z = pass1::<S, 2, 2>(s, [one, two], [c1, c2]);
-                            update::<S, 2>(s, one, c1, ch1, z[0], 0, next);
-                            update::<S, 2>(s, two, c2, ch2, z[1], 0, next.wrapping_add(length));
-                        } else {
-                            head::<S, M>(s, one, c1, ch1, next);
-                            head::<S, M>(s, two, c2, ch2, next.wrapping_add(length));
-                        }
+                let next = [2, 3].map(|ahead| self.state(row, 2 * pair + ahead, state));
+                let states = &mut self.rows[row].0.heads[2 * pair..];
+                let columns = &self.room.columns[2 * pair * m..];
+                let channels = &mut self.room.per_channel[2 * pair * m..];
+                if let [one, two, ..] = states {
+                    let (one, two) = (&mut one[state..][..length], &mut two[state..][..length]);
+                    let (c1, c2) = columns[..2 * m].split_at(m);
+                    let (ch1, ch2) = channels[..2 * m].split_at_mut(m);
+                    if M == 2 {
+                        let z = pass1::<S, 2, 2>(s, [one, two], [c1, c2]);
+                        update::<S, 2>(s, one, c1, ch1, z[0], 0, next[0]);
+                        update::<S, 2>(s, two, c2, ch2, z[1], 0, next[1]);
+                    } else {
+                        head::<S, M>(s, one, c1, ch1, next[0]);
+                        head::<S, M>(s, two, c2, ch2, next[1]);
                     }
-                    [one] => head::<S, M>(s, &mut one[state..][..length], columns, channels, next),
-                    _ => {}
+                } else if let [one] = states {
+                    head::<S, M>(s, &mut one[state..][..length], &columns[..m], &mut channels[..m], next[0]);
                 }
             }
             self.timer.mark(Part::State);
             self.group_norm(s, m, heads, row * d + self.first);
         }
+    }
+
+    /// Where the state of a head of a row begins, which may be beyond its last: then it is the next row's. For
+    /// prefetching only: after the last row, nowhere.
+    #[inline(always)]
+    fn state(&self, row: usize, head: usize, state: usize) -> *const Lanes {
+        let heads = self.rows[row].0.heads.len();
+        let row = self.rows.get(row + head / heads);
+        row.map_or(std::ptr::null(), |(stream, _)| stream.heads[head % heads][state..].as_ptr())
     }
 
     /// From outputs of products, of which this row's begin at line `at`, to what the recurrence takes, but for the
