@@ -206,6 +206,10 @@ fn kernels_give_the_same_archive() {
         output.stdout
     };
     assert_eq!(archive(""), archive("plain"));
+    let output = command(&folder, &["-c", "a"]).env("LMZ_KERNEL", "abacus").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains("expected one of plain") && message.contains("found abacus"), "{message}");
 }
 
 #[test]

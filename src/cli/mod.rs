@@ -17,6 +17,10 @@ use args::{Action, Task};
 
 /// Runs the command line and reports failures on standard error.
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
+    if let Err(error) = lmz::exact::kernel::Kernel::from_environment() {
+        eprintln!("lmz: {error}");
+        return ExitCode::from(2);
+    }
     let args: Vec<OsString> = args.collect();
     if args.get(1).is_some_and(|word| word == "model") {
         return model::run(args.into_iter().skip(1));

@@ -1,16 +1,16 @@
 //! Sections 1 and 2: comparison, rounding, and the elementary functions made of them.
 
-const LOG2_E: f32 = f32::from_bits(0x3fb8_aa3b);
-const LN2_HIGH: f32 = f32::from_bits(0x3f31_8000);
-const LN2_LOW: f32 = f32::from_bits(0xb95e_8083);
-const C0: f32 = f32::from_bits(0x3f00_0000);
-const C1: f32 = f32::from_bits(0x3e2a_aa47);
-const C2: f32 = f32::from_bits(0x3d2a_aa2f);
-const C3: f32 = f32::from_bits(0x3c09_1dc9);
-const C4: f32 = f32::from_bits(0x3ab6_da3f);
+pub(super) const LOG2_E: f32 = f32::from_bits(0x3fb8_aa3b);
+pub(super) const LN2_HIGH: f32 = f32::from_bits(0x3f31_8000);
+pub(super) const LN2_LOW: f32 = f32::from_bits(0xb95e_8083);
+pub(super) const C0: f32 = f32::from_bits(0x3f00_0000);
+pub(super) const C1: f32 = f32::from_bits(0x3e2a_aa47);
+pub(super) const C2: f32 = f32::from_bits(0x3d2a_aa2f);
+pub(super) const C3: f32 = f32::from_bits(0x3c09_1dc9);
+pub(super) const C4: f32 = f32::from_bits(0x3ab6_da3f);
 
 /// 1.5 * 2^23: a number added to it loses its fraction, to nearest even, and comes out again by subtraction.
-const ROUNDER: f32 = 12_582_912.0;
+pub(super) const ROUNDER: f32 = 12_582_912.0;
 
 /// `x` between `low` and `high`; a NaN becomes `low`.
 #[inline]

@@ -17,12 +17,14 @@ compile_error!("the SPE unit of PowerPC e500 has no subnormal numbers");
 pub mod fpstate;
 mod frequencies;
 mod functions;
+pub mod kernel;
 mod product;
 mod vectors;
 
 pub use frequencies::{frequencies, prefix_sums};
 pub use functions::{clamp, exp, max, round, sigmoid, tanh};
 pub use product::{Activations, LONGEST_INPUT, Matrix, Quantised, product, quantise};
+pub(crate) use vectors::EPSILON;
 pub use vectors::{LANES, layer_norm, sum};
 
 /// The version of the arithmetic (docs/ARITHMETIC.md) that this build computes.

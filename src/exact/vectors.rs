@@ -4,7 +4,7 @@
 pub const LANES: usize = 16;
 
 /// The epsilon of a layer norm, 1e-5.
-const EPSILON: f32 = f32::from_bits(0x3727_c5ac);
+pub(crate) const EPSILON: f32 = f32::from_bits(0x3727_c5ac);
 
 /// The sum of a vector: element i goes to lane i mod 16, in order; then the lanes are added as a tree of 8, 4, 2, 1.
 pub fn sum(x: impl IntoIterator<Item = f32>) -> f32 {

@@ -2,6 +2,8 @@
 //! must give the same bits.
 
 use crate::exact::fpstate::exact;
+#[cfg(target_arch = "x86_64")]
+use crate::exact::kernel as choice;
 
 /// Inputs of a mixer: the lanes of a vector.
 pub const INPUTS: usize = 32;
@@ -49,12 +51,13 @@ pub trait Job {
     fn run<K: Kernel>(self, k: K) -> Self::Output;
 }
 
-/// Runs a job by the fastest kernel that this processor has, with its floating-point arithmetic set as exactness
-/// needs it; by the plain kernel if the environment variable `LMZ_KERNEL` is `plain`. The result is the same.
+/// Runs a job by the kernel of the instruction set that is chosen ([`Kernel::chosen`](crate::exact::kernel::Kernel::chosen)),
+/// or the next simpler that there is here, with the processor's floating-point arithmetic set as exactness needs it.
+/// The result is the same.
 pub fn run<J: Job>(job: J) -> J::Output {
     exact(|| {
         #[cfg(target_arch = "x86_64")]
-        if let Some(avx2) = Avx2::get().filter(|_| std::env::var_os("LMZ_KERNEL").is_none_or(|name| name != "plain")) {
+        if let Some(avx2) = Avx2::get().filter(|_| choice::Kernel::chosen() != choice::Kernel::Plain) {
             #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
             fn wide<J: Job>(job: J, k: Avx2) -> J::Output {
                 job.run(k)

@@ -2,8 +2,11 @@
 //!
 //! [`check_all`] is what every target runs. To have another kernel checked everywhere, add it to [`engines`].
 
+use std::sync::Arc;
+
 use lmz::exact;
-use lmz::lm::rwkv7::{Files, Model, Oracle, Weights};
+use lmz::exact::kernel::Kernel;
+use lmz::lm::rwkv7::{Files, Model, Network, Oracle, Weights};
 use lmz::vocab::{START, Token, Vocabulary};
 use safetensors::SafeTensors;
 
@@ -16,15 +19,33 @@ pub struct Engine {
     pub start: fn(&Weights) -> Step<'_>,
 }
 
-/// Everything that can compute a model here.
+/// Everything that can compute a model here: the oracle, and the engine by each kernel of this processor.
 pub fn engines() -> Vec<Engine> {
-    vec![Engine {
+    let oracle = Engine {
         name: "oracle",
         start: |weights| {
             let mut oracle = Oracle::new(weights);
             Box::new(move |token| oracle.step(token))
         },
-    }]
+    };
+    let kernels: [fn(&Weights) -> Step<'_>; Kernel::ALL.len()] =
+        [engine::<0>, engine::<1>, engine::<2>, engine::<3>, engine::<4>, engine::<5>];
+    let kernels = Kernel::ALL.into_iter().zip(kernels).filter(|(kernel, _)| kernel.available());
+    std::iter::once(oracle).chain(kernels.map(|(kernel, start)| Engine { name: kernel.name(), start })).collect()
+}
+
+/// The engine by the kernel of this number, one stream.
+fn engine<const K: usize>(weights: &Weights) -> Step<'_> {
+    let network = Network::new(weights, Kernel::ALL[K]).expect("a golden model has a shape that the engine takes");
+    let mut engine = lmz::lm::rwkv7::Engine::new(Arc::new(network), 1);
+    let mut stream = engine.stream();
+    Box::new(move |token| {
+        engine.step(&mut [(&mut stream, token)]);
+        let logits: Vec<f32> = stream.logits().collect();
+        let frequencies = exact::fpstate::exact(|| exact::frequencies(&logits, |id| id != START as usize));
+        assert!(stream.sums() == exact::prefix_sums(frequencies), "{}: prefix sums", Kernel::ALL[K].name());
+        logits
+    })
 }
 
 /// A model and what it gives on a text.

@@ -1,10 +1,11 @@
 //! RWKV-7 (Peng and others, "RWKV-7 Goose", 2025) in exact arithmetic: docs/ARITHMETIC.md, section 4.
 //!
 //! A model folder comes in ([`Model`]); tokens are read one by one, logits of the next one go out. [`Oracle`] is the
-//! definition, for one stream.
+//! definition, for one stream; [`Engine`] computes many at full speed, and [`LockStep`] is it as a language model.
 
 mod builtin;
 mod config;
+pub mod engine;
 mod error;
 mod identity;
 mod load;
@@ -15,6 +16,7 @@ mod tensors;
 mod weights;
 
 pub use config::Config;
+pub use engine::{Engine, LockStep, Network, Stream};
 pub use error::ModelError;
 pub use identity::Identity;
 pub use model::{Files, Model};

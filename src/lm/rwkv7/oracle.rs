@@ -7,11 +7,11 @@ use crate::exact::{Activations, exp, fpstate, layer_norm, max, product, sigmoid,
 use crate::vocab::{START, Token};
 
 /// The epsilon of the group norm, 64e-5.
-const GROUP_EPSILON: f32 = f32::from_bits(0x3a27_c5ac);
+pub(super) const GROUP_EPSILON: f32 = f32::from_bits(0x3a27_c5ac);
 /// 1e-12: a head's key is divided by this at least.
-const LEAST_NORM: f32 = f32::from_bits(0x2b8c_bccc);
+pub(super) const LEAST_NORM: f32 = f32::from_bits(0x2b8c_bccc);
 /// -0.606531, minus e^(-1/2).
-const DECAY: f32 = f32::from_bits(0xbf1b_459e);
+pub(super) const DECAY: f32 = f32::from_bits(0xbf1b_459e);
 
 /// What a stream remembers.
 #[derive(Debug, Clone, PartialEq)]

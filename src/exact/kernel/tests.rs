@@ -1,0 +1,252 @@
+//! One suite over all kernels that the processor has: the bits of the plain functions of `crate::exact`.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::exact::{self, Activations, Matrix};
+
+/// Numbers of all kinds: ordinary, tiny, huge, zeros, infinities, and NaNs (but signalling ones, which no arithmetic
+/// makes).
+fn number() -> impl Strategy<Value = f32> {
+    let any = any::<u32>().prop_map(|bits| {
+        let x = f32::from_bits(bits);
+        if x.is_nan() { f32::NAN } else { x }
+    });
+    let special = [0.0, -0.0, 1.0, -1.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MAX, f32::MIN_POSITIVE];
+    let edges = [86.0, -86.0, 127.0, -127.0, 0.5, 2.5, f32::from_bits(1), f32::from_bits(0x8000_0001)];
+    prop_oneof![
+        4 => -100.0f32..100.0,
+        2 => any,
+        1 => prop::sample::select([special.as_slice(), &edges].concat()),
+        1 => (0u32..0x0080_0000).prop_map(f32::from_bits),
+    ]
+}
+
+fn line() -> impl Strategy<Value = Lanes> {
+    let each = prop::array::uniform16(number()).prop_map(Lanes);
+    let constant = number().prop_map(|x| Lanes([x; LANES]));
+    prop_oneof![4 => each, 1 => constant]
+}
+
+/// Bits, those of any NaN made one.
+fn bits(x: f32) -> u32 {
+    if x.is_nan() { f32::NAN.to_bits() } else { x.to_bits() }
+}
+
+fn same(found: &Lanes, expected: impl Fn(usize) -> f32, what: &str) {
+    for (i, found) in found.0.iter().enumerate() {
+        let expected = expected(i);
+        assert_eq!(bits(*found), bits(expected), "{what}, lane {i}: {found:?}, not {expected:?}");
+    }
+}
+
+struct Elementwise<'a> {
+    x: &'a Lanes,
+    y: &'a Lanes,
+}
+
+impl Job for Elementwise<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let s = isa.vectors();
+        let (x, y) = (s.load(self.x), s.load(self.y));
+        let pair = |i: usize| (self.x.0[i], self.y.0[i]);
+        let mut out = Lanes::default();
+        macro_rules! check {
+            ($value:expr, $expected:expr) => {
+                s.store($value, &mut out);
+                let expected: fn(f32, f32) -> f32 = $expected;
+                same(&out, |i| expected(pair(i).0, pair(i).1), concat!(stringify!($value), " of lines"));
+            };
+        }
+        check!(s.add(x, y), |x, y| x + y);
+        check!(s.sub(x, y), |x, y| x - y);
+        check!(s.mul(x, y), |x, y| x * y);
+        check!(s.div(x, y), |x, y| x / y);
+        check!(s.max(x, y), exact::max);
+        check!(s.min(x, y), |x, y| if x < y { x } else { y });
+        check!(s.abs(x), |x, _| x.abs());
+        check!(s.neg(x), |x, _| -x);
+        check!(exp(s, x), |x, _| exact::exp(x));
+        check!(sigmoid(s, x), |x, _| exact::sigmoid(x));
+        check!(tanh(s, x), |x, _| exact::tanh(x));
+        // Lanes begin at +0, and so are never -0.
+        let sum = s.sum(s.add(s.splat(0.0), x));
+        assert_eq!(bits(sum), bits(exact::sum(self.x.0)), "sum");
+        let zero = s.splat(0.0);
+        let largest = s.largest(s.max(s.abs(x), zero));
+        assert_eq!(bits(largest), bits(self.x.0.iter().fold(0.0, |m, x| exact::max(x.abs(), m))), "largest");
+    }
+}
+
+struct Frequencies<'a> {
+    e: &'a Lanes,
+}
+
+impl Job for Frequencies<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let s = isa.vectors();
+        let mut found = [0; LANES];
+        s.frequencies(s.load(self.e), &mut found);
+        assert_eq!(found, self.e.0.map(|e| e as u32 + 1));
+    }
+}
+
+struct Quantise<'a> {
+    x: &'a [Vec<f32>],
+    to: &'a mut Quantised,
+}
+
+impl Job for Quantise<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        for (row, x) in self.x.iter().enumerate() {
+            let largest = x.iter().fold(0.0, |m, x| exact::max(x.abs(), m));
+            self.to.write(isa, row, &lanes(x), largest);
+        }
+    }
+}
+
+/// The product by every kernel, against the plain one.
+fn check_product(matrix: &Matrix, x: &[Vec<f32>], activations: Activations) {
+    let expected: Vec<Vec<f32>> = x.iter().map(|x| exact::product(matrix, x, activations)).collect();
+    for kernel in Kernel::all_available() {
+        let mut arena = Arena::new(kernel.layout());
+        // Another matrix before and after, to be left alone.
+        let other = Matrix { weight: vec![77; 3 * 5], scale: vec![f32::NAN; 3], outputs: 3, inputs: 5 };
+        arena.add(&other);
+        let packed = arena.add(matrix);
+        arena.add(&other);
+        arena.finish();
+        let mut q = Quantised::new(activations, x.len(), matrix.inputs);
+        kernel.run(Quantise { x, to: &mut q });
+        let stride = matrix.outputs.div_ceil(LANES);
+        let mut out = vec![Lanes([f32::NAN; LANES]); x.len() * stride];
+        // In two parts, as threads do it.
+        let half = packed.blocks() / 2;
+        for blocks in [half..packed.blocks(), 0..half] {
+            let out = Strided { x: &mut out, stride };
+            kernel.run(Product { arena: &arena, matrix: &packed, blocks, x: &q, rows: x.len(), out });
+        }
+        for (row, expected) in expected.iter().enumerate() {
+            let found = out[row * stride..][..stride].iter().flat_map(|l| l.0);
+            for (i, (found, expected)) in found.zip(expected).enumerate() {
+                let (outputs, inputs) = (matrix.outputs, matrix.inputs);
+                let place = format!("{}: {outputs} x {inputs}, row {row} of {}, output {i}", kernel.name(), x.len());
+                assert_eq!(bits(found), bits(*expected), "{place}: {found:?}, not {expected:?}");
+            }
+        }
+    }
+}
+
+fn matrix(outputs: usize, inputs: usize, weight: impl FnMut(usize) -> i8) -> Matrix {
+    let weight = (0..outputs * inputs).map(weight).collect();
+    let scale = (0..outputs).map(|o| 0.001 + o as f32 * 1e-5).collect();
+    Matrix { weight, scale, outputs, inputs }
+}
+
+/// Numbers that look random, -127 to 127.
+fn noise(i: usize) -> i8 {
+    ((i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as i8 / 2 * 2
+        + (i % 2) as i8 * i8::from(!i.is_multiple_of(3))
+}
+
+fn row(length: usize, seed: usize) -> Vec<f32> {
+    (0..length).map(|i| f32::from(noise(i + seed * 977)) * 0.01).collect()
+}
+
+const BOTH: [Activations; 2] = [Activations::Int8, Activations::Int16];
+
+/// Outputs and inputs of the models' matrices, and others that fill no register, at every number of rows up to 20.
+#[test]
+fn products_of_many_shapes() {
+    let mut shapes = vec![];
+    for (d, vocab) in [(64, 512), (192, 4096), (256, 8192), (384, 1000)] {
+        shapes.extend([(d, d), (4 * d, d), (d, 4 * d), (32, d), (64, d), (d, 32), (d, 64), (vocab, d)]);
+    }
+    let rows = |(outputs, inputs): (usize, usize)| if outputs * inputs > 100_000 { 9..10 } else { 1..21 };
+    shapes.extend([(1, 1), (3, 5), (15, 17), (16, 16), (17, 15), (31, 33), (33, 31), (63, 66), (65, 129), (97, 7)]);
+    for (outputs, inputs) in shapes {
+        let weights = matrix(outputs, inputs, |i| noise(i).max(-127));
+        for rows in rows((outputs, inputs)) {
+            let x: Vec<Vec<f32>> = (0..rows).map(|r| row(inputs, r)).collect();
+            for activations in BOTH {
+                check_product(&weights, &x, activations);
+            }
+        }
+    }
+}
+
+/// Largest weights and numbers of all signs, a sum beyond 2^24, the low plane at -128 throughout.
+#[test]
+fn products_at_the_limits() {
+    let inputs = 1024;
+    for sign in [1, -1] {
+        let alternating = |i: usize| if i.is_multiple_of(2) { 127 * sign } else { -127 * sign };
+        for weights in [matrix(40, inputs, |_| 127 * sign), matrix(40, inputs, alternating)] {
+            let mut low = vec![32_384.0; inputs];
+            low[0] = 32_639.0;
+            let x = [vec![1.0; inputs], vec![-1.0; inputs], low, vec![0.0; inputs], vec![f32::from_bits(1); inputs]];
+            for activations in BOTH {
+                check_product(&weights, &x, activations);
+            }
+        }
+    }
+}
+
+#[test]
+fn names_are_known_and_differ() {
+    let names: Vec<&str> = Kernel::ALL.map(Kernel::name).to_vec();
+    for (i, name) in names.iter().enumerate() {
+        assert!(!names[..i].contains(name));
+    }
+    assert!(Kernel::Plain.available() && Kernel::fastest().available());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn elementwise(x in line(), y in line()) {
+        for kernel in Kernel::all_available() {
+            kernel.run(Elementwise { x: &x, y: &y });
+        }
+    }
+
+    #[test]
+    fn frequencies(e in prop::array::uniform16(prop_oneof![
+        Just(0.0), Just(1_073_741_824.0), 0.0f32..1_073_741_824.0, 0.0f32..9.0, (0u32..0x0080_0000).prop_map(f32::from_bits),
+    ])) {
+        for kernel in Kernel::all_available() {
+            kernel.run(Frequencies { e: &Lanes(e) });
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn products(
+        outputs in 1usize..70,
+        (inputs, x) in (1usize..140).prop_flat_map(|k| {
+            let row = prop_oneof![
+                4 => prop::collection::vec(-3.0f32..3.0, k),
+                1 => prop::collection::vec(number(), k),
+                1 => number().prop_map(move |x| vec![x; k]),
+            ];
+            (Just(k), prop::collection::vec(row, 1..20))
+        }),
+        seed in 0usize..1 << 20,
+    ) {
+        let weights = matrix(outputs, inputs, |i| noise(i + seed).max(-127));
+        for activations in BOTH {
+            check_product(&weights, &x, activations);
+        }
+    }
+}

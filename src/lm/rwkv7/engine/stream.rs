@@ -1,0 +1,99 @@
+//! What belongs to one stream.
+
+use crate::exact::LANES;
+use crate::exact::kernel::Lanes;
+use crate::lm::rwkv7::Config;
+
+/// A stream: its state, and what the model says of its next token. It can be moved between threads and engines of the
+/// same model, dropped at any time, and cloned to go on in two ways.
+#[derive(Debug, Clone, Default)]
+pub struct Stream {
+    /// `[layers][2][D]`: the last inputs of time mix and channel mix.
+    pub(super) last: Vec<Lanes>,
+    /// `[H]`, each `[layers][N columns][N rows]`: S, with its columns one after the other, so that a vector holds
+    /// rows and no sum crosses lanes.
+    pub(super) heads: Vec<Box<[Lanes]>>,
+    /// `[V]`, the last line filled up.
+    pub(super) logits: Vec<Lanes>,
+    pub(super) sums: Sums,
+    pub(super) vocab: usize,
+}
+
+impl Stream {
+    /// Before a document, which begins with the token [`START`](crate::vocab::START).
+    pub(super) fn new(config: &Config) -> Self {
+        let (d, n) = (config.hidden / LANES, config.head_size);
+        let head = vec![Lanes::default(); config.layers * n * n / LANES].into_boxed_slice();
+        Self {
+            last: vec![Lanes::default(); config.layers * 2 * d],
+            heads: vec![head; config.heads()],
+            logits: vec![Lanes::default(); config.vocab.div_ceil(LANES)],
+            sums: Sums::new(config.vocab),
+            vocab: config.vocab,
+        }
+    }
+
+    /// Prefix sums `[V + 1]` of the frequencies of the next token, by rank.
+    pub fn sums(&self) -> &[u64] {
+        self.sums.get()
+    }
+
+    /// The logits `[V]` of the next token, by rank.
+    pub fn logits(&self) -> impl Iterator<Item = f32> {
+        self.logits.iter().flat_map(|l| l.0).take(self.vocab)
+    }
+
+    /// Bytes that it takes.
+    pub fn memory(&self) -> usize {
+        let lines = self.last.len() + self.logits.len() + self.heads.iter().map(|h| h.len()).sum::<usize>();
+        lines * size_of::<Lanes>() + size_of_val(self.sums.room.as_slice())
+    }
+
+    /// The last input of the time mix (0) or channel mix (1) of a layer, `[D]`.
+    #[inline(always)]
+    pub(super) fn last(&mut self, layer: usize, which: usize, lines: usize) -> &mut [Lanes] {
+        &mut self.last[(layer * 2 + which) * lines..][..lines]
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.last.fill(Lanes::default());
+        for head in &mut self.heads {
+            head.fill(Lanes::default());
+        }
+    }
+}
+
+/// Prefix sums, aligned to cache lines.
+#[derive(Debug, Default)]
+pub(super) struct Sums {
+    room: Vec<u64>,
+    begin: usize,
+    length: usize,
+}
+
+impl Sums {
+    fn new(vocab: usize) -> Self {
+        let room = vec![0; vocab + 1 + 7];
+        let begin = room.as_ptr().align_offset(64);
+        Self { begin, room, length: vocab + 1 }
+    }
+
+    pub fn get(&self) -> &[u64] {
+        &self.room[self.begin..][..self.length]
+    }
+
+    pub fn get_mut(&mut self) -> &mut [u64] {
+        &mut self.room[self.begin..][..self.length]
+    }
+}
+
+impl Clone for Sums {
+    /// The copy has an alignment of its own.
+    fn clone(&self) -> Self {
+        let mut new = Self::new(self.length.saturating_sub(1));
+        new.length = self.length;
+        new.get_mut().copy_from_slice(self.get());
+        new
+    }
+}
