@@ -1,6 +1,8 @@
 //! The block codec: tokens and a model's frequencies to bytes, and back.
 
 pub mod block;
+mod crew;
+pub mod joint;
 pub mod mixed;
 pub mod range;
 mod sample;

@@ -156,6 +156,11 @@ impl Contexts {
         self.recent
     }
 
+    /// A hash of the letters of the current word.
+    pub fn word(&self) -> u32 {
+        self.word
+    }
+
     /// The classes of the last bytes: letters, digits, spaces and so on.
     #[inline(always)]
     pub fn kind(&self) -> usize {

@@ -41,6 +41,8 @@ pub struct Matcher {
 pub struct Found {
     pub x: [i16; INPUTS],
     pub select: usize,
+    /// The predicted bit: 0 or 1, or 2 where there is none.
+    pub direction: usize,
 }
 
 impl Matches {
@@ -70,7 +72,7 @@ impl Matcher {
     pub fn predict(&mut self, shared: &mut Matches, t: &Tables, partial: usize, bits: usize) -> Found {
         if self.expected == 0 || (self.expected | 256) >> (8 - bits) != partial {
             self.expected = 0;
-            return Found { x: [0; INPUTS], select: 0 };
+            return Found { x: [0; INPUTS], select: 0, direction: 2 };
         }
         let bit = self.expected >> (7 - bits) & 1;
         let class = class(self.length);
@@ -79,7 +81,7 @@ impl Matcher {
         let s = t.stretch(p);
         let q = shared.bytes[self.classes.1].p();
         let x = [if bit == 1 { s } else { -s }, t.stretch(q)];
-        Found { x, select: 1 + class.min(22) }
+        Found { x, select: 1 + class.min(22), direction: bit }
     }
 
     /// The length class of a match, and whether it predicts a bit.
@@ -95,6 +97,11 @@ impl Matcher {
             shared.right[self.classes.0].learn::<7>(expected == bit);
             shared.bytes[self.classes.1].learn::<6>(bit);
         }
+    }
+
+    /// Where the copy goes on, and the class of its length.
+    pub fn copy(&self) -> Option<(usize, usize)> {
+        (self.expected != 0).then(|| (self.from, class(self.length)))
     }
 
     /// Goes on with the match or looks for one, when `raw[at - 1]` has come.

@@ -23,11 +23,24 @@ impl Mixer {
     pub fn new(contexts: [usize; SETS], start: &Start) -> Self {
         let mut families = [const { Vec::new() }; SETS];
         for (family, sets) in families.iter_mut().enumerate() {
-            sets.extend((0..contexts[family]).map(|set| start.families[family][super::stored(family, set)]));
+            sets.extend((0..contexts[family]).map(|set| start.families[family][start.kind.begins_as(family, set)]));
         }
         Self {
             families,
             last: start.last.to_vec(),
+            chosen: [0; SETS],
+            chosen_last: 0,
+            outputs: [0.0; SETS],
+            ps: [0.5; SETS],
+            p: 0.5,
+        }
+    }
+
+    /// All weight sets alike.
+    pub fn uniform(contexts: [usize; SETS], last: usize, set: Vector) -> Self {
+        Self {
+            families: contexts.map(|n| vec![set; n]),
+            last: vec![[1.0 / SETS as f32; SETS]; last],
             chosen: [0; SETS],
             chosen_last: 0,
             outputs: [0.0; SETS],

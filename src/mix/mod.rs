@@ -9,6 +9,8 @@
 //! every machine gets the same bits.
 
 mod contexts;
+mod ends;
+mod guess;
 mod history;
 pub mod kernel;
 mod logistic;
@@ -23,6 +25,10 @@ mod table;
 pub mod train;
 
 use contexts::CONTEXTS;
+pub use ends::Ending;
+use ends::Ends;
+pub use guess::Guess;
+use guess::{Guesses, Nothing, Said};
 use history::Histories;
 use kernel::{INPUTS, Kernel, Vector};
 use logistic::Tables;
@@ -43,6 +49,9 @@ struct Shared {
     matches: Matches,
     mixer: Mixer,
     corrections: [Correction; 3],
+    /// What a language model's guesses were worth, where there is one.
+    guesses: Guesses,
+    ends: Option<Box<Ends>>,
     /// log2 of the contexts of what is chosen by order 1 and 2: fewer in small blocks, where making them
     /// would take longer than coding.
     wide: u32,
@@ -53,15 +62,6 @@ struct Shared {
 
 /// How many contexts tell how much is known.
 const KNOWN: usize = contexts::TELLING.count_ones() as usize;
-
-/// The weight set of a family that one begins as.
-fn stored(family: usize, set: usize) -> usize {
-    match family {
-        1 => 0,
-        3 => set / 256,
-        _ => set,
-    }
-}
 
 /// How slowly a history's probability follows.
 const MAP_SHIFT: u32 = 8;
@@ -100,6 +100,14 @@ impl Mix {
         Self::begin(lengths, start, |size| primed::get(size, || Self::prime(size, start)))
     }
 
+    /// Begins a block that a language model predicts too.
+    pub fn with_model(lengths: &Lengths) -> Self {
+        let start = Start::with_model();
+        let mut mix = Self::begin(lengths, start, |size| primed::get(size, || Self::prime(size, start)));
+        mix.shared.ends = Some(Box::new(Ends::new(lengths)));
+        mix
+    }
+
     fn begin(lengths: &Lengths, start: &Start, prime: impl FnOnce((u32, u32)) -> Primed) -> Self {
         let primer = start.primer.len();
         let coded = lengths.dictionary + lengths.streams.iter().sum::<usize>();
@@ -111,8 +119,10 @@ impl Mix {
             table,
             maps: start.maps.clone(),
             matches,
-            mixer: Mixer::new([256, 1 << wide, matching::SELECT * 8, (KNOWN + 1) * 256], start),
+            mixer: Mixer::new(start.kind.sets(wide), start),
             corrections: [256, 1 << wide, 1 << wide].map(|n| Correction::new(n, start.row)),
+            guesses: Guesses::default(),
+            ends: None,
             wide,
             age: 0,
             rate: 0.02,
@@ -163,6 +173,12 @@ impl Mix {
     /// The probability that a stream's next bit is 1, in units of 2^-16, neither 0 nor 1.
     #[inline(always)]
     pub fn predict<K: Kernel>(&mut self, k: K, stream: usize) -> u16 {
+        self.predict_with(k, stream, Nothing)
+    }
+
+    /// The same, with what a language model says.
+    #[inline(always)]
+    pub fn predict_with<K: Kernel, S: Said>(&mut self, k: K, stream: usize, said: S) -> u16 {
         let (stream, shared) = (&mut self.streams[stream], &mut self.shared);
         if stream.bit == 0 {
             // Not at the end of the last byte: other streams have changed the table since.
@@ -180,6 +196,7 @@ impl Mix {
         let partial = stream.partial;
         let found = stream.matcher.predict(&mut shared.matches, t, partial, stream.bit);
         const ALWAYS: i16 = (0.4 * logistic::UNIT) as i16;
+        let guessed = said.inputs(&mut shared.guesses, t, found.direction);
         let input = |i: usize| {
             if i < CONTEXTS {
                 t.stretch(ps[i])
@@ -188,13 +205,14 @@ impl Mix {
             } else if i == CONTEXTS + matching::INPUTS {
                 ALWAYS
             } else {
-                0
+                guessed[(i - CONTEXTS - matching::INPUTS - 1) % guess::INPUTS]
             }
         };
         *x = logistic::inputs(lanes(input));
         let bit = stream.bit;
-        let chosen = [partial, order1, found.select * 8 + bit, known * 256 + c.kind()];
-        let mixed = shared.mixer.mix(k, t, chosen, (c.kind() & 7) * 8 + bit, x);
+        let (last_but, last) = said.sets(known, c.kind(), bit);
+        let chosen = [partial, order1, found.select * 8 + bit, last_but];
+        let mixed = shared.mixer.mix(k, t, chosen, last, x);
         let p = t.squash(mixed);
         let p1 = shared.corrections[0].refine(partial, mixed);
         let p2 = shared.corrections[1].refine(order1, mixed);
@@ -206,7 +224,14 @@ impl Mix {
     /// Learns the bit that [`predict`](Self::predict) was for.
     #[inline(always)]
     pub fn update<K: Kernel>(&mut self, k: K, stream: usize, bit: bool) {
-        let (stream, shared) = (&mut self.streams[stream], &mut self.shared);
+        self.update_with(k, stream, bit, Nothing);
+    }
+
+    /// The same, after [`predict_with`](Self::predict_with).
+    #[inline(always)]
+    pub fn update_with<K: Kernel, S: Said>(&mut self, k: K, stream_number: usize, bit: bool, said: S) {
+        said.learn(&mut self.shared.guesses, bit);
+        let (stream, shared) = (&mut self.streams[stream_number], &mut self.shared);
         let rate = shared.rate;
         let target = f32::from(u8::from(bit));
         shared.mixer.learn(k, target, rate, 0.001, &self.x);
@@ -223,6 +248,49 @@ impl Mix {
             states[i] = next[usize::from(states[i])];
         }
         stream.matcher.learn(&mut shared.matches, stream.bit, bit);
+        self.advance(k, stream_number, bit);
+    }
+
+    /// The probability that a token ends, in units of 2^-16; before a byte, in a block with a language model.
+    #[inline(always)]
+    pub fn predict_end<K: Kernel>(&mut self, k: K, stream: usize, ending: &Ending) -> u16 {
+        let (contexts, t) = (&self.streams[stream].contexts, self.shared.tables);
+        self.shared.ends.as_mut().map_or(1 << 15, |ends| ends.predict(k, t, contexts, ending))
+    }
+
+    /// Learns whether the token ended that [`predict_end`](Self::predict_end) was for.
+    #[inline(always)]
+    pub fn update_end<K: Kernel>(&mut self, k: K, ended: bool) {
+        if let Some(ends) = &mut self.shared.ends {
+            ends.update(k, self.shared.histories, ended);
+        }
+    }
+
+    /// What the match model's copy of a stream goes on with, as far as it is known, and the class of its length.
+    pub fn copy(&self, stream: usize) -> Option<(&[u8], usize)> {
+        let stream = &self.streams[stream];
+        let (from, class) = stream.matcher.copy()?;
+        Some((self.raw.get(from..stream.at)?, class))
+    }
+
+    /// Learns a bit that was certain beforehand: only the histories do.
+    #[inline(always)]
+    pub fn skip<K: Kernel>(&mut self, k: K, stream_number: usize, bit: bool) {
+        let (stream, shared) = (&mut self.streams[stream_number], &mut self.shared);
+        if stream.bit == 0 {
+            stream.load(k, shared);
+        }
+        let next = shared.histories.after(bit);
+        for state in &mut stream.states[stream.node & 15] {
+            *state = next[usize::from(*state)];
+        }
+        self.advance(k, stream_number, bit);
+    }
+
+    /// Goes on behind a bit.
+    #[inline(always)]
+    fn advance<K: Kernel>(&mut self, k: K, stream: usize, bit: bool) {
+        let (stream, shared) = (&mut self.streams[stream], &mut self.shared);
         stream.partial = stream.partial * 2 + usize::from(bit);
         stream.node = stream.node * 2 + usize::from(bit);
         stream.bit += 1;

@@ -7,10 +7,44 @@ use super::contexts::CONTEXTS;
 use super::kernel::{INPUTS, SETS, Vector};
 use super::logistic::{LIMIT, Tables};
 use super::maps::{self, HistoryMap, POINTS, Row};
-use super::{KNOWN, matching};
+use super::{KNOWN, guess, matching};
 
-/// Weight sets of each family that are stored: the others are copies.
-pub const STORED: [usize; SETS] = [256, 1, matching::SELECT * 8, KNOWN + 1];
+/// What predicts: the context models alone, or a language model with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Alone,
+    WithModel,
+}
+
+impl Kind {
+    /// Inputs that are used.
+    pub fn lanes(self) -> usize {
+        let alone = CONTEXTS + matching::INPUTS + 1;
+        if self == Kind::Alone { alone } else { alone + guess::INPUTS }
+    }
+
+    /// Weight sets of each family; of the second there are 2^`wide`.
+    pub fn sets(self, wide: u32) -> [usize; SETS] {
+        let last = if self == Kind::Alone { (KNOWN + 1) * 256 } else { guess::SETS };
+        [256, 1 << wide, matching::SELECT * 8, last]
+    }
+
+    /// Weight sets of each family that are stored: the others are copies.
+    pub fn stored(self) -> [usize; SETS] {
+        let last = if self == Kind::Alone { KNOWN + 1 } else { guess::SETS };
+        [256, 1, matching::SELECT * 8, last]
+    }
+
+    /// The stored weight set that one of a family begins as.
+    pub fn begins_as(self, family: usize, set: usize) -> usize {
+        match family {
+            1 => 0,
+            3 if self == Kind::Alone => set / 256,
+            _ => set,
+        }
+    }
+}
+
 /// Weight sets of the last mixer.
 pub const LAST: usize = 64;
 /// What a stored weight counts in, and one of the last mixer.
@@ -20,13 +54,14 @@ pub const LAST_WEIGHT: f32 = 1.0 / 4096.0;
 /// The beginning of a block.
 #[derive(Clone)]
 pub struct Start {
+    pub kind: Kind,
     /// A text that every block's tables have seen: phrases that many documents share.
     pub primer: Vec<u8>,
     /// Of each context and bit history the probability of a one.
     pub maps: Box<[HistoryMap; CONTEXTS]>,
     /// Of each class of match lengths the probability that the predicted bit comes.
     pub right: [u16; matching::LENGTHS],
-    /// The weight sets of each family, as many as [`STORED`].
+    /// The weight sets of each family, as many as are [stored](Kind::stored).
     pub families: [Vec<Vector>; SETS],
     pub last: [[f32; SETS]; LAST],
     /// What a correction begins with.
@@ -35,30 +70,49 @@ pub struct Start {
 
 impl Start {
     pub fn get() -> &'static Self {
-        static START: LazyLock<Start> =
-            LazyLock::new(|| Start::parse(include_bytes!("start.bin")).unwrap_or_else(|| Start::untrained(&[])));
+        static START: LazyLock<Start> = LazyLock::new(|| {
+            let bytes = include_bytes!("start.bin");
+            Start::parse(Kind::Alone, bytes).unwrap_or_else(|| Start::untrained(Kind::Alone, &[]))
+        });
+        &START
+    }
+
+    /// The same for a block that a language model predicts too; its primer is that of the context models.
+    pub fn with_model() -> &'static Self {
+        static START: LazyLock<Start> = LazyLock::new(|| {
+            let untrained = || Start::untrained(Kind::WithModel, &[]);
+            let start = Start::parse(Kind::WithModel, include_bytes!("../../models/nano/mixer.bin"));
+            Start { primer: Start::get().primer.clone(), ..start.unwrap_or_else(untrained) }
+        });
         &START
     }
 
     /// What can be said without a corpus.
-    pub fn untrained(primer: &[u8]) -> Self {
+    pub fn untrained(kind: Kind, primer: &[u8]) -> Self {
         let t = Tables::get();
-        let weight = |i| if i < CONTEXTS + matching::INPUTS { 0.1 } else { 0.0 };
+        let alone = CONTEXTS + matching::INPUTS;
+        let weight = |i| match kind {
+            Kind::Alone if i < alone => 0.1,
+            Kind::WithModel if i < alone => 0.06,
+            Kind::WithModel if i == alone + 1 => 0.5,
+            _ => 0.0,
+        };
         Self {
+            kind,
             primer: primer.to_vec(),
             maps: Box::new([HistoryMap::new(); CONTEXTS]),
             right: std::array::from_fn(|i| ((1.0 - 0.4 / (i as f32 + 1.0)) * 65535.0) as u16),
-            families: STORED.map(|n| vec![Vector(std::array::from_fn(weight)); n]),
+            families: kind.stored().map(|n| vec![Vector(std::array::from_fn(weight)); n]),
             last: [[1.0 / SETS as f32; SETS]; LAST],
             row: Row(std::array::from_fn(|i| (t.squash((i as f32 - LIMIT).min(LIMIT)) * 65535.0) as u16)),
         }
     }
 
     /// Reads `start.bin` (docs/FORMAT.md); nothing if it has another length.
-    pub fn parse(bytes: &[u8]) -> Option<Self> {
+    pub fn parse(kind: Kind, bytes: &[u8]) -> Option<Self> {
         let mut bytes = Reader(bytes);
         let length = bytes.u16()?;
-        let mut out = Self::untrained(bytes.take(length.into())?);
+        let mut out = Self::untrained(kind, bytes.take(length.into())?);
         for map in out.maps.iter_mut() {
             for p in &mut map.0 {
                 *p = bytes.u16()?;
@@ -69,7 +123,7 @@ impl Start {
             *p = bytes.u16()?;
         }
         for set in out.families.iter_mut().flatten() {
-            for w in &mut set.0[..LANES] {
+            for w in &mut set.0[..kind.lanes()] {
                 *w = f32::from(bytes.take(1)?[0] as i8) * WEIGHT;
             }
         }
@@ -80,10 +134,9 @@ impl Start {
     }
 }
 
-/// Inputs that are used, and points of a correction.
-pub const LANES: usize = CONTEXTS + matching::INPUTS + 1;
+/// Points of a correction that are used.
 pub const USED: usize = 2 * LIMIT as usize + 1;
-const _: () = assert!(LANES <= INPUTS && USED <= POINTS);
+const _: () = assert!(CONTEXTS + matching::INPUTS + 1 + guess::INPUTS <= INPUTS && USED <= POINTS);
 
 struct Reader<'a>(&'a [u8]);
 

@@ -1,14 +1,14 @@
 //! Learns a [`Start`](super::start::Start) from documents.
 
 use super::kernel::{Job, Kernel, SETS};
-use super::start::{LANES, LAST, LAST_WEIGHT, STORED, Start, USED, WEIGHT};
+use super::start::{Kind, LAST, LAST_WEIGHT, Start, USED, WEIGHT};
 use super::{CONTEXTS, INPUTS, Lengths, Mix, matching};
 
 /// A start state for these documents, as the bytes of `start.bin`: each is coded by itself, and what the
 /// weights and probabilities became is averaged; several rounds, because each begins with the last.
 /// `report` gets the round and the code length of all documents in bytes.
 pub fn learn(primer: &[u8], documents: &[&[u8]], rounds: usize, mut report: impl FnMut(usize, f64)) -> Vec<u8> {
-    let mut start = Start::untrained(primer);
+    let mut start = Start::untrained(Kind::Alone, primer);
     for round in 0..rounds {
         let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
         let share = documents.len().div_ceil(threads).max(1);
@@ -50,7 +50,7 @@ impl Job for Count<'_> {
             bits: 0.0,
             maps: vec![[(0.0, 0.0); 256]; CONTEXTS],
             right: [(0.0, 0.0); _],
-            families: STORED.map(|n| vec![([0.0; INPUTS], 0.0); n]),
+            families: self.start.kind.stored().map(|n| vec![([0.0; INPUTS], 0.0); n]),
             last: vec![([0.0; SETS], 0.0); LAST],
             row: [(0.0, 0.0); _],
         };
@@ -92,7 +92,7 @@ impl Sums {
         }
         for (family, uses) in uses.into_iter().enumerate() {
             for (set, n) in uses {
-                let (sum, weight) = &mut self.families[family][super::stored(family, set)];
+                let (sum, weight) = &mut self.families[family][start.kind.begins_as(family, set)];
                 let learnt = mix.shared.mixer.weights(family, set);
                 sum.iter_mut().zip(learnt.0).for_each(|(sum, w)| *sum += n * f64::from(w));
                 *weight += n;
@@ -153,7 +153,7 @@ impl Start {
         out.extend(&self.primer);
         let numbers = self.maps.iter().flat_map(|m| &m.0).chain(&self.right).chain(&self.row.0[..USED]);
         out.extend(numbers.flat_map(|p| p.to_le_bytes()));
-        let weights = self.families.iter().flatten().flat_map(|set| &set.0[..LANES]);
+        let weights = self.families.iter().flatten().flat_map(|set| &set.0[..self.kind.lanes()]);
         out.extend(weights.map(|w| rounded(w / WEIGHT).clamp(-127, 127) as i8 as u8));
         let last = self.last.iter().flatten();
         out.extend(last.flat_map(|w| (rounded(w / LAST_WEIGHT).clamp(-32767, 32767) as i16).to_le_bytes()));

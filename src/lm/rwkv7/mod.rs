@@ -12,6 +12,7 @@ mod load;
 mod model;
 mod oracle;
 mod random;
+mod ready;
 mod tensors;
 mod weights;
 
@@ -21,5 +22,6 @@ pub use error::ModelError;
 pub use identity::Identity;
 pub use model::{Files, Model};
 pub use oracle::{LayerState, Oracle, State};
+pub use ready::Ready;
 pub use tensors::Tensor;
 pub use weights::{ChannelMix, Layer, Matrix, Norm, Source, TimeMix, ValueMix, Weights};

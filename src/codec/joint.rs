@@ -1,0 +1,207 @@
+//! Codec 4: a language model and context mixing together. Streams advance in lock step, one token each.
+//!
+//! A token is coded on its way down the byte trie, as in [`walk`](super::walk): does it end here, then the bits of the next byte.
+//! The model's mass below each node is one more input of the mixer, which sees the bytes as context mixing alone does.
+
+use super::crew::{self, Crew};
+use super::range::{Coder, Decoder, Encoder};
+use crate::error::CodecError;
+use crate::lm::rwkv7::Ready;
+use crate::mix::kernel::{self, Job, Kernel};
+use crate::mix::{Ending, Guess, Lengths, Mix};
+use crate::vocab::{START, Token, Vocabulary};
+
+/// A block: its streams' lengths, and what predicts it.
+#[derive(Clone, Copy)]
+pub struct Block<'a> {
+    pub lengths: &'a [usize],
+    /// Read by the context models first.
+    pub dictionary: &'a [u8],
+    pub model: &'a Ready,
+    /// The coder's and others that compute the model. The result does not depend on it.
+    pub threads: usize,
+}
+
+impl Block<'_> {
+    /// The bitstream of a block.
+    pub fn encode(&self, raw: &[u8]) -> Vec<u8> {
+        let mut coder = Encoder::default();
+        self.run(&mut coder, Some(raw)).expect("encoding cannot fail");
+        coder.finish()
+    }
+
+    /// Appends the raw bytes of a block to `out`.
+    pub fn decode(&self, coded: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
+        let mix = self.run(&mut Decoder::new(coded), None)?;
+        out.extend_from_slice(&mix.raw()[self.dictionary.len()..]);
+        Ok(())
+    }
+
+    fn run<C: Coder>(&self, coder: &mut C, raw: Option<&[u8]>) -> Result<Mix, CodecError> {
+        let network = self.model.network();
+        crew::work(network, self.lengths.len(), self.threads, |crew| {
+            kernel::run(Steps { coder, crew, block: self, raw })
+        })
+    }
+}
+
+/// The step function of encoder and decoder.
+struct Steps<'a, 'b, C> {
+    coder: &'a mut C,
+    crew: &'a mut Crew<'b>,
+    block: &'a Block<'a>,
+    /// What to encode; nothing when decoding.
+    raw: Option<&'a [u8]>,
+}
+
+impl<C: Coder> Job for Steps<'_, '_, C> {
+    type Output = Result<Mix, CodecError>;
+
+    #[inline(always)]
+    fn run<K: Kernel>(self, k: K) -> Self::Output {
+        let Self { coder, crew, block, raw } = self;
+        let vocabulary = block.model.vocabulary();
+        let lengths = Lengths { dictionary: block.dictionary.len(), streams: block.lengths };
+        let mut mix = Mix::with_model(&lengths);
+        mix.read(k, block.dictionary);
+        // Of each stream where it ends and how many bytes are left.
+        let mut end = 0;
+        let mut streams: Vec<(usize, usize)> = Vec::with_capacity(block.lengths.len());
+        for length in block.lengths {
+            end += length;
+            streams.push((end, *length));
+        }
+        // Groups of streams in order, step by step, until none has anything left.
+        let mut open = crew.groups();
+        while open > 0 {
+            for number in 0..crew.groups() {
+                let Some(mut group) = crew.take(number) else { continue };
+                for row in &mut group.rows {
+                    let (end, left) = &mut streams[row.number];
+                    let rest = raw.map(|raw| &raw[*end - *left..*end]);
+                    let known = rest.map_or(START, |rest| vocabulary.longest(rest).0);
+                    let walk = Walk { vocabulary, sums: row.stream.sums(), before: row.token, most: *left };
+                    row.token = walk.token(k, coder, &mut mix, row.number, known)?;
+                    coder.check()?;
+                    *left -= vocabulary.token(row.token).len();
+                }
+                group.rows.retain(|row| streams[row.number].1 > 0);
+                if group.rows.is_empty() {
+                    open -= 1;
+                } else {
+                    crew.give(number, group);
+                }
+            }
+        }
+        Ok(mix)
+    }
+}
+
+/// A token to be coded.
+struct Walk<'a> {
+    vocabulary: &'a Vocabulary,
+    sums: &'a [u64],
+    before: Token,
+    /// Bytes that the stream has left.
+    most: usize,
+}
+
+/// The probability of a part of `total`, in units of 2^-16, neither 0 nor 1.
+#[inline(always)]
+fn ratio(part: u64, total: u64) -> u16 {
+    ((part << 16) / total).clamp(1, 65535) as u16
+}
+
+impl Walk<'_> {
+    #[inline(always)]
+    fn token<K: Kernel, C: Coder>(
+        &self,
+        k: K,
+        coder: &mut C,
+        mix: &mut Mix,
+        stream: usize,
+        token: Token,
+    ) -> Result<Token, CodecError> {
+        let (vocabulary, sums) = (self.vocabulary, self.sums);
+        let mass = |from: u32, to: u32| sums[to as usize] - sums[from as usize];
+        let string = vocabulary.token(token);
+        let sure = Guess::sure(sums[sums.len() - 1]);
+        let mut node = vocabulary.root();
+        let mut number = 0;
+        for depth in 0.. {
+            let guess = |one: u64, both: u64| Guess { p: ratio(one, both), depth, sure };
+            let mut children = vocabulary.children(node);
+            if node.own > 0 {
+                let longer = node.first + node.own;
+                let (own, deeper) = (mass(node.first, longer), mass(longer, node.end));
+                let end = vocabulary.sorted()[node.first as usize];
+                if deeper == 0 || depth == self.most {
+                    return Ok(end);
+                }
+                if own > 0 {
+                    let copy = mix.copy(stream).map(|(copy, class)| (!self.goes_on(number, copy), class));
+                    let guess = guess(own, own + deeper);
+                    let ending = Ending { guess, node: number, before: self.before, copy };
+                    let p = mix.predict_end(k, stream, &ending);
+                    let ended = coder.decide(string.len() == depth, p)?;
+                    mix.update_end(k, ended);
+                    if ended {
+                        return Ok(end);
+                    }
+                }
+            }
+            if depth == self.most {
+                return Err(CodecError::NotACodeword); // longer than the stream
+            }
+            // What a decoder passes may be shorter than the walk; its bits are not looked at.
+            let byte = string.get(depth).copied().unwrap_or(0);
+            let start = |children: &[(u8, u32)], end: u32| children.first().map_or(end, |c| vocabulary.node(c.1).first);
+            let mut end = node.end;
+            for shift in (0..8).rev() {
+                let half = children.partition_point(|c| c.0 >> shift & 1 == 0);
+                let (zeros, ones) = children.split_at(half);
+                let middle = start(ones, end);
+                let (zero, one) = (mass(start(zeros, middle), middle), mass(middle, end));
+                let bit = match (zero, one) {
+                    (_, 0) | (0, _) => {
+                        let bit = one > 0;
+                        mix.skip(k, stream, bit);
+                        bit
+                    }
+                    _ => {
+                        let guess = guess(one, zero + one);
+                        let p = mix.predict_with(k, stream, guess);
+                        let bit = coder.decide(byte >> shift & 1 == 1, p)?;
+                        mix.update_with(k, stream, bit, guess);
+                        bit
+                    }
+                };
+                if bit {
+                    children = ones;
+                } else {
+                    children = zeros;
+                    end = middle;
+                }
+            }
+            match children {
+                [child] => (number, node) = (child.1, vocabulary.node(child.1)),
+                _ => return Err(CodecError::NotACodeword), // a node without any mass
+            }
+        }
+        unreachable!("the walk ends at a token")
+    }
+
+    /// Whether a text that follows a node leads to a longer token.
+    fn goes_on(&self, node: u32, text: &[u8]) -> bool {
+        let mut node = if node == 0 { self.vocabulary.root() } else { self.vocabulary.node(node) };
+        for byte in text {
+            let children = self.vocabulary.children(node);
+            let Ok(at) = children.binary_search_by_key(byte, |c| c.0) else { return false };
+            node = self.vocabulary.node(children[at].1);
+            if node.own > 0 {
+                return true;
+            }
+        }
+        false
+    }
+}

@@ -1,0 +1,69 @@
+//! A model that is loaded and packed, to be shared by everything that computes it.
+
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use super::engine::Network;
+use super::{Identity, Model, ModelError};
+use crate::exact::kernel::Kernel;
+use crate::vocab::Vocabulary;
+
+/// A model ready to be computed by the chosen kernel. Copies share its memory.
+#[derive(Debug, Clone)]
+pub struct Ready(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    name: String,
+    identity: Identity,
+    vocabulary: Vocabulary,
+    network: Arc<Network>,
+}
+
+impl Ready {
+    /// Packs a model for the kernel that is chosen ([`Kernel::chosen`]).
+    pub fn new(model: &Model) -> Result<Self, ModelError> {
+        let network = Arc::new(Network::for_model(model, Kernel::chosen())?);
+        let (name, identity) = (model.name().to_owned(), model.identity());
+        Ok(Self(Arc::new(Inner { name, identity, vocabulary: model.vocabulary().clone(), network })))
+    }
+
+    /// A built-in model by its name, or else the folder at a path. Built-in models are loaded once.
+    pub fn find(name_or_path: &str) -> Result<Self, ModelError> {
+        static BUILT_IN: LazyLock<Mutex<Vec<Ready>>> = LazyLock::new(Mutex::default);
+        if !Model::builtin_names().any(|name| name == name_or_path) {
+            return Self::new(&Model::find(name_or_path)?);
+        }
+        let mut loaded = BUILT_IN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ready) = loaded.iter().find(|r| r.name() == name_or_path) {
+            return Ok(ready.clone());
+        }
+        let ready = Self::new(&Model::find(name_or_path)?)?;
+        loaded.push(ready.clone());
+        Ok(ready)
+    }
+
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// What archives name it by.
+    pub fn identity(&self) -> Identity {
+        self.0.identity
+    }
+
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.0.vocabulary
+    }
+
+    pub fn network(&self) -> &Arc<Network> {
+        &self.0.network
+    }
+}
+
+impl PartialEq for Ready {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for Ready {}

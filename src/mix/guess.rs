@@ -1,0 +1,103 @@
+//! What a language model says of a bit, as inputs of the mixer.
+//!
+//! Comes in: the probability by the model's mass below a node of its token trie, how deep in the token that is, and how
+//! sure the model is of the token. Goes out: the log-odds, the probability about its middle, and what such guesses
+//! were worth so far beside what the match model predicts; and the weight sets that these choose.
+
+use super::KNOWN;
+use super::logistic::{Tables, UNIT};
+use super::maps::Cell;
+
+/// Inputs for the mixer.
+pub const INPUTS: usize = 3;
+/// Weight sets that are chosen by how sure the model is, how deep in the token, and how much is known.
+pub const SETS: usize = SURE * DEPTHS * (KNOWN + 1);
+
+const SURE: usize = 8;
+const DEPTHS: usize = 4;
+
+/// What a language model says of a bit.
+#[derive(Debug, Clone, Copy)]
+pub struct Guess {
+    /// The probability of a one, in units of 2^-16, neither 0 nor 1.
+    pub p: u16,
+    /// Bytes of the token that are known.
+    pub depth: usize,
+    /// Half bits of the likeliest token's probability, up to 7: 0 is certain.
+    pub sure: usize,
+}
+
+impl Guess {
+    /// How sure the model is: by the total of its frequencies, whose largest is 2^30 + 1.
+    pub fn sure(total: u64) -> usize {
+        // log2 of the total in half bits: 2^0.5 is about 181 / 128.
+        let whole = (total >> 30).max(1).ilog2() as usize;
+        let half = usize::from((total >> (23 + whole)) >= 181);
+        (2 * whole + half).min(SURE - 1)
+    }
+}
+
+/// What guesses were worth.
+pub struct Guesses {
+    /// By the guess in 32nds of log-odds from -8 to 8, and what the match model predicts.
+    cells: Vec<Cell>,
+    at: usize,
+}
+
+impl Default for Guesses {
+    fn default() -> Self {
+        let t = Tables::get();
+        let cell = |i: usize| Cell::new(t.squash((i / 3) as f32 / 2.0 - 7.75));
+        Self { cells: (0..3 * 32).map(cell).collect(), at: 0 }
+    }
+}
+
+/// A guess, or none.
+pub trait Said: Copy {
+    fn inputs(self, guesses: &mut Guesses, t: &Tables, direction: usize) -> [i16; INPUTS];
+    fn learn(self, guesses: &mut Guesses, bit: bool);
+    /// The sets of the fourth family and of the last mixer.
+    fn sets(self, known: usize, kind: usize, bit: usize) -> (usize, usize);
+}
+
+/// No guess.
+#[derive(Clone, Copy)]
+pub struct Nothing;
+
+impl Said for Nothing {
+    #[inline(always)]
+    fn inputs(self, _: &mut Guesses, _: &Tables, _: usize) -> [i16; INPUTS] {
+        [0; INPUTS]
+    }
+
+    #[inline(always)]
+    fn learn(self, _: &mut Guesses, _: bool) {}
+
+    #[inline(always)]
+    fn sets(self, known: usize, kind: usize, bit: usize) -> (usize, usize) {
+        (known * 256 + kind, (kind & 7) * 8 + bit)
+    }
+}
+
+impl Said for Guess {
+    #[inline(always)]
+    fn inputs(self, guesses: &mut Guesses, t: &Tables, direction: usize) -> [i16; INPUTS] {
+        let x = t.stretch(self.p);
+        // Half units of log-odds, -8 to 8.
+        let bucket = (i32::from(x) + 8 * UNIT as i32) >> (UNIT as u32).ilog2() - 1;
+        guesses.at = bucket.clamp(0, 31) as usize * 3 + direction;
+        let middle = ((i32::from(self.p) - (1 << 15)) >> 3) as i16;
+        [x, middle, t.stretch(guesses.cells[guesses.at].p())]
+    }
+
+    #[inline(always)]
+    fn learn(self, guesses: &mut Guesses, bit: bool) {
+        guesses.cells[guesses.at].learn::<7>(bit);
+    }
+
+    #[inline(always)]
+    fn sets(self, known: usize, _: usize, bit: usize) -> (usize, usize) {
+        let sure = (self.sure & 7) * DEPTHS + self.depth.min(DEPTHS - 1);
+        (sure * (KNOWN + 1) + known, (self.sure & 7) * 8 + bit)
+    }
+}
