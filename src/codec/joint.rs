@@ -26,21 +26,25 @@ impl Block<'_> {
     /// The bitstream of a block.
     pub fn encode(&self, raw: &[u8]) -> Vec<u8> {
         let mut coder = Encoder::default();
-        self.run(&mut coder, Some(raw)).expect("encoding cannot fail");
+        self.run(&mut coder, Some(raw), self.begin()).expect("encoding cannot fail");
         coder.finish()
     }
 
     /// Appends the raw bytes of a block to `out`.
     pub fn decode(&self, coded: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
-        let mix = self.run(&mut Decoder::new(coded), None)?;
+        let mix = self.run(&mut Decoder::new(coded), None, self.begin())?;
         out.extend_from_slice(&mix.raw()[self.dictionary.len()..]);
         Ok(())
     }
 
-    fn run<C: Coder>(&self, coder: &mut C, raw: Option<&[u8]>) -> Result<Mix, CodecError> {
+    fn begin(&self) -> Mix {
+        Mix::with_model(&Lengths { dictionary: self.dictionary.len(), streams: self.lengths })
+    }
+
+    fn run<C: Coder>(&self, coder: &mut C, raw: Option<&[u8]>, mix: Mix) -> Result<Mix, CodecError> {
         let network = self.model.network();
         crew::work(network, self.lengths.len(), self.threads, |crew| {
-            kernel::run(Steps { coder, crew, block: self, raw })
+            kernel::run(Steps { coder, crew, block: self, raw, mix })
         })
     }
 }
@@ -52,6 +56,7 @@ struct Steps<'a, 'b, C> {
     block: &'a Block<'a>,
     /// What to encode; nothing when decoding.
     raw: Option<&'a [u8]>,
+    mix: Mix,
 }
 
 impl<C: Coder> Job for Steps<'_, '_, C> {
@@ -59,10 +64,8 @@ impl<C: Coder> Job for Steps<'_, '_, C> {
 
     #[inline(always)]
     fn run<K: Kernel>(self, k: K) -> Self::Output {
-        let Self { coder, crew, block, raw } = self;
+        let Self { coder, crew, block, raw, mut mix } = self;
         let vocabulary = block.model.vocabulary();
-        let lengths = Lengths { dictionary: block.dictionary.len(), streams: block.lengths };
-        let mut mix = Mix::with_model(&lengths);
         mix.read(k, block.dictionary);
         // Of each stream where it ends and how many bytes are left.
         let mut end = 0;
@@ -203,5 +206,14 @@ impl Walk<'_> {
             }
         }
         false
+    }
+}
+
+/// Codes documents to learn a start state from.
+#[cfg(feature = "train")]
+impl crate::train::Code for Ready {
+    fn code(&self, mix: Mix, text: &[u8]) -> Mix {
+        let block = Block { lengths: &[text.len()], dictionary: &[], model: self, threads: 1 };
+        block.run(&mut Encoder::default(), Some(text), mix).expect("encoding cannot fail")
     }
 }

@@ -51,9 +51,14 @@ impl Matches {
         (length | 1).ilog2().clamp(8, 21) + 1
     }
 
+    /// How far matches can be trusted at the beginning of a block.
+    pub fn trust(&mut self, right: &[u16; LENGTHS]) {
+        self.right = right.map(Cell).to_vec();
+    }
+
     /// With 2^`bits` places.
-    pub fn new(bits: u32, right: &[u16; LENGTHS]) -> Self {
-        Self { places: vec![0; 1 << bits], bits, right: right.map(Cell).to_vec(), bytes: vec![Cell::new(0.5); 1 << 16] }
+    pub fn new(bits: u32) -> Self {
+        Self { places: vec![0; 1 << bits], bits, right: Vec::new(), bytes: vec![Cell::new(0.5); 1 << 16] }
     }
 }
 

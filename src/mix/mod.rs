@@ -36,7 +36,7 @@ use maps::{Correction, HistoryMap};
 use matching::Matches;
 use mixer::Mixer;
 use primed::Primed;
-use start::Start;
+use start::{Kind, Start};
 use stream::Stream;
 use table::Table;
 
@@ -78,6 +78,10 @@ pub struct Mix {
     begin: usize,
     /// The inputs of the mixer for the current bit.
     x: Vector,
+    #[cfg(feature = "train")]
+    observer: Option<Box<train::Sums>>,
+    #[cfg(feature = "train")]
+    p: u16,
 }
 
 /// The bytes of a block.
@@ -103,16 +107,16 @@ impl Mix {
     /// Begins a block that a language model predicts too.
     pub fn with_model(lengths: &Lengths) -> Self {
         let start = Start::with_model();
-        let mut mix = Self::begin(lengths, start, |size| primed::get(size, || Self::prime(size, start)));
-        mix.shared.ends = Some(Box::new(Ends::new(lengths)));
-        mix
+        Self::begin(lengths, start, |size| primed::get(size, || Self::prime(size, start)))
     }
 
     fn begin(lengths: &Lengths, start: &Start, prime: impl FnOnce((u32, u32)) -> Primed) -> Self {
         let primer = start.primer.len();
         let coded = lengths.dictionary + lengths.streams.iter().sum::<usize>();
         let wide = log2_within(coded.saturating_mul(4), 10..=16);
-        let (table, matches) = prime((log2_within(coded.saturating_mul(1024), 23..=27), Matches::bits(primer + coded)));
+        let (table, mut matches) =
+            prime((log2_within(coded.saturating_mul(1024), 23..=27), Matches::bits(primer + coded)));
+        matches.trust(&start.right);
         let shared = Shared {
             tables: Tables::get(),
             histories: Histories::get(),
@@ -122,7 +126,7 @@ impl Mix {
             mixer: Mixer::new(start.kind.sets(wide), start),
             corrections: [256, 1 << wide, 1 << wide].map(|n| Correction::new(n, start.row)),
             guesses: Guesses::default(),
-            ends: None,
+            ends: (start.kind == Kind::WithModel).then(|| Box::new(Ends::new(lengths))),
             wide,
             age: 0,
             rate: 0.02,
@@ -137,12 +141,23 @@ impl Mix {
         };
         let dictionary = stream(lengths.dictionary);
         let streams = lengths.streams.iter().map(|length| stream(*length)).collect();
-        Self { shared, streams, dictionary: Some(dictionary), raw, begin: primer, x: Vector([0.0; _]) }
+        Self {
+            shared,
+            streams,
+            dictionary: Some(dictionary),
+            raw,
+            begin: primer,
+            x: Vector([0.0; _]),
+            #[cfg(feature = "train")]
+            observer: None,
+            #[cfg(feature = "train")]
+            p: 0,
+        }
     }
 
     /// Tables of these sizes (log2) that have read the primer.
     fn prime((table, places): (u32, u32), start: &Start) -> Primed {
-        let mut memory = (Table::new(table), Matches::new(places, &start.right));
+        let mut memory = (Table::new(table), Matches::new(places));
         let mut reader = Stream::new(0);
         for _ in 0..start.primer.len() {
             reader.skim(&mut memory, &start.primer);
@@ -218,7 +233,10 @@ impl Mix {
         let p2 = shared.corrections[1].refine(order1, mixed);
         let p3 = shared.corrections[2].refine(order2, mixed);
         let p = p * 0.2 + p1 * 0.1 + p2 * 0.35 + p3 * 0.35;
-        logistic::nearest(p * 65536.0).clamp(1, 65535) as u16
+        let p = logistic::nearest(p * 65536.0).clamp(1, 65535) as u16;
+        #[cfg(feature = "train")]
+        (self.p = p);
+        p
     }
 
     /// Learns the bit that [`predict`](Self::predict) was for.
@@ -230,6 +248,10 @@ impl Mix {
     /// The same, after [`predict_with`](Self::predict_with).
     #[inline(always)]
     pub fn update_with<K: Kernel, S: Said>(&mut self, k: K, stream_number: usize, bit: bool, said: S) {
+        #[cfg(feature = "train")]
+        if let Some(observer) = &mut self.observer {
+            observer.see(&self.streams[stream_number], &self.shared, self.p, bit);
+        }
         said.learn(&mut self.shared.guesses, bit);
         let (stream, shared) = (&mut self.streams[stream_number], &mut self.shared);
         let rate = shared.rate;

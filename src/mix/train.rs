@@ -1,21 +1,57 @@
-//! Learns a [`Start`](super::start::Start) from documents.
+//! Learns a [`Start`] from documents.
 
 use super::kernel::{Job, Kernel, SETS};
-use super::start::{Kind, LAST, LAST_WEIGHT, Start, USED, WEIGHT};
-use super::{CONTEXTS, INPUTS, Lengths, Mix, matching};
+pub use super::start::{Kind, Start};
+use super::start::{LAST, LAST_WEIGHT, USED, WEIGHT};
+use super::{CONTEXTS, INPUTS, Lengths, Mix, Shared, Stream, matching};
+use std::collections::HashMap;
 
-/// A start state for these documents, as the bytes of `start.bin`: each is coded by itself, and what the
-/// weights and probabilities became is averaged; several rounds, because each begins with the last.
+/// Codes a document with a block that has begun, and gives it back with what it has learnt.
+pub trait Code: Sync {
+    fn code(&self, mix: Mix, text: &[u8]) -> Mix;
+}
+
+/// By the context models alone.
+pub struct Alone;
+
+impl Code for Alone {
+    fn code(&self, mix: Mix, text: &[u8]) -> Mix {
+        struct All<'a>(Mix, &'a [u8]);
+        impl Job for All<'_> {
+            type Output = Mix;
+
+            #[inline(always)]
+            fn run<K: Kernel>(mut self, k: K) -> Mix {
+                for byte in self.1 {
+                    for shift in (0..8).rev() {
+                        self.0.predict(k, 0);
+                        self.0.update(k, 0, byte >> shift & 1 == 1);
+                    }
+                }
+                self.0
+            }
+        }
+        super::kernel::run(All(mix, text))
+    }
+}
+
+/// A start state for these documents, as the bytes of `start.bin` or `mixer.bin`: each is coded by itself, and what
+/// the weights and probabilities became is averaged; several rounds, because each begins with the last.
 /// `report` gets the round and the code length of all documents in bytes.
-pub fn learn(primer: &[u8], documents: &[&[u8]], rounds: usize, mut report: impl FnMut(usize, f64)) -> Vec<u8> {
-    let mut start = Start::untrained(Kind::Alone, primer);
+pub fn learn(
+    mut start: Start,
+    code: &impl Code,
+    documents: &[&[u8]],
+    rounds: usize,
+    mut report: impl FnMut(usize, f64),
+) -> Vec<u8> {
     for round in 0..rounds {
         let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
         let share = documents.len().div_ceil(threads).max(1);
         let sums = std::thread::scope(|scope| {
             let start = &start;
-            let work = |part| scope.spawn(move || super::kernel::run(Count { start, documents: part }));
-            let running: Vec<_> = documents.chunks(share).map(work).collect();
+            let run = |part| scope.spawn(move || Sums::of(start, code, part));
+            let running: Vec<_> = documents.chunks(share).map(run).collect();
             running.into_iter().filter_map(|t| t.join().ok()).collect::<Vec<_>>()
         });
         report(round, sums.iter().map(|s| s.bits).sum::<f64>() / 8.0);
@@ -27,70 +63,65 @@ pub fn learn(primer: &[u8], documents: &[&[u8]], rounds: usize, mut report: impl
 /// A sum and how much went into it.
 type Mean = (f64, f64);
 
-struct Sums {
+pub struct Sums {
     bits: f64,
     maps: Vec<[Mean; 256]>,
     right: [Mean; matching::LENGTHS],
     families: [Vec<([f64; INPUTS], f64)>; SETS],
     last: Vec<([f64; SETS], f64)>,
     row: [Mean; super::maps::POINTS],
-}
-
-struct Count<'a> {
-    start: &'a Start,
-    documents: &'a [&'a [u8]],
-}
-
-impl Job for Count<'_> {
-    type Output = Sums;
-
-    #[inline(always)]
-    fn run<K: Kernel>(self, k: K) -> Sums {
-        let mut sums = Sums {
-            bits: 0.0,
-            maps: vec![[(0.0, 0.0); 256]; CONTEXTS],
-            right: [(0.0, 0.0); _],
-            families: self.start.kind.stored().map(|n| vec![([0.0; INPUTS], 0.0); n]),
-            last: vec![([0.0; SETS], 0.0); LAST],
-            row: [(0.0, 0.0); _],
-        };
-        for text in self.documents {
-            sums.document(k, self.start, text);
-        }
-        sums
-    }
+    /// How often the current document has chosen each weight set.
+    uses: [HashMap<usize, f64>; SETS],
+    last_uses: [f64; LAST],
 }
 
 impl Sums {
-    #[inline(always)]
-    fn document<K: Kernel>(&mut self, k: K, start: &Start, text: &[u8]) {
-        let mut mix =
-            Mix::begin(&Lengths { dictionary: 0, streams: &[text.len()] }, start, |size| Mix::prime(size, start));
-        let mut uses: [std::collections::HashMap<usize, f64>; SETS] = Default::default();
-        let mut last_uses = [0.0; LAST];
-        let add = |mean: &mut Mean, bit: bool| *mean = (mean.0 + f64::from(u8::from(bit)), mean.1 + 1.0);
-        for byte in text {
-            for shift in (0..8).rev() {
-                let bit = byte >> shift & 1 == 1;
-                let p = f64::from(mix.predict(k, 0)) / 65536.0;
-                self.bits -= if bit { p } else { 1.0 - p }.log2();
-                let stream = &mix.streams[0];
-                for (map, state) in self.maps.iter_mut().zip(stream.states[stream.node & 15]) {
-                    add(&mut map[usize::from(state)], bit);
-                }
-                if let Some((class, right)) = stream.matcher.would_be_right(stream.bit, bit) {
-                    add(&mut self.right[class], right);
-                }
-                add(&mut self.row[mix.shared.corrections[0].point()], bit);
-                let (chosen, last) = mix.shared.mixer.chosen();
-                for (uses, set) in uses.iter_mut().zip(chosen) {
-                    *uses.entry(set).or_default() += 1.0;
-                }
-                last_uses[last] += 1.0;
-                mix.update(k, 0, bit);
-            }
+    fn of(start: &Start, code: &impl Code, documents: &[&[u8]]) -> Self {
+        let mut sums = Box::new(Self {
+            bits: 0.0,
+            maps: vec![[(0.0, 0.0); 256]; CONTEXTS],
+            right: [(0.0, 0.0); _],
+            families: start.kind.stored().map(|n| vec![([0.0; INPUTS], 0.0); n]),
+            last: vec![([0.0; SETS], 0.0); LAST],
+            row: [(0.0, 0.0); _],
+            uses: Default::default(),
+            last_uses: [0.0; LAST],
+        });
+        for text in documents {
+            let lengths = [text.len()];
+            let mut mix = Mix::begin(&Lengths { dictionary: 0, streams: &lengths }, start, |size| {
+                super::primed::get(size, || Mix::prime(size, start))
+            });
+            mix.observer = Some(sums);
+            let mut mix = code.code(mix, text);
+            sums = mix.observer.take().expect("it was given");
+            sums.end(start, &mix);
         }
-        for (family, uses) in uses.into_iter().enumerate() {
+        *sums
+    }
+
+    /// Sees a bit that has been predicted with `p` / 2^16 and is about to be learnt.
+    pub(super) fn see(&mut self, stream: &Stream, shared: &Shared, p: u16, bit: bool) {
+        let add = |mean: &mut Mean, bit: bool| *mean = (mean.0 + f64::from(u8::from(bit)), mean.1 + 1.0);
+        let p = f64::from(p) / 65536.0;
+        self.bits -= if bit { p } else { 1.0 - p }.log2();
+        for (map, state) in self.maps.iter_mut().zip(stream.states[stream.node & 15]) {
+            add(&mut map[usize::from(state)], bit);
+        }
+        if let Some((class, right)) = stream.matcher.would_be_right(stream.bit, bit) {
+            add(&mut self.right[class], right);
+        }
+        add(&mut self.row[shared.corrections[0].point()], bit);
+        let (chosen, last) = shared.mixer.chosen();
+        for (uses, set) in self.uses.iter_mut().zip(chosen) {
+            *uses.entry(set).or_default() += 1.0;
+        }
+        self.last_uses[last] += 1.0;
+    }
+
+    /// Takes over what the weights became in a document.
+    fn end(&mut self, start: &Start, mix: &Mix) {
+        for (family, uses) in std::mem::take(&mut self.uses).into_iter().enumerate() {
             for (set, n) in uses {
                 let (sum, weight) = &mut self.families[family][start.kind.begins_as(family, set)];
                 let learnt = mix.shared.mixer.weights(family, set);
@@ -98,7 +129,7 @@ impl Sums {
                 *weight += n;
             }
         }
-        for (i, n) in last_uses.into_iter().enumerate() {
+        for (i, n) in std::mem::replace(&mut self.last_uses, [0.0; LAST]).into_iter().enumerate() {
             let (sum, weight) = &mut self.last[i];
             sum.iter_mut().zip(mix.shared.mixer.last_weights(i)).for_each(|(sum, w)| *sum += n * f64::from(w));
             *weight += n;
