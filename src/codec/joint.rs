@@ -86,6 +86,7 @@ impl<C: Coder> Job for Steps<'_, '_, C> {
                     let walk = Walk { vocabulary, sums: row.stream.sums(), before: row.token, most: *left };
                     row.token = walk.token(k, coder, &mut mix, row.number, known)?;
                     coder.check()?;
+                    mix.end_token(row.number, row.token);
                     *left -= vocabulary.token(row.token).len();
                 }
                 group.rows.retain(|row| streams[row.number].1 > 0);

@@ -40,6 +40,9 @@ pub struct Contexts {
     /// Classes of the last runs of letters or digits and of single other bytes, four bits each.
     shape: u64,
     records: Records,
+    /// Where a language model cuts the text into tokens: the token before, and hashes of it and of the two before,
+    /// each with the bytes since.
+    tokens: Option<Tokens>,
     /// Of each context what came before the next byte.
     prefixes: [u32; CONTEXTS],
     /// The byte above the one behind the next: if the next ends the line, and if it does not.
@@ -48,6 +51,17 @@ pub struct Contexts {
     early: [u32; CONTEXTS],
     hashes: [u32; CONTEXTS],
 }
+
+/// What the tokens say.
+#[derive(Default)]
+struct Tokens {
+    before: u32,
+    one: u32,
+    two: u32,
+}
+
+/// The contexts that are made of tokens where there are any.
+const TOKENS: [usize; 2] = [9, 18];
 
 /// Finds the length of records: the distance at which bytes come again.
 struct Records {
@@ -113,6 +127,12 @@ pub fn combine(a: u32, b: u32) -> u32 {
     (a ^ b.wrapping_mul(0x9e37_79b1)).wrapping_mul(0x85eb_ca6b).rotate_left(15)
 }
 
+/// What came before, of a context.
+#[inline(always)]
+fn prefix(context: usize, value: u32) -> u32 {
+    combine(value, (context as u32 + 1) << 24 | 0x5bd1)
+}
+
 /// Capital letters as small ones.
 #[inline(always)]
 fn folded(byte: u32) -> u32 {
@@ -120,7 +140,8 @@ fn folded(byte: u32) -> u32 {
 }
 
 impl Contexts {
-    pub fn new(begin: usize) -> Self {
+    /// `tokens`: whether [`end_token`](Self::end_token) will be called.
+    pub fn new(begin: usize, tokens: bool) -> Self {
         let mut out = Self {
             begin,
             recent: 0,
@@ -136,6 +157,7 @@ impl Contexts {
             kinds: 0,
             shape: 0,
             records: Records::new(),
+            tokens: tokens.then(Tokens::default),
             prefixes: [0; CONTEXTS],
             above: [0; 2],
             early: [0; CONTEXTS],
@@ -188,6 +210,9 @@ impl Contexts {
             self.word = 0;
         }
         self.records.push(byte, at);
+        if let Some(t) = &mut self.tokens {
+            (t.one, t.two) = (combine(t.one, u32::from(byte) + 1), combine(t.two, u32::from(byte) + 1));
+        }
         if byte == b'\n' {
             self.line_before = self.line;
             self.line = at;
@@ -251,8 +276,25 @@ impl Contexts {
             combine(self.indent, self.first),
             r as u32 & 0xf0f0_f0f0,
         ];
-        for (i, v) in values.into_iter().enumerate() {
-            self.prefixes[i] = combine(v, (i as u32 + 1) << 24 | 0x5bd1);
+        self.prefixes = std::array::from_fn(|i| prefix(i, values[i]));
+        self.prepare_tokens();
+    }
+
+    #[inline(always)]
+    fn prepare_tokens(&mut self) {
+        if let Some(t) = &self.tokens {
+            for (i, v) in TOKENS.into_iter().zip([t.one, t.two]) {
+                self.prefixes[i] = prefix(i, v);
+            }
+        }
+    }
+
+    /// Learns that a token ends with the last byte.
+    #[inline(always)]
+    pub fn end_token(&mut self, token: u32) {
+        if let Some(t) = &mut self.tokens {
+            *t = Tokens { before: token, one: combine(token, 0x3d4d), two: combine(combine(token, 0x51cb), t.before) };
+            self.prepare_tokens();
         }
     }
 

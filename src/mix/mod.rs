@@ -134,13 +134,13 @@ impl Mix {
         let mut raw = vec![0; primer + coded];
         raw[..primer].copy_from_slice(&start.primer);
         let mut at = primer;
-        let mut stream = |length: usize| {
-            let stream = Stream::new(at);
+        let mut stream = |length: usize, tokens| {
+            let stream = Stream::new(at, tokens);
             at += length;
             stream
         };
-        let dictionary = stream(lengths.dictionary);
-        let streams = lengths.streams.iter().map(|length| stream(*length)).collect();
+        let dictionary = stream(lengths.dictionary, false);
+        let streams = lengths.streams.iter().map(|length| stream(*length, start.kind == Kind::WithModel)).collect();
         Self {
             shared,
             streams,
@@ -158,7 +158,7 @@ impl Mix {
     /// Tables of these sizes (log2) that have read the primer.
     fn prime((table, places): (u32, u32), start: &Start) -> Primed {
         let mut memory = (Table::new(table), Matches::new(places));
-        let mut reader = Stream::new(0);
+        let mut reader = Stream::new(0, false);
         for _ in 0..start.primer.len() {
             reader.skim(&mut memory, &start.primer);
         }
@@ -278,6 +278,11 @@ impl Mix {
     pub fn predict_end<K: Kernel>(&mut self, k: K, stream: usize, ending: &Ending) -> u16 {
         let (contexts, t) = (&self.streams[stream].contexts, self.shared.tables);
         self.shared.ends.as_mut().map_or(1 << 15, |ends| ends.predict(k, t, contexts, ending))
+    }
+
+    /// Learns that a stream's token has ended.
+    pub fn end_token(&mut self, stream: usize, token: u32) {
+        self.streams[stream].contexts.end_token(token);
     }
 
     /// Learns whether the token ended that [`predict_end`](Self::predict_end) was for.

@@ -44,10 +44,11 @@ fn low_line(table: &Table, hash: u32, two: usize) -> Line {
 }
 
 impl Stream {
-    pub fn new(at: usize) -> Self {
+    /// `tokens`: whether a language model cuts it into tokens.
+    pub fn new(at: usize, tokens: bool) -> Self {
         Self {
             at,
-            contexts: Contexts::new(at),
+            contexts: Contexts::new(at, tokens),
             matcher: Matcher::default(),
             partial: 1,
             node: 1,
