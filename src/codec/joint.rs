@@ -9,7 +9,7 @@ use crate::error::CodecError;
 use crate::lm::rwkv7::Ready;
 use crate::mix::kernel::{self, Job, Kernel};
 use crate::mix::{Ending, Guess, Lengths, Mix};
-use crate::vocab::{START, Token, Vocabulary};
+use crate::vocab::{Node, START, Token, Vocabulary};
 
 /// A block: its streams' lengths, and what predicts it.
 #[derive(Clone, Copy)]
@@ -83,7 +83,8 @@ impl<C: Coder> Job for Steps<'_, '_, C> {
                     let (end, left) = &mut streams[row.number];
                     let rest = raw.map(|raw| &raw[*end - *left..*end]);
                     let known = rest.map_or(START, |rest| vocabulary.longest(rest).0);
-                    let walk = Walk { vocabulary, sums: row.stream.sums(), before: row.token, most: *left };
+                    let longer = block.model.makes_longer(row.token);
+                    let walk = Walk { vocabulary, sums: row.stream.sums(), before: row.token, longer, most: *left };
                     row.token = walk.token(k, coder, &mut mix, row.number, known)?;
                     coder.check()?;
                     mix.end_token(row.number, row.token);
@@ -106,6 +107,8 @@ struct Walk<'a> {
     vocabulary: &'a Vocabulary,
     sums: &'a [u64],
     before: Token,
+    /// The bytes that cannot come first, because they would have made the token before longer.
+    longer: &'a [u64; 4],
     /// Bytes that the stream has left.
     most: usize,
 }
@@ -161,11 +164,15 @@ impl Walk<'_> {
             let byte = string.get(depth).copied().unwrap_or(0);
             let start = |children: &[(u8, u32)], end: u32| children.first().map_or(end, |c| vocabulary.node(c.1).first);
             let mut end = node.end;
+            let mut impossible = if depth == 0 { self.impossible(children) } else { Vec::new() };
             for shift in (0..8).rev() {
                 let half = children.partition_point(|c| c.0 >> shift & 1 == 0);
                 let (zeros, ones) = children.split_at(half);
                 let middle = start(ones, end);
-                let (zero, one) = (mass(start(zeros, middle), middle), mass(middle, end));
+                let (mut zero, mut one) = (mass(start(zeros, middle), middle), mass(middle, end));
+                for (byte, mass) in &impossible {
+                    *(if byte >> shift & 1 == 1 { &mut one } else { &mut zero }) -= mass;
+                }
                 let bit = match (zero, one) {
                     (_, 0) | (0, _) => {
                         let bit = one > 0;
@@ -180,6 +187,7 @@ impl Walk<'_> {
                         bit
                     }
                 };
+                impossible.retain(|(byte, _)| (byte >> shift & 1 == 1) == bit);
                 if bit {
                     children = ones;
                 } else {
@@ -193,6 +201,13 @@ impl Walk<'_> {
             }
         }
         unreachable!("the walk ends at a token")
+    }
+
+    /// The first bytes that are impossible, and their mass.
+    fn impossible(&self, children: &[(u8, u32)]) -> Vec<(u8, u64)> {
+        let listed = |c: &&(u8, u32)| self.longer[usize::from(c.0 >> 6)] >> (c.0 & 63) & 1 == 1;
+        let mass = |node: Node| self.sums[node.end as usize] - self.sums[node.first as usize];
+        children.iter().filter(listed).map(|c| (c.0, mass(self.vocabulary.node(c.1)))).collect()
     }
 
     /// Whether a text that follows a node leads to a longer token.

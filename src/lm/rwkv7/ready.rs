@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use super::engine::Network;
 use super::{Identity, Model, ModelError};
 use crate::exact::kernel::Kernel;
-use crate::vocab::Vocabulary;
+use crate::vocab::{Token, Vocabulary};
 
 /// A model ready to be computed by the chosen kernel. Copies share its memory.
 #[derive(Debug, Clone)]
@@ -16,6 +16,8 @@ struct Inner {
     name: String,
     identity: Identity,
     vocabulary: Vocabulary,
+    /// Of each token, a bit for each byte that would have made it longer.
+    longer: Vec<[u64; 4]>,
     network: Arc<Network>,
 }
 
@@ -24,7 +26,9 @@ impl Ready {
     pub fn new(model: &Model) -> Result<Self, ModelError> {
         let network = Arc::new(Network::for_model(model, Kernel::chosen())?);
         let (name, identity) = (model.name().to_owned(), model.identity());
-        Ok(Self(Arc::new(Inner { name, identity, vocabulary: model.vocabulary().clone(), network })))
+        let vocabulary = model.vocabulary().clone();
+        let longer = (0..vocabulary.len()).map(|token| longer(&vocabulary, token as Token)).collect();
+        Ok(Self(Arc::new(Inner { name, identity, vocabulary, longer, network })))
     }
 
     /// A built-in model by its name, or else the folder at a path. Built-in models are loaded once.
@@ -55,9 +59,33 @@ impl Ready {
         &self.0.vocabulary
     }
 
+    /// A bit for each byte that makes a token a longer one, 64 to a number. In greedy segmentation it does not follow.
+    pub fn makes_longer(&self, token: Token) -> &[u64; 4] {
+        &self.0.longer[token as usize]
+    }
+
     pub fn network(&self) -> &Arc<Network> {
         &self.0.network
     }
+}
+
+/// The bytes that make a token a longer one, 64 to a number.
+fn longer(vocabulary: &Vocabulary, token: Token) -> [u64; 4] {
+    let mut out = [0; 4];
+    let mut node = vocabulary.root();
+    for byte in vocabulary.token(token) {
+        let children = vocabulary.children(node);
+        let Ok(at) = children.binary_search_by_key(byte, |c| c.0) else { return out };
+        node = vocabulary.node(children[at].1);
+    }
+    if !vocabulary.token(token).is_empty() {
+        for (byte, child) in vocabulary.children(node) {
+            if vocabulary.node(*child).own > 0 {
+                out[usize::from(byte >> 6)] |= 1 << (byte & 63);
+            }
+        }
+    }
+    out
 }
 
 impl PartialEq for Ready {
