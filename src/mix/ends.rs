@@ -12,7 +12,13 @@ use super::mixer::Mixer;
 use super::{Guess, Lengths, log2_within};
 
 /// Contexts with bit histories: the node with orders 0 to 3, the word, and the token before.
-const CONTEXTS: usize = 6;
+pub const CONTEXTS: usize = 6;
+/// Inputs that are used, and how many weight sets there are and are stored; what a copy says, and nothing.
+pub const LANES: usize = 10;
+pub const SETS_OF: [usize; SETS] = [64, 256, COPIES + 1, 1 << 12];
+pub const STORED: [usize; SETS] = [64, 1, COPIES + 1, 1];
+pub const LAST: usize = 8;
+pub const COPIES: usize = 64;
 const MAP_SHIFT: u32 = 7;
 
 /// A decision whether a token ends.
@@ -27,41 +33,73 @@ pub struct Ending {
     pub copy: Option<(bool, usize)>,
 }
 
-pub struct Ends {
-    states: Vec<State>,
-    bits: u32,
-    maps: [HistoryMap; CONTEXTS],
-    copies: Vec<Cell>,
-    mixer: Mixer,
-    places: [usize; CONTEXTS],
-    ps: [u16; CONTEXTS],
-    copy: usize,
-    x: Vector,
-    age: u32,
+/// What it begins with.
+#[derive(Clone)]
+pub struct EndsStart {
+    pub maps: [HistoryMap; CONTEXTS],
+    /// Of each class of copies the probability that the token ends.
+    pub copies: [u16; COPIES],
+    /// The weight sets of each family, as many as are [`STORED`].
+    pub families: [Vec<Vector>; SETS],
+    pub last: Vec<[f32; SETS]>,
 }
 
-impl Ends {
-    pub fn new(lengths: &Lengths) -> Self {
-        let length: usize = lengths.streams.iter().sum();
-        let bits = log2_within(length.saturating_mul(8), 12..=22);
+impl EndsStart {
+    pub fn untrained() -> Self {
         let weight = |i: usize| match i {
             0 => 0.6,
             1..=7 => 0.12,
             _ => 0.0,
         };
-        let set = Vector(std::array::from_fn(weight));
+        Self {
+            maps: [HistoryMap::new(); CONTEXTS],
+            copies: std::array::from_fn(|i| if i & 1 == 1 { 62_000 } else { 3_500 }),
+            families: STORED.map(|n| vec![Vector(std::array::from_fn(weight)); n]),
+            last: vec![[1.0 / SETS as f32; SETS]; LAST],
+        }
+    }
+}
+
+/// The stored weight set that one of a family begins as.
+pub fn begins_as(family: usize, set: usize) -> usize {
+    if STORED[family] == 1 { 0 } else { set }
+}
+
+pub struct Ends {
+    states: Vec<State>,
+    bits: u32,
+    pub maps: [HistoryMap; CONTEXTS],
+    pub copies: [Cell; COPIES],
+    pub mixer: Mixer,
+    pub places: [usize; CONTEXTS],
+    ps: [u16; CONTEXTS],
+    pub copy: usize,
+    x: Vector,
+    age: u32,
+}
+
+impl Ends {
+    pub fn new(lengths: &Lengths, start: &EndsStart) -> Self {
+        let length: usize = lengths.streams.iter().sum();
+        let bits = log2_within(length.saturating_mul(8), 12..=22);
         Self {
             states: vec![0; 1 << bits],
             bits,
-            maps: [HistoryMap::new(); CONTEXTS],
-            copies: (0..64).map(|i| Cell::new(if i & 1 == 1 { 0.95 } else { 0.05 })).collect(),
-            mixer: Mixer::uniform([8 * 8, 256, 65, 1 << 12], 8, set),
+            maps: start.maps,
+            copies: start.copies.map(Cell),
+            mixer: Mixer::of(SETS_OF, |family, set| start.families[family][begins_as(family, set)], start.last.clone()),
             places: [0; CONTEXTS],
             ps: [0; CONTEXTS],
             copy: 0,
             x: Vector([0.0; INPUTS]),
             age: 0,
         }
+    }
+
+    /// The history of a context for the current decision.
+    #[cfg(feature = "train")]
+    pub fn state(&self, context: usize) -> State {
+        self.states[self.places[context]]
     }
 
     #[inline(always)]
@@ -76,8 +114,8 @@ impl Ends {
             self.ps[i] = self.maps[i].0[usize::from(self.states[self.places[i]])];
             x[1 + i] = t.stretch(self.ps[i]);
         }
-        self.copy = e.copy.map_or(64, |(ends, class)| class.min(31) * 2 + usize::from(ends));
-        if self.copy < 64 {
+        self.copy = e.copy.map_or(COPIES, |(ends, class)| class.min(31) * 2 + usize::from(ends));
+        if self.copy < COPIES {
             x[7] = t.stretch(self.copies[self.copy].p());
         }
         x[8] = (0.4 * logistic::UNIT) as i16;
@@ -100,10 +138,10 @@ impl Ends {
             self.maps[i].0[0] = maps::NOTHING;
             *state = histories.after(ended)[usize::from(*state)];
         }
-        if self.copy < 64 {
+        if self.copy < COPIES {
             self.copies[self.copy].learn::<6>(ended);
         }
     }
 }
 
-const _: () = assert!(SETS == 4);
+const _: () = assert!(SETS == 4 && LANES <= INPUTS);

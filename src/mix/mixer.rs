@@ -21,32 +21,17 @@ pub struct Mixer {
 impl Mixer {
     /// Weight sets for so many contexts in each family.
     pub fn new(contexts: [usize; SETS], start: &Start) -> Self {
-        let mut families = [const { Vec::new() }; SETS];
-        for (family, sets) in families.iter_mut().enumerate() {
-            sets.extend((0..contexts[family]).map(|set| start.families[family][start.kind.begins_as(family, set)]));
-        }
-        Self {
-            families,
-            last: start.last.to_vec(),
-            chosen: [0; SETS],
-            chosen_last: 0,
-            outputs: [0.0; SETS],
-            ps: [0.5; SETS],
-            p: 0.5,
-        }
+        let begin = |family: usize, set| start.families[family][start.kind.begins_as(family, set)];
+        Self::of(contexts, begin, start.last.to_vec())
     }
 
-    /// All weight sets alike.
-    pub fn uniform(contexts: [usize; SETS], last: usize, set: Vector) -> Self {
-        Self {
-            families: contexts.map(|n| vec![set; n]),
-            last: vec![[1.0 / SETS as f32; SETS]; last],
-            chosen: [0; SETS],
-            chosen_last: 0,
-            outputs: [0.0; SETS],
-            ps: [0.5; SETS],
-            p: 0.5,
+    /// The same, with what each weight set begins with.
+    pub fn of(contexts: [usize; SETS], begin: impl Fn(usize, usize) -> Vector, last: Vec<[f32; SETS]>) -> Self {
+        let mut families = [const { Vec::new() }; SETS];
+        for (family, sets) in families.iter_mut().enumerate() {
+            sets.extend((0..contexts[family]).map(|set| begin(family, set)));
         }
+        Self { families, last, chosen: [0; SETS], chosen_last: 0, outputs: [0.0; SETS], ps: [0.5; SETS], p: 0.5 }
     }
 
     /// What the current bit chose: of each family, and of the last mixer.

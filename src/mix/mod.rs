@@ -126,7 +126,7 @@ impl Mix {
             mixer: Mixer::new(start.kind.sets(wide), start),
             corrections: [256, 1 << wide, 1 << wide].map(|n| Correction::new(n, start.row)),
             guesses: Guesses::default(),
-            ends: (start.kind == Kind::WithModel).then(|| Box::new(Ends::new(lengths))),
+            ends: start.ends.as_ref().map(|start| Box::new(Ends::new(lengths, start))),
             wide,
             age: 0,
             rate: 0.02,
@@ -277,7 +277,10 @@ impl Mix {
     #[inline(always)]
     pub fn predict_end<K: Kernel>(&mut self, k: K, stream: usize, ending: &Ending) -> u16 {
         let (contexts, t) = (&self.streams[stream].contexts, self.shared.tables);
-        self.shared.ends.as_mut().map_or(1 << 15, |ends| ends.predict(k, t, contexts, ending))
+        let p = self.shared.ends.as_mut().map_or(1 << 15, |ends| ends.predict(k, t, contexts, ending));
+        #[cfg(feature = "train")]
+        (self.p = p);
+        p
     }
 
     /// Learns that a stream's token has ended.
@@ -289,6 +292,10 @@ impl Mix {
     #[inline(always)]
     pub fn update_end<K: Kernel>(&mut self, k: K, ended: bool) {
         if let Some(ends) = &mut self.shared.ends {
+            #[cfg(feature = "train")]
+            if let Some(observer) = &mut self.observer {
+                observer.see_end(ends, self.p, ended);
+            }
             ends.update(k, self.shared.histories, ended);
         }
     }

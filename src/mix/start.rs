@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 
 use super::contexts::CONTEXTS;
+use super::ends::{self, EndsStart};
 use super::kernel::{INPUTS, SETS, Vector};
 use super::logistic::{LIMIT, Tables};
 use super::maps::{self, HistoryMap, POINTS, Row};
@@ -66,6 +67,8 @@ pub struct Start {
     pub last: [[f32; SETS]; LAST],
     /// What a correction begins with.
     pub row: Row,
+    /// For the ends of tokens, where a language model has them.
+    pub ends: Option<EndsStart>,
 }
 
 impl Start {
@@ -99,6 +102,7 @@ impl Start {
         };
         Self {
             kind,
+            ends: (kind == Kind::WithModel).then(EndsStart::untrained),
             primer: primer.to_vec(),
             maps: Box::new([HistoryMap::new(); CONTEXTS]),
             right: std::array::from_fn(|i| ((1.0 - 0.4 / (i as f32 + 1.0)) * 65535.0) as u16),
@@ -122,13 +126,15 @@ impl Start {
         for p in out.right.iter_mut().chain(&mut out.row.0[..USED]) {
             *p = bytes.u16()?;
         }
-        for set in out.families.iter_mut().flatten() {
-            for w in &mut set.0[..kind.lanes()] {
-                *w = f32::from(bytes.take(1)?[0] as i8) * WEIGHT;
+        bytes.weights(out.families.iter_mut().flatten(), kind.lanes())?;
+        bytes.last(&mut out.last)?;
+        if let Some(ends) = &mut out.ends {
+            for p in ends.maps.iter_mut().flat_map(|map| &mut map.0).chain(&mut ends.copies) {
+                *p = bytes.u16()?;
             }
-        }
-        for w in out.last.iter_mut().flatten() {
-            *w = f32::from(bytes.u16()? as i16) * LAST_WEIGHT;
+            ends.maps.iter_mut().for_each(|map| map.0[0] = maps::NOTHING);
+            bytes.weights(ends.families.iter_mut().flatten(), ends::LANES)?;
+            bytes.last(&mut ends.last)?;
         }
         bytes.0.is_empty().then_some(out)
     }
@@ -149,5 +155,21 @@ impl<'a> Reader<'a> {
 
     fn u16(&mut self) -> Option<u16> {
         Some(u16::from_le_bytes(self.take(2)?.try_into().ok()?))
+    }
+
+    fn weights<'v>(&mut self, sets: impl Iterator<Item = &'v mut Vector>, lanes: usize) -> Option<()> {
+        for set in sets {
+            for w in &mut set.0[..lanes] {
+                *w = f32::from(self.take(1)?[0] as i8) * WEIGHT;
+            }
+        }
+        Some(())
+    }
+
+    fn last(&mut self, sets: &mut [[f32; SETS]]) -> Option<()> {
+        for w in sets.iter_mut().flatten() {
+            *w = f32::from(self.u16()? as i16) * LAST_WEIGHT;
+        }
+        Some(())
     }
 }

@@ -1,6 +1,7 @@
 //! Learns a [`Start`] from documents.
 
-use super::kernel::{Job, Kernel, SETS};
+use super::ends::{self, Ends};
+use super::kernel::{Job, Kernel, SETS, Vector};
 pub use super::start::{Kind, Start};
 use super::start::{LAST, LAST_WEIGHT, USED, WEIGHT};
 use super::{CONTEXTS, INPUTS, Lengths, Mix, Shared, Stream, matching};
@@ -63,6 +64,16 @@ pub fn learn(
 /// A sum and how much went into it.
 type Mean = (f64, f64);
 
+fn count(mean: &mut Mean, bit: bool) {
+    *mean = (mean.0 + f64::from(u8::from(bit)), mean.1 + 1.0);
+}
+
+fn add_weights((sum, weight): &mut ([f64; INPUTS], f64), learnt: &Vector, n: f64) {
+    sum.iter_mut().zip(learnt.0).for_each(|(sum, w)| *sum += n * f64::from(w));
+    *weight += n;
+}
+
+/// What documents were seen to do.
 pub struct Sums {
     bits: f64,
     maps: Vec<[Mean; 256]>,
@@ -70,6 +81,10 @@ pub struct Sums {
     families: [Vec<([f64; INPUTS], f64)>; SETS],
     last: Vec<([f64; SETS], f64)>,
     row: [Mean; super::maps::POINTS],
+    ends_maps: Vec<[Mean; 256]>,
+    ends_copies: [Mean; ends::COPIES],
+    ends_families: [Vec<([f64; INPUTS], f64)>; SETS],
+    ends_uses: [HashMap<usize, f64>; SETS],
     /// How often the current document has chosen each weight set.
     uses: [HashMap<usize, f64>; SETS],
     last_uses: [f64; LAST],
@@ -84,6 +99,10 @@ impl Sums {
             families: start.kind.stored().map(|n| vec![([0.0; INPUTS], 0.0); n]),
             last: vec![([0.0; SETS], 0.0); LAST],
             row: [(0.0, 0.0); _],
+            ends_maps: vec![[(0.0, 0.0); 256]; ends::CONTEXTS],
+            ends_copies: [(0.0, 0.0); _],
+            ends_families: ends::STORED.map(|n| vec![([0.0; INPUTS], 0.0); n]),
+            ends_uses: Default::default(),
             uses: Default::default(),
             last_uses: [0.0; LAST],
         });
@@ -102,16 +121,15 @@ impl Sums {
 
     /// Sees a bit that has been predicted with `p` / 2^16 and is about to be learnt.
     pub(super) fn see(&mut self, stream: &Stream, shared: &Shared, p: u16, bit: bool) {
-        let add = |mean: &mut Mean, bit: bool| *mean = (mean.0 + f64::from(u8::from(bit)), mean.1 + 1.0);
         let p = f64::from(p) / 65536.0;
         self.bits -= if bit { p } else { 1.0 - p }.log2();
         for (map, state) in self.maps.iter_mut().zip(stream.states[stream.node & 15]) {
-            add(&mut map[usize::from(state)], bit);
+            count(&mut map[usize::from(state)], bit);
         }
         if let Some((class, right)) = stream.matcher.would_be_right(stream.bit, bit) {
-            add(&mut self.right[class], right);
+            count(&mut self.right[class], right);
         }
-        add(&mut self.row[shared.corrections[0].point()], bit);
+        count(&mut self.row[shared.corrections[0].point()], bit);
         let (chosen, last) = shared.mixer.chosen();
         for (uses, set) in self.uses.iter_mut().zip(chosen) {
             *uses.entry(set).or_default() += 1.0;
@@ -119,14 +137,35 @@ impl Sums {
         self.last_uses[last] += 1.0;
     }
 
+    /// Sees whether a token ended, in the same way.
+    pub(super) fn see_end(&mut self, ends: &Ends, p: u16, ended: bool) {
+        let p = f64::from(p) / 65536.0;
+        self.bits -= if ended { p } else { 1.0 - p }.log2();
+        for (i, map) in self.ends_maps.iter_mut().enumerate() {
+            count(&mut map[usize::from(ends.state(i))], ended);
+        }
+        if let Some(copy) = self.ends_copies.get_mut(ends.copy) {
+            count(copy, ended);
+        }
+        for (uses, set) in self.ends_uses.iter_mut().zip(ends.mixer.chosen().0) {
+            *uses.entry(set).or_default() += 1.0;
+        }
+    }
+
     /// Takes over what the weights became in a document.
     fn end(&mut self, start: &Start, mix: &Mix) {
+        if let Some(ends) = &mix.shared.ends {
+            for (family, uses) in std::mem::take(&mut self.ends_uses).into_iter().enumerate() {
+                for (set, n) in uses {
+                    let sum = &mut self.ends_families[family][ends::begins_as(family, set)];
+                    add_weights(sum, ends.mixer.weights(family, set), n);
+                }
+            }
+        }
         for (family, uses) in std::mem::take(&mut self.uses).into_iter().enumerate() {
             for (set, n) in uses {
-                let (sum, weight) = &mut self.families[family][start.kind.begins_as(family, set)];
-                let learnt = mix.shared.mixer.weights(family, set);
-                sum.iter_mut().zip(learnt.0).for_each(|(sum, w)| *sum += n * f64::from(w));
-                *weight += n;
+                let sum = &mut self.families[family][start.kind.begins_as(family, set)];
+                add_weights(sum, mix.shared.mixer.weights(family, set), n);
             }
         }
         for (i, n) in std::mem::replace(&mut self.last_uses, [0.0; LAST]).into_iter().enumerate() {
@@ -168,6 +207,22 @@ impl Sums {
                 weigh(&mut set.0, parts.iter().map(|s| (&s.families[f][i].0[..], s.families[f][i].1)).collect());
             }
         }
+        if let Some(start) = &mut out.ends {
+            for (i, map) in start.maps.iter_mut().enumerate() {
+                for (state, p) in map.0.iter_mut().enumerate().skip(1) {
+                    mean(p, parts.iter().map(|s| s.ends_maps[i][state]).collect());
+                }
+            }
+            for (i, p) in start.copies.iter_mut().enumerate() {
+                mean(p, parts.iter().map(|s| s.ends_copies[i]).collect());
+            }
+            for (f, family) in start.families.iter_mut().enumerate() {
+                for (i, set) in family.iter_mut().enumerate() {
+                    let sums = parts.iter().map(|s| &s.ends_families[f][i]);
+                    weigh(&mut set.0, sums.map(|(sum, weight)| (&sum[..], *weight)).collect());
+                }
+            }
+        }
         for (i, set) in out.last.iter_mut().enumerate() {
             weigh(set, parts.iter().map(|s| (&s.last[i].0[..], s.last[i].1)).collect());
         }
@@ -179,15 +234,27 @@ impl Start {
     /// All of it, little-endian.
     pub fn write(&self) -> Vec<u8> {
         let rounded = |x: f32| (x + if x < 0.0 { -0.5 } else { 0.5 }) as i32;
+        let weights = |families: &[Vec<Vector>], lanes: usize| -> Vec<u8> {
+            let weights = families.iter().flatten().flat_map(|set| &set.0[..lanes]);
+            weights.map(|w| rounded(w / WEIGHT).clamp(-127, 127) as i8 as u8).collect()
+        };
+        let last = |sets: &[[f32; SETS]]| -> Vec<u8> {
+            let weights = sets.iter().flatten().map(|w| rounded(w / LAST_WEIGHT).clamp(-32767, 32767) as i16);
+            weights.flat_map(i16::to_le_bytes).collect()
+        };
         let mut out = Vec::new();
         out.extend((self.primer.len() as u16).to_le_bytes());
         out.extend(&self.primer);
         let numbers = self.maps.iter().flat_map(|m| &m.0).chain(&self.right).chain(&self.row.0[..USED]);
         out.extend(numbers.flat_map(|p| p.to_le_bytes()));
-        let weights = self.families.iter().flatten().flat_map(|set| &set.0[..self.kind.lanes()]);
-        out.extend(weights.map(|w| rounded(w / WEIGHT).clamp(-127, 127) as i8 as u8));
-        let last = self.last.iter().flatten();
-        out.extend(last.flat_map(|w| (rounded(w / LAST_WEIGHT).clamp(-32767, 32767) as i16).to_le_bytes()));
+        out.extend(weights(&self.families, self.kind.lanes()));
+        out.extend(last(&self.last));
+        if let Some(ends) = &self.ends {
+            let numbers = ends.maps.iter().flat_map(|m| &m.0).chain(&ends.copies);
+            out.extend(numbers.flat_map(|p| p.to_le_bytes()));
+            out.extend(weights(&ends.families, ends::LANES));
+            out.extend(last(&ends.last));
+        }
         out
     }
 }
