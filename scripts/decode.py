@@ -310,8 +310,8 @@ def needed(dictionary):
 def full_frame(x, given):
     begin, models, dictionary, blocks = x.at, [], b"", []
     x.take(3)
-    if x.byte() != 2:
-        raise ValueError("not version 0.2")
+    if x.byte() != 3:
+        raise ValueError("not version 0.3")
     while kind := x.varint():
         value = x.take(x.varint())
         if kind == 1:
@@ -368,13 +368,13 @@ def decode(data, dictionary):
         start = data[x.at : x.at + 4]
         if start[:3] == b"\xebLZ":
             yield from full_frame(x, dictionary)
-        elif start[:3] == b"\xebL\x82":
+        elif start[:3] == b"\xebL\x83":
             yield from short_frame(x, dictionary)
         elif 0x50 <= start[0] < 0x60 and start[1:] == b"\x2a\x4d\x18":
             x.take(4)
             x.take(int.from_bytes(x.take(4), "little"))
         else:
-            raise ValueError(f"no frame of version 0.2 begins at byte {x.at}")
+            raise ValueError(f"no frame of version 0.3 begins at byte {x.at}")
 
 
 def main():
