@@ -54,7 +54,7 @@ impl Start {
         }
     }
 
-    /// Reads `start.bin` (docs/FORMAT.md); nothing if it has another length.
+    /// Reads `start.bin` (docs/MIXING.md); nothing if it has another length.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let mut bytes = Reader(bytes);
         let length = bytes.u16()?;
