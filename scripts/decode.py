@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""A second decoder of lmz archives, written from docs/FORMAT.md alone: slow, short, no dependencies.
+"""A second decoder of lmz archives, written from docs/FORMAT.md and, for codec 3
+(mixing.py), docs/MIXING.md alone: slow, short, no dependencies.
 
     scripts/decode.py ARCHIVE [DICTIONARY] > CONTENT
 
-It is a test of that text. Section names in the comments are those of the text. That the dictionary is the one named is
+It is a test of those texts. Section names in the comments are those of the texts. That the dictionary is the one named is
 left to the content checks: there is no BLAKE3 here.
 """
 
 import sys
+
+import mixing
 
 MASK = (1 << 64) - 1
 
@@ -105,6 +108,8 @@ class RangeDecoder:
         p = min(max((one << 16) // (zero + one), 1), 65535)
         scale = self.range >> 16
         offset = (self.point - self.lower) & MASK
+        if offset >= scale << 16:
+            raise ValueError("the coded bytes are not what an encoder writes")
         bit = int(offset < scale * p)
         if bit:
             self.range = scale * p
@@ -285,6 +290,8 @@ def decode_block(codec, raw_length, coded, segments, models, dictionary):
         return coded
     if codec == 1:
         return coded * raw_length
+    if codec == 3:
+        return mixing.decode(RangeDecoder(coded), [length for length, _ in segments], dictionary)
     if codec != 2:
         raise ValueError(f"codec {codec} is not known")
     coder, out = RangeDecoder(coded), bytearray()
@@ -310,8 +317,8 @@ def needed(dictionary):
 def full_frame(x, given):
     begin, models, dictionary, blocks = x.at, [], b"", []
     x.take(3)
-    if x.byte() != 2:
-        raise ValueError("not version 0.2")
+    if x.byte() != 3:
+        raise ValueError("not version 0.3")
     while kind := x.varint():
         value = x.take(x.varint())
         if kind == 1:
@@ -351,9 +358,10 @@ def full_frame(x, given):
 def short_frame(x, given):
     x.take(3)
     codec, dictionary = x.byte(), b""
-    if codec == 3:
-        codec, dictionary = 2, needed(given)
+    if codec in (3, 5):
+        codec, dictionary = codec - 1, needed(given)
         x.take(4)
+    codec = {4: 3}.get(codec, codec)
     raw_length, coded = x.varint(), x.take(x.varint())
     raw = decode_block(codec, raw_length, coded, [(raw_length, 1)], [(6, 26)], dictionary)
     x.expect(content_check(raw, coded, 4), "the check")
@@ -368,13 +376,13 @@ def decode(data, dictionary):
         start = data[x.at : x.at + 4]
         if start[:3] == b"\xebLZ":
             yield from full_frame(x, dictionary)
-        elif start[:3] == b"\xebL\x82":
+        elif start[:3] == b"\xebL\x83":
             yield from short_frame(x, dictionary)
         elif 0x50 <= start[0] < 0x60 and start[1:] == b"\x2a\x4d\x18":
             x.take(4)
             x.take(int.from_bytes(x.take(4), "little"))
         else:
-            raise ValueError(f"no frame of version 0.2 begins at byte {x.at}")
+            raise ValueError(f"no frame of version 0.3 begins at byte {x.at}")
 
 
 def main():

@@ -1,4 +1,4 @@
-//! The worked examples of docs/FORMAT.md are what the program writes.
+//! The worked examples of docs/FORMAT.md are what the program writes, and docs/MIXING.md names the file that it begins with.
 
 use std::io::Write;
 
@@ -28,4 +28,17 @@ fn worked_examples() {
     assert_eq!(examples(), [short.clone(), full.clone()], "\nshort {short:02x?}\nfull {full:02x?}");
     assert_eq!(decompress(&short).unwrap(), b"to be or not to be, or to be not");
     assert_eq!(decompress(&full).unwrap().len(), 1032);
+}
+
+/// A new `start.bin` is a new codec 3: the text must say which it is of, and the format's version must change.
+#[test]
+fn the_start_file_is_the_one_defined() {
+    let file = include_bytes!("../src/mix/start.bin");
+    let text = include_str!("../docs/MIXING.md");
+    let length = format!("{},{:03} bytes", file.len() / 1000, file.len() % 1000);
+    let hash = format!("XXH64 (seed 0) is `{:016x}`", xxhash_rust::xxh64::xxh64(file, 0));
+    assert!(text.contains(&length) && text.contains(&hash), "docs/MIXING.md does not say: {length}, {hash}");
+    let primer = u16::from_le_bytes([file[0], file[1]]);
+    let primer = format!("the primer: {},{:03} bytes", primer / 1000, primer % 1000);
+    assert!(text.contains(&primer), "docs/MIXING.md does not say: {primer}");
 }

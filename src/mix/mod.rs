@@ -6,7 +6,8 @@
 //! looks for the longest repeat; mixers weigh them all, and corrections have the last word.
 //!
 //! All arithmetic is in integers or in binary32 without fused operations, in a fixed order, so that
-//! every machine gets the same bits.
+//! every machine gets the same bits. docs/MIXING.md defines all of it; what changes here changes there, and the
+//! format's version.
 
 mod contexts;
 mod ends;

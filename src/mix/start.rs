@@ -112,7 +112,7 @@ impl Start {
         }
     }
 
-    /// Reads `start.bin` (docs/FORMAT.md); nothing if it has another length.
+    /// Reads `start.bin` or `mixer.bin` (docs/MIXING.md); nothing if it has another length.
     pub fn parse(kind: Kind, bytes: &[u8]) -> Option<Self> {
         let mut bytes = Reader(bytes);
         let length = bytes.u16()?;
