@@ -84,7 +84,7 @@ impl Said for Guess {
     fn inputs(self, guesses: &mut Guesses, t: &Tables, direction: usize) -> [i16; INPUTS] {
         let x = t.stretch(self.p);
         // Half units of log-odds, -8 to 8.
-        let bucket = (i32::from(x) + 8 * UNIT as i32) >> (UNIT as u32).ilog2() - 1;
+        let bucket = (i32::from(x) + 8 * UNIT as i32) >> ((UNIT as u32).ilog2() - 1);
         guesses.at = bucket.clamp(0, 31) as usize * 3 + direction;
         let middle = ((i32::from(self.p) - (1 << 15)) >> 3) as i16;
         [x, middle, t.stretch(guesses.cells[guesses.at].p())]
