@@ -18,17 +18,15 @@ struct Counts {
     last: bool,
 }
 
-/// The most that is counted of a bit when the other was seen so often.
-const MOST: [u8; 6] = [61, 32, 14, 8, 6, 5];
+/// The most that is counted of a bit when so many of the other are left.
+const MOST: [u8; 5] = [61, 32, 14, 14, 14];
 
 /// What is left of a count when the other bit comes.
 fn discount(n: u8) -> u8 {
     match n {
         0..=2 => n,
-        3 => 2,
-        4..=5 => 2,
-        6..=8 => 3,
-        9..=15 => 3,
+        3..=5 => 2,
+        6..=15 => 3,
         _ => 4,
     }
 }
@@ -36,12 +34,8 @@ fn discount(n: u8) -> u8 {
 impl Counts {
     fn after(self, bit: bool) -> Self {
         let (same, other) = if bit { (self.ones, self.zeros) } else { (self.zeros, self.ones) };
-        let mut other = discount(other);
-        let mut same = same + 1;
-        // Into the bounds: the new bit stays, the older ones give way.
-        while same > MOST.get(usize::from(other)).copied().unwrap_or(0) {
-            if other >= MOST.len() as u8 || other > same { other -= 1 } else { same -= 1 }
-        }
+        let other = discount(other);
+        let same = (same + 1).min(MOST[usize::from(other)]);
         let (zeros, ones) = if bit { (other, same) } else { (same, other) };
         Self { zeros, ones, last: bit && zeros > 0 }.normal()
     }

@@ -145,7 +145,7 @@ mod x86 {
     impl Kernel for Avx2 {
         #[inline(always)]
         fn dot(self, weights: [&Vector; SETS], x: &Vector) -> [f32; SETS] {
-            // SAFETY: self exists only where AVX2 does; each load is of 8 of a vector's 16 aligned numbers.
+            // SAFETY: self exists only where AVX2 does; each load is of 8 of a vector's 32 aligned numbers.
             unsafe {
                 let p = x.0.as_ptr();
                 let x =
@@ -168,7 +168,7 @@ mod x86 {
 
         #[inline(always)]
         fn train(self, weights: &mut Vector, x: &Vector, step: f32) {
-            // SAFETY: self exists only where AVX2 does; each access is to 8 of a vector's 16 aligned numbers.
+            // SAFETY: self exists only where AVX2 does; each access is to 8 of a vector's 32 aligned numbers.
             unsafe {
                 let step = _mm256_set1_ps(step);
                 let (w, x) = (weights.0.as_mut_ptr(), x.0.as_ptr());
