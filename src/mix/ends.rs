@@ -132,9 +132,9 @@ impl Ends {
         let rate = 0.004 + 0.05 / (self.age as f32 + 5.0);
         self.mixer.learn(k, f32::from(u8::from(ended)), rate, 0.001, &self.x);
         let learnt = maps::learnt::<MAP_SHIFT, _>(self.ps, ended);
-        for i in 0..CONTEXTS {
+        for (i, p) in learnt.into_iter().enumerate().take(CONTEXTS) {
             let state = &mut self.states[self.places[i]];
-            self.maps[i].0[usize::from(*state)] = learnt[i];
+            self.maps[i].0[usize::from(*state)] = p;
             self.maps[i].0[0] = maps::NOTHING;
             *state = histories.after(ended)[usize::from(*state)];
         }

@@ -28,6 +28,9 @@ pub struct Guess {
 }
 
 impl Guess {
+    /// That of a model that knows nothing.
+    pub const NONE: Self = Self { p: 1 << 15, depth: 0, sure: SURE - 1 };
+
     /// How sure the model is: by the total of its frequencies, whose largest is 2^30 + 1.
     pub fn sure(total: u64) -> usize {
         // log2 of the total in half bits: 2^0.5 is about 181 / 128.
@@ -84,7 +87,7 @@ impl Said for Guess {
     fn inputs(self, guesses: &mut Guesses, t: &Tables, direction: usize) -> [i16; INPUTS] {
         let x = t.stretch(self.p);
         // Half units of log-odds, -8 to 8.
-        let bucket = (i32::from(x) + 8 * UNIT as i32) >> (UNIT as u32).ilog2() - 1;
+        let bucket = (i32::from(x) + 8 * UNIT as i32) >> ((UNIT as u32).ilog2() - 1);
         guesses.at = bucket.clamp(0, 31) as usize * 3 + direction;
         let middle = ((i32::from(self.p) - (1 << 15)) >> 3) as i16;
         [x, middle, t.stretch(guesses.cells[guesses.at].p())]
