@@ -3,14 +3,15 @@
 use std::collections::VecDeque;
 use std::io::{self, Read};
 
-use crate::codec::block::{self, Models};
+use crate::codec::block::{self, Model, Models};
 use crate::dictionary::Dictionary;
 use crate::encoder::BlockReport;
 use crate::error::{Error, Result};
 use crate::format::{
-    BlockHead, Entry, FormatError, FrameHeader, Index, Input, Limits, Model, ShortFrame, Start, TRAILER_BYTES, Trailer,
+    self, BlockHead, Entry, FormatError, FrameHeader, Index, Input, Limits, ShortFrame, Start, TRAILER_BYTES, Trailer,
     start, within,
 };
+use crate::lm::rwkv7::Ready;
 use crate::parallel;
 
 /// How to decompress. The content does not depend on it.
@@ -19,13 +20,16 @@ pub struct DecodeOptions {
     pub limits: Limits,
     /// Dictionaries that the archive may name.
     pub dictionaries: Vec<Dictionary>,
-    /// Blocks decoded at once: as many are read before the first of them is delivered.
+    /// Neural models that the archive may name, besides the built-in ones, which are there without being asked for.
+    pub models: Vec<Ready>,
+    /// Blocks decoded at once: as many are read before the first of them is delivered. What is left of the threads computes a
+    /// neural model beside the coder.
     pub threads: usize,
 }
 
 impl Default for DecodeOptions {
     fn default() -> Self {
-        Self { limits: Limits::default(), dictionaries: Vec::new(), threads: 1 }
+        Self { limits: Limits::default(), dictionaries: Vec::new(), models: Vec::new(), threads: 1 }
     }
 }
 
@@ -35,6 +39,19 @@ impl DecodeOptions {
         let Some(needed) = needed else { return Ok(None) };
         let found = self.dictionaries.iter().find(|d| d.hash().starts_with(needed));
         found.map(Some).ok_or_else(|| Error::NoDictionary { at, needed: needed.to_vec() })
+    }
+
+    /// The models of a frame's table, ready to predict; `at` is for the message.
+    pub(crate) fn models(&self, table: &[format::Model], at: u64) -> Result<Vec<Model>> {
+        let find = |model: &format::Model| match model {
+            format::Model::Ppm { order, memory } => Ok(Model::Ppm { order: *order, memory: *memory }),
+            format::Model::Rwkv7 { identity } => {
+                let given = self.models.iter().find(|m| m.identity().0.starts_with(identity)).cloned();
+                let found = given.or_else(|| Ready::built_in(identity)).map(Model::Rwkv7);
+                found.ok_or_else(|| Error::NoModel { at, needed: identity.clone() })
+            }
+        };
+        table.iter().map(find).collect()
     }
 }
 
@@ -222,7 +239,7 @@ impl<R: Read> Decoder<R> {
                 let header = self.parse(FrameHeader::longest(&limits), |input| FrameHeader::read(input, &limits))?;
                 let dictionary = header.dictionary.as_ref().map(|h| &h[..]);
                 let dictionary = self.options.dictionary(dictionary, begin)?.cloned();
-                let models = header.models;
+                let models = self.options.models(&header.models, begin)?;
                 self.inside = Some(Inside { models, dictionary, begin, index: Vec::new(), last_seen: false });
             }
             Ok(Start::Short) => self.short()?,
@@ -251,8 +268,9 @@ impl<R: Read> Decoder<R> {
         let at = self.at;
         let short = self.parse(ShortFrame::LONGEST as u64, ShortFrame::read)?;
         let dictionary = self.options.dictionary(short.dictionary.as_ref().map(|d| &d[..]), at)?.cloned();
+        let table = self.options.models(&short.models(), at)?;
         let job = self.job(short.into_head(), at, 4, 0)?;
-        let models = Models { table: &[ShortFrame::MODEL], dictionary: dictionary.as_ref() };
+        let models = Models { table: &table, dictionary: dictionary.as_ref(), threads: self.options.threads };
         let raw = job.decode(&models)?;
         self.deliver(&job.head, raw);
         Ok(())
@@ -297,7 +315,8 @@ impl<R: Read> Decoder<R> {
                 }
             }
         }
-        let models = Models { table: &inside.models, dictionary: inside.dictionary.as_ref() };
+        let threads = self.options.threads / jobs.len().max(1);
+        let models = Models { table: &inside.models, dictionary: inside.dictionary.as_ref(), threads };
         for (raw, job) in parallel::map(jobs, |job| (job.decode(&models), job)) {
             match raw {
                 Ok(raw) => self.deliver(&job.head, raw),

@@ -4,14 +4,15 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Error, Result};
-use crate::format::{DictionaryHash, Model};
+use crate::format::DictionaryHash;
 use crate::lm::ppm::Ppm;
 
 /// A reference text, like what is to be compressed: earlier messages, an older version, a sample.
 ///
 /// Every block is coded as if the text had come before it. An archive names it by its hash and cannot
 /// be decoded without it. What PPM learns from it is learnt once and
-/// shared by all clones; context mixing reads it anew for each block and message.
+/// shared by all clones; context mixing reads it anew for each block and message. With a neural language model, the context
+/// models beside it read the dictionary, and the language model itself does not, so far.
 ///
 /// ```
 /// use lmz::{DecodeOptions, Dictionary, Options};
@@ -31,7 +32,14 @@ struct Inner {
     bytes: Vec<u8>,
     hash: DictionaryHash,
     /// Models that have read it.
-    primed: Mutex<Vec<(Model, Arc<Ppm>)>>,
+    primed: Mutex<Vec<Primed>>,
+}
+
+/// A model of PPM with these parameters that has read a dictionary.
+struct Primed {
+    order: u8,
+    memory: u8,
+    ppm: Arc<Ppm>,
 }
 
 impl Dictionary {
@@ -57,17 +65,16 @@ impl Dictionary {
     }
 
     /// The model that has read it.
-    pub(crate) fn prime(&self, model: Model) -> Ppm {
+    pub(crate) fn prime(&self, order: u8, memory: u8) -> Ppm {
         let mut primed = self.0.primed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, ppm)) = primed.iter().find(|p| p.0 == model) {
-            let ppm = ppm.clone();
+        if let Some(found) = primed.iter().find(|p| (p.order, p.memory) == (order, memory)) {
+            let ppm = found.ppm.clone();
             drop(primed); // others may copy it at the same time
             return (*ppm).clone();
         }
-        let Model::Ppm { order, memory } = model;
         let mut ppm = Ppm::new(order, memory);
         ppm.read(&self.0.bytes);
-        primed.push((model, Arc::new(ppm.clone())));
+        primed.push(Primed { order, memory, ppm: Arc::new(ppm.clone()) });
         ppm
     }
 }

@@ -3,35 +3,28 @@
 use std::io::{self, Write};
 use std::mem;
 
-use crate::codec::block::{self, Coded, Models};
+use crate::codec::block::{self, Coded, Model, Models};
 use crate::dictionary::Dictionary;
 use crate::error::Result;
 use crate::format::{
-    BlockHead, Entry, FrameHeader, Index, Limits, Method, Model, ShortFrame, TRAILER_BYTES, Trailer, content_check,
+    BlockHead, Entry, FrameHeader, Index, Limits, Method, ShortFrame, ShortModel, TRAILER_BYTES, Trailer, content_check,
 };
 use crate::lm::ppm;
 use crate::parallel;
-
-/// What predicts the content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Predictor {
-    /// No model: context mixing alone.
-    None,
-    /// PPM, the baseline.
-    Ppm,
-}
+use crate::predictor::Predictor;
 
 /// How to compress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// Raw bytes of a block: the unit of random access, of damage and of parallel work (1 to 2^30).
     pub block: usize,
-    /// Blocks coded at once. The archive does not depend on it.
+    /// Blocks coded at once; what is left of them computes a neural model beside the coder. The archive does not depend on it.
     pub threads: usize,
     /// What predicts.
     pub predictor: Predictor,
-    /// Streams that context models cut a block into (1 to 1,024). One is best for them.
-    pub streams: usize,
+    /// Streams that a block is cut into (1 to 1,024), unless its length decides: with a neural model one for each 32 KiB
+    /// and 64 at most, without one always one. More are faster with a model, and make the block larger.
+    pub streams: Option<usize>,
     /// Longest context of PPM, in bytes (1 to [`ppm::MAX_ORDER`]; others are moved there).
     pub ppm_order: u8,
     /// Memory of PPM for contexts: 2^this bytes ([`ppm::MEMORY_RANGE`]; others are moved there).
@@ -43,10 +36,10 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            block: 4 << 20,
+            block: Self::BLOCK,
             threads: 1,
-            predictor: Predictor::None,
-            streams: 1,
+            predictor: Predictor::default(),
+            streams: None,
             ppm_order: ppm::ORDER,
             ppm_memory: ppm::MEMORY_LOG2,
             dictionary: None,
@@ -55,15 +48,19 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The frame's table of models.
-    pub(crate) fn table(&self) -> Vec<Model> {
-        match self.predictor {
+    /// Bytes of a block unless something else is asked for.
+    pub const BLOCK: usize = 4 << 20;
+
+    /// The models that predict: one or none.
+    pub(crate) fn models(&self) -> Vec<Model> {
+        match &self.predictor {
             Predictor::None => Vec::new(),
             Predictor::Ppm => {
                 let (least, most) = ppm::MEMORY_RANGE.into_inner();
                 let order = self.ppm_order.clamp(1, ppm::MAX_ORDER);
                 vec![Model::Ppm { order, memory: self.ppm_memory.clamp(least, most) }]
             }
+            Predictor::Model(model) => vec![Model::Rwkv7(model.clone())],
         }
     }
 }
@@ -102,6 +99,7 @@ pub struct BlockReport {
 pub struct Encoder<W: Write> {
     inner: W,
     options: Options,
+    models: Vec<Model>,
     /// Raw bytes not yet coded.
     pending: Vec<u8>,
     /// Bytes of the frame written so far; 0: no header yet.
@@ -115,8 +113,9 @@ impl<W: Write> Encoder<W> {
     pub fn new(inner: W, mut options: Options) -> Self {
         options.block = options.block.clamp(1, Limits::default().block as usize);
         options.threads = options.threads.max(1);
-        options.streams = options.streams.clamp(1, Limits::default().segments as usize);
-        Self { inner, options, pending: Vec::new(), written: 0, index: Index::default(), on_block: None }
+        options.streams = options.streams.map(|n| n.clamp(1, Limits::default().segments as usize));
+        let models = options.models();
+        Self { inner, options, models, pending: Vec::new(), written: 0, index: Index::default(), on_block: None }
     }
 
     /// Calls `report` for each block as it is written.
@@ -153,19 +152,22 @@ impl<W: Write> Encoder<W> {
 
     fn write_short(&mut self) -> Result<()> {
         let raw = mem::take(&mut self.pending);
-        let table = self.options.table();
-        let models = Models { table: &table, dictionary: self.options.dictionary.as_ref() };
-        let mut coded = block::encode(&raw, &models, self.options.streams);
-        let other_model = coded.method == Method::Coded && table != [ShortFrame::MODEL];
-        if other_model || coded.segments.len() > 1 {
+        let mut coded = block::encode(&raw, &self.models(self.options.threads), self.options.streams);
+        let default = coded.method != Method::Coded || self.models[0].named() == ShortFrame::MODEL;
+        if !default || coded.segments.len() > 1 {
             // Short frames know the default parameters only; a full frame holds any.
             self.write_blocks(vec![(raw, coded)], true)?;
             return self.write_end();
         }
         self.report(&raw, &coded);
         let mut out = Vec::new();
+        let model = match self.models.first() {
+            Some(Model::Rwkv7(model)) => Some(ShortModel::of(&model.identity().0)),
+            _ => None,
+        };
         let head = ShortFrame {
             method: coded.method,
+            model: model.filter(|_| coded.method == Method::Joint),
             dictionary: self.options.dictionary.as_ref().map(|d| ShortFrame::name(d.hash())),
             raw: raw.len() as u64,
             coded: coded.bytes.len() as u64,
@@ -186,11 +188,18 @@ impl<W: Write> Encoder<W> {
     /// Codes all that is pending, block by block, each with the bytes it was made from.
     fn code(&mut self) -> Vec<(Vec<u8>, Coded)> {
         let raw = mem::take(&mut self.pending);
-        let table = self.options.table();
-        let models = Models { table: &table, dictionary: self.options.dictionary.as_ref() };
         let parts: Vec<&[u8]> = raw.chunks(self.options.block).collect();
-        let code = |part: &[u8]| (part.to_vec(), block::encode(part, &models, self.options.streams));
-        parts.chunks(self.options.threads).flat_map(|group| parallel::map(group.to_vec(), code)).collect()
+        let code = |group: &[&[u8]]| {
+            let models = self.models(self.options.threads / group.len());
+            let code = |part: &[u8]| (part.to_vec(), block::encode(part, &models, self.options.streams));
+            parallel::map(group.to_vec(), code)
+        };
+        parts.chunks(self.options.threads).flat_map(code).collect()
+    }
+
+    /// What a block is coded with, when it has so many threads to itself.
+    fn models(&self, threads: usize) -> Models<'_> {
+        Models { table: &self.models, dictionary: self.options.dictionary.as_ref(), threads }
     }
 
     /// Writes blocks, after the header where it is missing. `last`: the frame ends with them.
@@ -198,7 +207,11 @@ impl<W: Write> Encoder<W> {
         let mut out = Vec::new();
         if self.written == 0 {
             let dictionary = self.options.dictionary.as_ref().map(|d| *d.hash());
-            FrameHeader { models: self.options.table(), dictionary, raw: None }.write(&mut out);
+            // Of content of one block it is known what it needs.
+            let needless = last && blocks.len() == 1 && blocks[0].1.segments.iter().all(|s| s.model.is_none());
+            let models = if needless { &[][..] } else { &self.models };
+            let models = models.iter().map(Model::named).collect();
+            FrameHeader { models, dictionary, raw: None }.write(&mut out);
             self.put(&out)?;
         }
         if last && blocks.is_empty() {

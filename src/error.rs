@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::dictionary::{Dictionary, hex};
-use crate::format::FormatError;
+use crate::format::{FormatError, Registered};
 
 /// A coded block that does not decode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +17,9 @@ pub enum CodecError {
     /// A segment of a coded block names no model.
     #[error("a segment names no model of the frame")]
     NoModel,
+    /// A segment names a model that its codec cannot use.
+    #[error("a segment names a model of a kind that its codec does not use")]
+    WrongModel,
     /// Decoded, but to other bytes than were encoded.
     #[error("its bytes do not fit its check")]
     BadCheck,
@@ -39,8 +42,14 @@ pub enum Error {
     TrailingData { at: u64 },
     /// The models of a frame have read a dictionary that was not given. `needed` is its BLAKE3 hash, or
     /// the beginning of it.
-    #[error("at byte {at} of the archive: made with a dictionary whose BLAKE3 hash is {}{}; give that file", hex(needed), if needed.len() < 32 { "..." } else { "" })]
+    #[error(
+        "at byte {at} of the archive: made with a dictionary whose BLAKE3 hash is {}; give that file",
+        hash(needed)
+    )]
     NoDictionary { at: u64, needed: Vec<u8> },
+    /// A frame names a neural model that is neither built in nor given. `needed` is its identity, or the beginning of it.
+    #[error("at byte {at} of the archive: made with {}; {}", model(needed), remedy(needed))]
+    NoModel { at: u64, needed: Vec<u8> },
     /// A dictionary too short or too long.
     #[error("expected a dictionary of 1 to {} bytes, found {found}", Dictionary::LONGEST)]
     DictionaryLength { found: usize },
@@ -61,5 +70,23 @@ impl From<Error> for io::Error {
             }
             _ => io::Error::new(io::ErrorKind::InvalidData, error),
         }
+    }
+}
+
+/// A hash of 32 bytes, or how it begins.
+fn hash(bytes: &[u8]) -> String {
+    hex(bytes) + if bytes.len() < 32 { "..." } else { "" }
+}
+
+fn model(identity: &[u8]) -> String {
+    let name = Registered::by_identity(identity).map_or("a model".into(), |r| format!("the model {}", r.name));
+    format!("{name} whose identity is {}", hash(identity))
+}
+
+/// How to get a model.
+fn remedy(identity: &[u8]) -> &'static str {
+    match Registered::by_identity(identity) {
+        Some(_) => "give its folder (--model PATH), or use an lmz that has it built in (feature embed)",
+        None => "give its folder (--model PATH)",
     }
 }

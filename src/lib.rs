@@ -1,8 +1,8 @@
 //! lmz: a lossless compressor whose predictions come from a language model.
 //!
-//! Being built. So far: the container, context mixing, and PPM as a baseline; the training kit is in
-//! `scripts/train`, the models in `models`, and the arithmetic that the neural models will follow bit
-//! for bit in `docs/ARITHMETIC.md`.
+//! Being built. So far: the container, context mixing alone, together with a neural language model ([`Predictor::find`]), and
+//! PPM as a baseline; the training kit is in `scripts/train`, the models in `models`, and the arithmetic that the neural
+//! models follow bit for bit in `docs/ARITHMETIC.md`.
 
 pub mod codec;
 mod decoder;
@@ -17,13 +17,15 @@ mod mix;
 #[cfg(feature = "train")]
 pub use mix::train;
 mod parallel;
+mod predictor;
 pub mod recover;
 pub mod scan;
 pub mod vocab;
 
 pub use decoder::{DecodeOptions, Decoder, decompress, decompress_with};
 pub use dictionary::Dictionary;
-pub use encoder::{BlockReport, Encoder, Options, Predictor, compress};
+pub use encoder::{BlockReport, Encoder, Options, compress};
 pub use error::{CodecError, Error, Result};
 pub use format::Limits;
 pub use message::{compress_bare, compress_many, decompress_bare};
+pub use predictor::Predictor;

@@ -6,14 +6,15 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
-use crate::codec::block::{self, Models};
+use crate::codec::block::{self, Model, Models};
 use crate::decoder::DecodeOptions;
 use crate::dictionary::Dictionary;
-use crate::encoder::{Options, Predictor};
 use crate::error::{Error, Result};
 use crate::format::{
-    BlockHead, FormatError, FrameHeader, Index, Input, Limits, Model, ShortFrame, Start, Trailer, start,
+    BlockHead, FormatError, FrameHeader, Index, Input, Limits, Method, ShortFrame, Start, Trailer, start,
 };
+use crate::lm::ppm;
+use crate::lm::rwkv7::{self, Ready};
 
 /// A part of an archive that could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,25 +44,15 @@ const READ: u64 = 16 << 20;
 
 /// Writes everything in an archive whose check fits, in order, and says what is missing.
 ///
-/// Memory: the largest block, coded and raw, within the limits. A frame that names a dictionary which
-/// the options do not hold is an error: give it, or what needs it would count as damaged.
+/// Memory: the largest block, coded and raw, within the limits. A frame that names a dictionary or model
+/// which is not there is an error: give it, or what needs it would count as damaged.
 pub fn recover<R: Read + Seek>(
     inner: R,
     options: &DecodeOptions,
     mut write: impl FnMut(&[u8]) -> std::io::Result<()>,
 ) -> Result<Recovered> {
-    // Blocks whose frame's header is lost are tried with PPM's default parameters.
-    let default = Options { predictor: Predictor::Ppm, ..Options::default() }.table();
-    let mut search = Search {
-        inner,
-        options,
-        models: default,
-        dictionary: None,
-        at: 0,
-        window: Vec::new(),
-        window_at: 0,
-        ends: false,
-    };
+    let mut search =
+        Search { inner, options, models: None, dictionary: None, at: 0, window: Vec::new(), window_at: 0, ends: false };
     let mut out = Recovered::default();
     let mut hole: Option<Hole> = None;
     loop {
@@ -102,8 +93,8 @@ enum Part {
 struct Search<'a, R> {
     inner: R,
     options: &'a DecodeOptions,
-    /// Those of the last header.
-    models: Vec<Model>,
+    /// Those of the last header, if there was one.
+    models: Option<Vec<Model>>,
     dictionary: Option<Dictionary>,
     at: u64,
     /// Bytes of the archive from `window_at` on.
@@ -132,7 +123,8 @@ impl<R: Read + Seek> Search<'_, R> {
     fn part(&mut self) -> Result<Part> {
         let limits = &self.options.limits;
         let most = (BlockHead::longest(limits) as u64).max(FrameHeader::longest(limits));
-        let models = self.models.len();
+        // Where the header is lost, blocks name the one model of nearly all archives.
+        let models = self.models.as_ref().map_or(1, Vec::len);
         let bytes = self.bytes(most)?;
         if bytes.is_empty() {
             return Ok(Part::End);
@@ -147,7 +139,7 @@ impl<R: Read + Seek> Search<'_, R> {
         match parse(&mut n, bytes) {
             Some(Found::Header(header)) => {
                 self.dictionary = self.find(header.dictionary.as_ref().map(|h| &h[..]))?;
-                self.models = header.models;
+                self.models = Some(self.options.models(&header.models, self.at)?);
                 self.at += n as u64;
                 Ok(Part::Structure)
             }
@@ -171,8 +163,19 @@ impl<R: Read + Seek> Search<'_, R> {
     }
 
     fn content(&mut self, n: u64, head: &BlockHead) -> Result<Part> {
-        let (models, dictionary) = (self.models.clone(), self.dictionary.clone());
-        let found = self.decode(n, head, 8, &Models { table: &models, dictionary: dictionary.as_ref() })?;
+        let tables = match &self.models {
+            Some(models) => vec![models.clone()],
+            None => self.guesses(head.method).into_iter().map(|model| vec![model]).collect(),
+        };
+        let dictionary = self.dictionary.clone();
+        let mut found = None;
+        for table in &tables {
+            let models = Models { table, dictionary: dictionary.as_ref(), threads: self.options.threads };
+            found = self.decode(n, head, 8, &models)?;
+            if found.is_some() {
+                break;
+            }
+        }
         // The head has a check of its own and can be believed, though not that its coded bytes are all
         // there: the next block may begin inside.
         Ok(found.unwrap_or_else(|| {
@@ -181,13 +184,24 @@ impl<R: Read + Seek> Search<'_, R> {
         }))
     }
 
+    /// Models to try for a block whose frame's header is lost.
+    fn guesses(&self, method: Method) -> Vec<Model> {
+        if method != Method::Joint {
+            return vec![Model::Ppm { order: ppm::ORDER, memory: ppm::MEMORY_LOG2 }];
+        }
+        let built_in = rwkv7::Model::builtin_names().filter_map(|name| Ready::find(name).ok());
+        self.options.models.iter().cloned().chain(built_in).map(Model::Rwkv7).collect()
+    }
+
     fn short(&mut self, n: u64, short: ShortFrame) -> Result<Part> {
         let dictionary = match self.find(short.dictionary.as_ref().map(|d| &d[..])) {
             // Four bytes without a check of their own: as likely damage as a dictionary.
             Err(Error::NoDictionary { .. }) => None,
             found => found?,
         };
-        let models = Models { table: &[ShortFrame::MODEL], dictionary: dictionary.as_ref() };
+        // As for the dictionary; without its model nothing can come out.
+        let table = self.options.models(&short.models(), self.at).unwrap_or_default();
+        let models = Models { table: &table, dictionary: dictionary.as_ref(), threads: self.options.threads };
         let found = self.decode(n, &short.into_head(), 4, &models)?;
         Ok(found.unwrap_or_else(|| {
             self.at += n; // nothing vouches for the head

@@ -32,6 +32,7 @@ pub struct Frame {
     /// Bytes in the archive.
     pub bytes: u64,
     pub kind: Start,
+    /// What its blocks may be predicted by; of a short frame what it is predicted by.
     pub models: Vec<Model>,
     /// The hash of the dictionary that its blocks need, or how it begins (in short frames).
     pub dictionary: Option<Vec<u8>>,
@@ -78,7 +79,7 @@ pub struct Archive<R> {
 }
 
 impl<R: Read + Seek> Archive<R> {
-    /// Reads what the archive holds. No content is decoded, and no dictionary needed yet.
+    /// Reads what the archive holds. No content is decoded, and no dictionary or model needed yet.
     pub fn open(mut inner: R, options: DecodeOptions) -> Result<Self> {
         let length = inner.seek(SeekFrom::End(0))?;
         let mut scan = Scan { inner: &mut inner, options: &options, at: 0 };
@@ -135,9 +136,10 @@ impl<R: Read + Seek> Archive<R> {
             let blocks: Vec<&Block> = frame.blocks.iter().filter(touched).collect();
             let number = |b: &Block| (frame.blocks.partition_point(|x| x.at < b.at)) as u64;
             for group in blocks.chunks(options.threads.max(1)) {
+                let threads = options.threads / group.len();
                 let read: Vec<_> = group.iter().map(|b| (**b, fetch(inner, b))).collect();
                 let results = parallel::map(read, |(b, bytes)| {
-                    (b, bytes.and_then(|x| decode(&x, frame, &b, number(&b), options)))
+                    (b, bytes.and_then(|x| decode(&x, frame, &b, number(&b), options, threads)))
                 });
                 for (b, raw) in results {
                     let (from, to) = (range.start.max(b.raw_at), range.end.min(b.raw_at + b.raw));
@@ -160,7 +162,7 @@ impl<R: Read + Seek> Archive<R> {
             let number = frame.blocks.partition_point(|b| b.raw_at + b.raw <= at);
             if let Some(&b) = frame.blocks.get(number) {
                 let bytes = fetch(&mut self.inner, &b)?;
-                self.last = Some((b, decode(&bytes, frame, &b, number as u64, &self.options)?));
+                self.last = Some((b, decode(&bytes, frame, &b, number as u64, &self.options, self.options.threads)?));
                 break;
             }
         }
@@ -206,7 +208,14 @@ fn fetch<R: Read + Seek>(inner: &mut R, b: &Block) -> Result<Vec<u8>> {
 }
 
 /// Decodes a block from its bytes in the archive. They are believed no more than those of a stream.
-fn decode(bytes: &[u8], frame: &Frame, b: &Block, number: u64, options: &DecodeOptions) -> Result<Vec<u8>> {
+fn decode(
+    bytes: &[u8],
+    frame: &Frame,
+    b: &Block,
+    number: u64,
+    options: &DecodeOptions,
+    threads: usize,
+) -> Result<Vec<u8>> {
     let format = |source| Error::Format { at: b.at, source };
     let mut input = Input::new(bytes);
     let (head, check) = match frame.kind {
@@ -220,7 +229,8 @@ fn decode(bytes: &[u8], frame: &Frame, b: &Block, number: u64, options: &DecodeO
     let coded = input.take(coded as usize).map_err(format)?;
     let check = input.take(check as usize).map_err(format)?;
     let dictionary = options.dictionary(frame.dictionary.as_deref(), frame.at)?;
-    let models = Models { table: &frame.models, dictionary };
+    let table = options.models(&frame.models, frame.at)?;
+    let models = Models { table: &table, dictionary, threads };
     block::decode_checked(method, raw, &segments, &models, coded, check).map_err(|source| Error::Block {
         block: number,
         at: b.at,
@@ -343,7 +353,7 @@ impl<R: Read + Seek> Scan<'_, R> {
             Start::Skippable(length) => self.at += 8 + length,
             Start::Short => {
                 let short = self.parse(ShortFrame::LONGEST as u64, ShortFrame::read)?;
-                frame.models.push(ShortFrame::MODEL);
+                frame.models = short.models();
                 frame.dictionary = short.dictionary.map(|d| d.to_vec());
                 self.block(&mut frame, at, short.raw, short.coded, 4);
             }

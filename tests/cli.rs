@@ -9,6 +9,10 @@ use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
+#[expect(dead_code, reason = "for other tests")]
+#[path = "common/tiny.rs"]
+mod tiny;
+
 fn lmz(folder: &TempDir, args: &[&str]) -> Output {
     command(folder, args).output().unwrap()
 }
@@ -206,6 +210,24 @@ fn kernels_give_the_same_archive() {
         output.stdout
     };
     assert_eq!(archive(""), archive("plain"));
+    #[cfg(feature = "embed")]
+    {
+        let text = &include_bytes!("../docs/ARITHMETIC.md")[..1000];
+        let message = |kernel: &str| {
+            let mut command = command(&folder, &["-c", "--model", "nano", "--streams", "2", "b"]);
+            let output = command.env("LMZ_KERNEL", kernel).output().unwrap();
+            ok(&output);
+            output.stdout
+        };
+        fs::write(folder.path().join("b"), text).unwrap();
+        let archive = message("");
+        assert_eq!(archive, message("plain"));
+        fs::write(folder.path().join("b.lmz"), &archive).unwrap();
+        let back = command(&folder, &["-dc", "b.lmz"]).env("LMZ_KERNEL", "plain").output().unwrap();
+        assert!(back.stdout == text);
+        let list = lmz(&folder, &["-lv", "b.lmz"]);
+        assert!(String::from_utf8_lossy(&list.stdout).contains(", model nano "), "the model was used");
+    }
     let output = command(&folder, &["-c", "a"]).env("LMZ_KERNEL", "abacus").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let message = String::from_utf8(output.stderr).unwrap();
@@ -222,6 +244,49 @@ fn models() {
     });
     assert!(sizes[0] == sizes[1] && sizes[1] == sizes[2] && sizes[2] < sizes[3], "{sizes:?}");
     assert_eq!(lmz(&folder, &["--model", "none", "-9", "a"]).status.code(), Some(2));
+    let unknown = lmz(&folder, &["--model", "gpt", "a"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("no model gpt"));
+}
+
+#[cfg(feature = "embed")]
+#[test]
+fn nano_by_name_and_as_a_folder() {
+    let text = &include_bytes!("../docs/ARITHMETIC.md")[..5000];
+    let folder = folder_with("a", text);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/models/nano");
+    let archives = [&["--model", "nano"][..], &["-2"], &["-8", "-T2"], &["--model", path]].map(|args| {
+        ok(&lmz(&folder, &[args, &["-f", "a"]].concat()));
+        read(&folder, "a.lmz")
+    });
+    assert!(archives.iter().all(|a| *a == archives[0]));
+    let without = lmz(&folder, &["-1c", "a"]).stdout.len();
+    assert!(archives[0].len() * 10 < without * 9, "{} and {without} bytes", archives[0].len());
+    ok(&lmz(&folder, &["-d", "-o", "b", "a.lmz"]));
+    assert!(read(&folder, "b") == text);
+    let list = lmz(&folder, &["-lv", "a.lmz"]);
+    let identity = lmz::lm::rwkv7::Model::find("nano").unwrap().identity().to_string();
+    let expected = format!(", model nano {}", &identity[..16]);
+    assert!(String::from_utf8_lossy(&list.stdout).contains(&expected), "{list:?}");
+    // With --rm, what was written is decoded by the same model before the input goes.
+    ok(&lmz(&folder, &["--rm", "-f", "--model", path, "a"]));
+    assert_eq!(names(&folder), ["a.lmz", "b"]);
+}
+
+#[test]
+fn an_archive_that_needs_a_model_folder() {
+    let folder = folder_with("a.lmz", &tiny::short(b"some text"));
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/tiny-model");
+    let identity = tiny::tiny().identity().to_string();
+    let without = lmz(&folder, &["-d", "a.lmz"]);
+    fails(&without, "give its folder (--model PATH)");
+    fails(&without, &identity[..16]);
+    assert_eq!(names(&folder), ["a.lmz"]);
+    let list = lmz(&folder, &["-lv", "a.lmz"]);
+    ok(&list);
+    assert!(String::from_utf8_lossy(&list.stdout).contains(&identity[..16]));
+    ok(&lmz(&folder, &["-d", "--model", "none", "--model", path, "a.lmz"]));
+    assert_eq!(read(&folder, "a"), b"some text");
 }
 
 #[test]

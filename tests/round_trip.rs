@@ -144,7 +144,7 @@ fn memory_of_ppm_runs_full() {
 fn streams_share_what_they_learn() {
     let raw = text(40_000);
     let sizes = [1, 2, 16, 64, 1024].map(|streams| {
-        let archive = compress(&raw, &Options { streams, ..Options::default() });
+        let archive = compress(&raw, &Options { streams: Some(streams), ..Options::default() });
         assert_eq!(decompress(&archive).unwrap(), raw);
         archive.len()
     });
@@ -152,7 +152,7 @@ fn streams_share_what_they_learn() {
     let alone: usize = raw.chunks(40_000 / 16).map(|part| compress(part, &Options::default()).len()).sum();
     assert!(sizes[0] < sizes[2] && sizes[2] * 10 < alone * 9, "{sizes:?}, apart {alone}");
     // There cannot be more streams than bytes.
-    assert_eq!(decompress(&compress(b"aab", &Options { streams: 64, ..Options::default() })).unwrap(), b"aab");
+    assert_eq!(decompress(&compress(b"aab", &Options { streams: Some(64), ..Options::default() })).unwrap(), b"aab");
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn archives() -> Vec<(Vec<u8>, Vec<u8>)> {
         .flat_map(|raw| [(compress(&raw, &Options::default()), raw.clone()), (compress(&raw, &ppm()), raw)])
         .collect();
     out.push((full(ppm()), various.clone()));
-    out.push((full(Options { streams: 3, ..Options::default() }), various.clone()));
+    out.push((full(Options { streams: Some(3), ..Options::default() }), various.clone()));
     out
 }
 
@@ -251,7 +251,7 @@ proptest! {
 
     #[test]
     fn any_bytes_survive(raw in prop::collection::vec(any::<u8>(), 0..5000), streams in 1usize..9) {
-        let options = Options { streams, ..small_blocks() };
+        let options = Options { streams: Some(streams), ..small_blocks() };
         prop_assert_eq!(decompress(&compress(&raw, &options)).unwrap(), raw.clone());
         prop_assert_eq!(decompress(&compress(&raw, &Options { block: 1000, ..ppm() })).unwrap(), raw);
     }
@@ -260,7 +260,7 @@ proptest! {
     #[test]
     fn repeats_survive(part in prop::collection::vec(0u8..3, 1..60), times in 1usize..200, streams in 1usize..4) {
         let raw: Vec<u8> = part.iter().copied().cycle().take(part.len() * times).chain([9]).chain(part.iter().copied()).collect();
-        let options = Options { streams, ..Options::default() };
+        let options = Options { streams: Some(streams), ..Options::default() };
         prop_assert_eq!(decompress(&compress(&raw, &options)).unwrap(), raw);
     }
 

@@ -59,12 +59,13 @@ struct Raw {
     /// Bytes of a block, such as 512KiB: what is read to reach a place inside, and lost with damage
     #[arg(long, value_name = "SIZE", value_parser = size)]
     block: Option<u64>,
-    /// Model that predicts: none (context mixing alone, the default so far) or ppm (the baseline)
-    #[arg(long, value_name = "MODEL", value_parser = ["none", "ppm"], conflicts_with = "level")]
-    model: Option<String>,
-    /// Streams that each block is cut into, for experiments: more than one makes it larger
-    #[arg(long, value_name = "N", default_value_t = 1, hide_short_help = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    streams: u16,
+    /// Model that predicts: none (context mixing alone, the default so far), ppm (the baseline), nano, or the path of a
+    /// model folder; when decompressing, a folder that the archive needs (may be given more than once there)
+    #[arg(long, value_name = "MODEL", conflicts_with = "level")]
+    model: Vec<String>,
+    /// Streams that each block is cut into, for experiments: more are faster with a model, and make it larger
+    #[arg(long, value_name = "N", hide_short_help = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    streams: Option<u16>,
     /// Longest context of ppm, in bytes
     #[arg(long, value_name = "N", default_value_t = lmz::lm::ppm::ORDER, value_parser = clap::value_parser!(u8).range(1..=i64::from(lmz::lm::ppm::MAX_ORDER)))]
     ppm_order: u8,
@@ -81,13 +82,22 @@ struct Raw {
     /// Fastest: context mixing alone
     #[arg(short = '1', group = "level")]
     level_1: bool,
-    /// The model nano (until it is in: as -1)
-    #[arg(short = '3', group = "level")]
+    /// The model nano and context mixing; so are -3 to -8, until there are larger models
+    #[arg(short = '2', group = "level")]
+    level_2: bool,
+    #[arg(short = '3', group = "level", hide = true)]
     level_3: bool,
-    /// The model base (until it is in: as -1); the default
-    #[arg(short = '6', group = "level")]
+    #[arg(short = '4', group = "level", hide = true)]
+    level_4: bool,
+    #[arg(short = '5', group = "level", hide = true)]
+    level_5: bool,
+    #[arg(short = '6', group = "level", hide = true)]
     level_6: bool,
-    /// As -6, with blocks of 16MiB
+    #[arg(short = '7', group = "level", hide = true)]
+    level_7: bool,
+    #[arg(short = '8', group = "level", hide = true)]
+    level_8: bool,
+    /// As -8, with blocks of 16MiB
     #[arg(short = '9', group = "level")]
     level_9: bool,
     /// No progress, no summaries
@@ -130,6 +140,9 @@ pub struct Task {
     pub range: Option<Range<u64>>,
     /// Files, to be read into the options.
     pub dictionaries: Vec<PathBuf>,
+    /// Names and paths of models, to be found for the options: when compressing the one that predicts, or none for the
+    /// default.
+    pub models: Vec<String>,
     pub options: lmz::Options,
     pub decoding: lmz::DecodeOptions,
 }
@@ -183,6 +196,9 @@ impl Task {
         if action == Action::Compress && raw.dictionary.len() > 1 {
             return wrong("-D: one dictionary at most when compressing");
         }
+        if action == Action::Compress && raw.model.len() > 1 {
+            return wrong("--model: one model at most when compressing");
+        }
         if raw.rm && (action == Action::Recover || raw.stdout || from_stdin || raw.range.is_some()) {
             return wrong("--rm removes inputs only where whole files are written");
         }
@@ -193,19 +209,23 @@ impl Task {
             None if raw.range.is_some() => Target::Stdout,
             None => Target::Beside,
         };
+        let nano =
+            [raw.level_2, raw.level_3, raw.level_4, raw.level_5, raw.level_6, raw.level_7, raw.level_8, raw.level_9]
+                .contains(&true);
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        let defaults = lmz::Options::default();
         let options = lmz::Options {
-            block: raw.block.map_or(if raw.level_9 { 16 << 20 } else { defaults.block }, |b| b as usize),
+            block: raw.block.map_or(if raw.level_9 { 16 << 20 } else { lmz::Options::BLOCK }, |b| b as usize),
             threads: if raw.threads == 0 { cores() } else { raw.threads },
-            predictor: match raw.model.as_deref() {
-                Some("ppm") => lmz::Predictor::Ppm,
-                _ => lmz::Predictor::None,
-            },
-            streams: raw.streams.into(),
+            predictor: lmz::Predictor::None,
+            streams: raw.streams.map(usize::from),
             ppm_order: raw.ppm_order,
             ppm_memory: raw.ppm_memory,
             dictionary: None,
+        };
+        let models = match () {
+            _ if raw.level_1 => vec!["none".to_owned()],
+            _ if nano => vec!["nano".to_owned()],
+            _ => raw.model,
         };
         let decoding = lmz::DecodeOptions { threads: options.threads, ..Default::default() };
         if options.block == 0 || options.block as u64 > lmz::Limits::default().block {
@@ -221,6 +241,7 @@ impl Task {
             verbose: raw.verbose,
             range: raw.range,
             dictionaries: raw.dictionary,
+            models,
             options,
             decoding,
         })
@@ -318,10 +339,26 @@ mod tests {
             "lmz --block 0 a",
             "lmz recover a",
             "lmz recover a b -c",
-            "lmz --model gpt a",
+            "lmz --model none --model ppm a",
+            "lmz --model none -2 a",
             "lmz -D x -D y a",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn models_and_levels() {
+        for (line, models) in [
+            ("lmz a", &[][..]),
+            ("lmz -1 a", &["none"]),
+            ("lmz -2 a", &["nano"]),
+            ("lmz -6 a", &["nano"]),
+            ("lmz -9 a", &["nano"]),
+            ("lmz --model ppm a", &["ppm"]),
+            ("lmz -d --model x --model y a", &["x", "y"]),
+        ] {
+            assert_eq!(parse(line).unwrap().models, models, "{line}");
         }
     }
 

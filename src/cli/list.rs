@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use lmz::format::{Model, Start};
+use lmz::format::{Model, Registered, Start};
 use lmz::scan::{Archive, Frame};
 
 use super::args::{STDIN, Task};
@@ -42,14 +42,23 @@ fn describe(frame: &Frame) -> String {
     };
     let mut out = format!("  {kind} at {}: {} -> {} bytes", frame.at, frame.bytes, frame.raw());
     for model in &frame.models {
-        let Model::Ppm { order, memory } = model;
-        out += &format!(", ppm of order {order} in 2^{memory} bytes");
+        out += &match model {
+            Model::Ppm { order, memory } => format!(", ppm of order {order} in 2^{memory} bytes"),
+            Model::Rwkv7 { identity } => {
+                let name = Registered::by_identity(identity).map_or("without a number", |r| r.name);
+                // As many digits as a short frame has.
+                format!(", model {name} {}", hex(&identity[..identity.len().min(8)]))
+            }
+        };
     }
     if let Some(hash) = &frame.dictionary {
-        let hash: String = hash.iter().map(|b| format!("{b:02x}")).collect();
-        out += &format!(", dictionary {hash}");
+        out += &format!(", dictionary {}", hex(hash));
     }
     out
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// Compressed against raw bytes, in percent.

@@ -14,6 +14,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use args::{Action, Task};
+use lmz::Predictor;
+use lmz::lm::rwkv7::ModelError;
 
 /// Runs the command line and reports failures on standard error.
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
@@ -39,6 +41,23 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             Err(error) => {
                 eprintln!("lmz: dictionary {}: {error:#}", path.display());
                 return ExitCode::from(1);
+            }
+        }
+    }
+    if task.action == Action::Compress {
+        task.options.predictor = Predictor::default();
+    }
+    for name in &task.models {
+        match Predictor::find(name) {
+            Ok(predictor) => {
+                if let Predictor::Model(model) = &predictor {
+                    task.decoding.models.push(model.clone());
+                }
+                task.options.predictor = predictor;
+            }
+            Err(error) => {
+                eprintln!("lmz: {}", model::message(name, &error));
+                return ExitCode::from(if matches!(error, ModelError::Unknown { .. }) { 2 } else { 1 });
             }
         }
     }

@@ -1,12 +1,14 @@
 //! One block, from raw bytes to coded bytes and back.
 
+use super::choice::{alone, block, smaller};
 use super::range::{Coder, Decoder, Encoder};
 use super::{mixed, sample, walk};
 use crate::dictionary::Dictionary;
 use crate::error::CodecError;
-use crate::format::{Method, Model, Segment, content_check};
+use crate::format::{self, Method, Segment, content_check};
 use crate::lm::LanguageModel;
 use crate::lm::ppm::Ppm;
+use crate::lm::rwkv7::Ready;
 use crate::vocab::Token;
 
 /// A block ready to be written.
@@ -26,31 +28,64 @@ impl Coded {
     }
 }
 
+/// A model of a frame, ready to predict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Model {
+    /// PPM with contexts of up to `order` bytes in 2^`memory` bytes.
+    Ppm { order: u8, memory: u8 },
+    /// A neural language model.
+    Rwkv7(Ready),
+}
+
+impl Model {
+    /// As a frame's header names it.
+    pub fn named(&self) -> format::Model {
+        match self {
+            Self::Ppm { order, memory } => format::Model::Ppm { order: *order, memory: *memory },
+            Self::Rwkv7(model) => format::Model::Rwkv7 { identity: model.identity().0.to_vec() },
+        }
+    }
+}
+
 /// The models of a frame, and what they have read before every block. Without any model, the context
 /// models work alone.
 #[derive(Debug, Clone, Copy)]
 pub struct Models<'a> {
     pub table: &'a [Model],
     pub dictionary: Option<&'a Dictionary>,
+    /// Threads that compute a neural model. The result does not depend on it.
+    pub threads: usize,
 }
 
 impl Models<'_> {
-    fn dictionary(&self) -> &[u8] {
+    /// The bytes of the dictionary; none if there is none.
+    pub fn dictionary(&self) -> &[u8] {
         self.dictionary.map_or(&[], Dictionary::bytes)
     }
 
-    /// A model of the table, begun as one stream.
+    fn get(&self, number: Option<usize>) -> Result<&Model, CodecError> {
+        number.and_then(|n| self.table.get(n)).ok_or(CodecError::NoModel)
+    }
+
+    /// A model of the table that codec 2 uses, begun as one stream.
     fn begin(&self, number: Option<usize>) -> Result<Box<dyn LanguageModel>, CodecError> {
-        let model = *number.and_then(|n| self.table.get(n)).ok_or(CodecError::NoModel)?;
-        let Model::Ppm { order, memory } = model;
+        let &Model::Ppm { order, memory } = self.get(number)? else { return Err(CodecError::WrongModel) };
         Ok(Box::new(match self.dictionary {
-            Some(dictionary) => dictionary.prime(model),
+            Some(dictionary) => dictionary.prime(order, memory),
             None => {
                 let mut ppm = Ppm::new(order, memory);
                 ppm.start(1);
                 ppm
             }
         }))
+    }
+
+    /// A model of the table that codec 4 uses.
+    fn neural(&self, number: Option<usize>) -> Result<&Ready, CodecError> {
+        match self.get(number)? {
+            Model::Rwkv7(model) => Ok(model),
+            Model::Ppm { .. } => Err(CodecError::WrongModel),
+        }
     }
 }
 
@@ -79,8 +114,8 @@ fn stream<C: Coder>(
 }
 
 /// Codes a block with the first of the models, or in a simpler way where that is as small. `streams`: how
-/// many the context models cut it into.
-pub fn encode(raw: &[u8], models: &Models, streams: usize) -> Coded {
+/// many streams it is cut into, unless that is decided by its length.
+pub fn encode(raw: &[u8], models: &Models, streams: Option<usize>) -> Coded {
     let Some(&first) = raw.first() else { return Coded::stored(raw, "empty") };
     if raw.iter().all(|&b| b == first) {
         return Coded { method: Method::Fill, segments: Vec::new(), bytes: vec![first], why: "one byte repeated" };
@@ -88,36 +123,43 @@ pub fn encode(raw: &[u8], models: &Models, streams: usize) -> Coded {
     if !sample::looks_compressible(raw, models) {
         return Coded::stored(raw, "looks random: flat, without repeats, and samples of it do not shrink");
     }
-    let lengths = if models.table.is_empty() { cut(raw.len(), streams) } else { vec![raw.len()] };
-    let bytes = bare(raw, models, &lengths);
-    if bytes.len() >= raw.len() {
+    let coded = match models.table {
+        [] => alone(raw, models, streams, "context models make it smaller"),
+        [Model::Rwkv7(model), ..] => smaller(raw, model, models, streams),
+        [Model::Ppm { .. }, ..] => {
+            let segments = vec![Segment { length: raw.len() as u64, model: Some(0) }];
+            Coded { method: Method::Coded, segments, bytes: bare(raw, models), why: "the model makes it smaller" }
+        }
+    };
+    if coded.bytes.len() >= raw.len() {
         return Coded::stored(raw, "coding makes it no smaller");
     }
-    let (method, model, why) = match models.table {
-        [] => (Method::Mixed, None, "context models make it smaller"),
-        _ => (Method::Coded, Some(0), "the model makes it smaller"),
-    };
-    let segments = lengths.iter().map(|length| Segment { length: *length as u64, model }).collect();
-    Coded { method, segments, bytes, why }
+    coded
 }
 
-/// Lengths of streams, as equal as can be, none empty.
-fn cut(length: usize, streams: usize) -> Vec<usize> {
-    let streams = streams.clamp(1, length.max(1));
-    (0..streams).map(|i| length * (i + 1) / streams - length * i / streams).collect()
-}
-
-/// The bitstream of `raw`, by the first of the models as one stream, or by context models in streams of
-/// these lengths.
-pub fn bare(raw: &[u8], models: &Models, lengths: &[usize]) -> Vec<u8> {
-    if models.table.is_empty() {
-        return mixed::encode(raw, lengths, models.dictionary());
+/// The method of a bitstream without a frame, and the model that its one segment names.
+pub fn bare_method(models: &Models) -> (Method, Option<usize>) {
+    match models.table {
+        [] => (Method::Mixed, None),
+        [Model::Ppm { .. }, ..] => (Method::Coded, Some(0)),
+        [Model::Rwkv7(_), ..] => (Method::Joint, Some(0)),
     }
-    let mut coder = Encoder::default();
-    let known = |at| Token::from(raw[at as usize]);
-    let mut model = models.begin(Some(0)).expect("an encoder has a model");
-    stream(&mut coder, &mut *model, raw.len() as u64, known, |_| ()).expect("encoding cannot fail");
-    coder.finish()
+}
+
+/// The bitstream of `raw` in one stream, by the first of the models, or by context models.
+pub fn bare(raw: &[u8], models: &Models) -> Vec<u8> {
+    match models.table {
+        _ if raw.is_empty() => Vec::new(),
+        [] => mixed::encode(raw, &[raw.len()], models.dictionary()),
+        [Model::Rwkv7(model), ..] => block(&[raw.len()], model, models).encode(raw),
+        [Model::Ppm { .. }, ..] => {
+            let mut coder = Encoder::default();
+            let known = |at| Token::from(raw[at as usize]);
+            let mut model = models.begin(Some(0)).expect("the table has a model of PPM");
+            stream(&mut coder, &mut *model, raw.len() as u64, known, |_| ()).expect("encoding cannot fail");
+            coder.finish()
+        }
+    }
 }
 
 /// Appends the raw bytes of a block to `out`, which grows as they are decoded.
@@ -139,12 +181,17 @@ pub fn decode(
                 stream(&mut coder, &mut *model, segment.length, |_| 0, |b| out.extend_from_slice(b))?;
             }
         }
-        Method::Mixed => {
-            let lengths: Vec<usize> = segments.iter().map(|s| s.length as usize).collect();
-            mixed::decode(coded, &lengths, models.dictionary(), out)?;
+        Method::Mixed => mixed::decode(coded, &lengths(segments), models.dictionary(), out)?,
+        Method::Joint => {
+            let model = models.neural(segments.first().and_then(|s| s.model))?;
+            block(&lengths(segments), model, models).decode(coded, out)?;
         }
     }
     Ok(())
+}
+
+fn lengths(segments: &[Segment]) -> Vec<usize> {
+    segments.iter().map(|s| s.length as usize).collect()
 }
 
 /// [`decode`], and the raw bytes hold against the content check, whose first bytes `check` is.

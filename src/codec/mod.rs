@@ -1,9 +1,11 @@
 //! The block codec: tokens and a model's frequencies to bytes, and back.
 
 pub mod block;
+mod choice;
 mod crew;
 pub mod joint;
 pub mod mixed;
 pub mod range;
 mod sample;
+mod streams;
 pub mod walk;

@@ -1,6 +1,6 @@
 //! Whether a block is worth the time of a model: a question for blocks that are large and look random.
 
-use super::block::{self, Models};
+use super::block::{self, Model, Models};
 
 /// Blocks below this are coded without asking.
 const SMALL: usize = 64 << 10;
@@ -47,7 +47,12 @@ fn repeats(raw: &[u8]) -> bool {
 }
 
 fn pieces_shrink(raw: &[u8], models: &Models) -> bool {
+    // What a language model knows is not flat.
+    let models = match models.table {
+        [Model::Rwkv7(_), ..] => Models { table: &[], ..*models },
+        _ => *models,
+    };
     let stride = (raw.len() - PIECE) / (PIECES - 1);
-    let sizes = (0..PIECES).map(|i| block::bare(&raw[i * stride..][..PIECE], models, &[PIECE]).len());
+    let sizes = (0..PIECES).map(|i| block::bare(&raw[i * stride..][..PIECE], &models).len());
     sizes.sum::<usize>() < PIECES * PIECE
 }

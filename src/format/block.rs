@@ -17,6 +17,8 @@ pub enum Method {
     Coded,
     /// Range-coded bits of bytes, predicted by context mixing (codec number 3).
     Mixed,
+    /// Range-coded decisions of tokens, predicted by a language model and context mixing together (codec number 4).
+    Joint,
 }
 
 impl Method {
@@ -26,6 +28,7 @@ impl Method {
             Method::Fill => 1,
             Method::Coded => 2,
             Method::Mixed => 3,
+            Method::Joint => 4,
         }
     }
 
@@ -35,8 +38,22 @@ impl Method {
             1 => Ok(Method::Fill),
             2 => Ok(Method::Coded),
             3 => Ok(Method::Mixed),
+            4 => Ok(Method::Joint),
             _ => Err(FormatError::Unknown { what: "codec number", found }),
         }
+    }
+
+    /// The most raw bytes that a block of so many coded bytes may claim. A few bytes must not be able to ask for minutes of
+    /// work, and what shrinks by so much needs no language model: an encoder then uses another method.
+    pub(crate) fn most_raw(self, coded: u64) -> u64 {
+        let each = match self {
+            Method::Stored | Method::Fill => return u64::MAX,
+            // A byte costs eight decisions, each at least 2.2e-5 bits.
+            Method::Coded | Method::Mixed => 1 << 16,
+            Method::Joint => 1 << 12,
+        };
+        // The range coder leaves bytes out at the end.
+        coded.saturating_add(8).saturating_mul(each)
     }
 }
 
@@ -58,13 +75,9 @@ pub struct BlockHead {
     pub raw: u64,
     /// Coded bytes, which follow the head; the content check of 8 bytes follows them.
     pub coded: u64,
-    /// Of methods `Coded` and `Mixed`: the segments, in order; their lengths sum to `raw`.
+    /// Of methods `Coded`, `Mixed` and `Joint`: the segments, in order; their lengths sum to `raw`.
     pub segments: Vec<Segment>,
 }
-
-/// The most raw bytes that a coded byte can stand for in methods `Coded` and `Mixed` (2^16), and a constant for the
-/// bytes that the range coder leaves out. A byte costs eight decisions, each at least 2.2e-5 bits.
-const MOST_PER_CODED_BYTE: u64 = 1 << 16;
 
 impl BlockHead {
     /// The most that a head of these limits can be, in bytes.
@@ -136,20 +149,25 @@ impl BlockHead {
             Method::Mixed if self.segments.iter().any(|s| s.model.is_some()) => {
                 wrong("a model where context models work alone")
             }
-            Method::Coded | Method::Mixed if segments != Some(self.raw) => {
-                wrong("segments that do not add up to the block")
-            }
-            Method::Coded | Method::Mixed if self.coded > self.raw.saturating_add(1024) => {
-                wrong("coded bytes that are longer than the raw ones")
-            }
-            // A few bytes must not be able to ask for minutes of work.
-            Method::Coded | Method::Mixed
-                if self.raw > self.coded.saturating_add(8).saturating_mul(MOST_PER_CODED_BYTE) =>
-            {
-                wrong("more bytes than its coded length can stand for")
+            // Each stream has a state of its own, and costs at least a step of the model.
+            Method::Joint if self.segments.iter().any(|s| s.length == 0) => wrong("a stream without bytes"),
+            Method::Joint if self.segments.iter().any(|s| s.model.is_none() || s.model != self.segments[0].model) => {
+                wrong("streams that do not have one model in common")
             }
             Method::Stored | Method::Fill if !self.segments.is_empty() => wrong("segments where none belong"),
-            _ => Ok(()),
+            Method::Stored | Method::Fill => Ok(()),
+            Method::Coded | Method::Mixed | Method::Joint => {
+                if segments != Some(self.raw) {
+                    return wrong("segments that do not add up to the block");
+                }
+                if self.coded > self.raw.saturating_add(1024) {
+                    return wrong("coded bytes that are longer than the raw ones");
+                }
+                if self.raw > self.method.most_raw(self.coded) {
+                    return wrong("more bytes than its coded length can stand for");
+                }
+                Ok(())
+            }
         }
     }
 }
@@ -161,20 +179,46 @@ mod tests {
     /// Lengths near 2^64 with a good check once overflowed in the plausibility tests.
     #[test]
     fn absurd_lengths_are_refused() {
-        for method in [Method::Stored, Method::Fill, Method::Coded] {
+        for method in [Method::Stored, Method::Fill, Method::Coded, Method::Joint] {
             for (raw, coded) in [(10, u64::MAX), (u64::MAX, u64::MAX), (u64::MAX, 1), (1 << 30, 20)] {
                 let segments = vec![Segment { length: raw, model: Some(0) }];
-                let segments = if method == Method::Coded { segments } else { Vec::new() };
+                let coded_by_models = matches!(method, Method::Coded | Method::Joint);
+                let segments = if coded_by_models { segments } else { Vec::new() };
                 let mut bytes = Vec::new();
                 BlockHead { last: true, method, raw, coded, segments }.write(&mut bytes);
                 let limits = Limits { block: u64::MAX, ..Limits::default() };
                 let found = BlockHead::read(&mut Input::new(&bytes), 1, &limits);
                 let fits = method == Method::Fill && coded == 1
                     || method == Method::Stored && raw == coded
-                    || method == Method::Coded && (raw, coded) == (u64::MAX, u64::MAX);
+                    || coded_by_models && (raw, coded) == (u64::MAX, u64::MAX);
                 assert!(found.is_err() != fits, "{method:?} {raw} {coded}: {found:?}");
                 assert!(BlockHead::read(&mut Input::new(&bytes), 1, &Limits::default()).is_err());
             }
         }
+    }
+
+    #[test]
+    fn streams_of_a_language_model() {
+        let read = |segments: &[(u64, Option<usize>)], coded| {
+            let segments: Vec<_> =
+                segments.iter().map(|(length, model)| Segment { length: *length, model: *model }).collect();
+            let raw = segments.iter().map(|s| s.length).sum();
+            let mut bytes = Vec::new();
+            BlockHead { last: true, method: Method::Joint, raw, coded, segments }.write(&mut bytes);
+            BlockHead::read(&mut Input::new(&bytes), 2, &Limits::default())
+        };
+        assert!(read(&[(10, Some(0)), (5, Some(0))], 9).is_ok());
+        assert!(read(&[(10, Some(1))], 9).is_ok());
+        for wrong in [
+            &[(10, Some(0)), (5, Some(1))][..],
+            &[(10, None)],
+            &[(10, Some(0)), (5, None)],
+            &[(10, Some(0)), (0, Some(0))],
+        ] {
+            assert!(read(wrong, 9).is_err(), "{wrong:?}");
+        }
+        // 16 coded bytes, and the 8 that may have been left out.
+        assert!(read(&[(24 << 12, Some(0))], 16).is_ok());
+        assert!(read(&[((24 << 12) + 1, Some(0))], 16).is_err());
     }
 }

@@ -1,13 +1,11 @@
-//! Frames: header, index and trailer of full frames; short and skippable frames.
+//! Frames: which kind begins; header, index and trailer of full frames.
 
 use super::bytes::{Input, check32, put_varint};
-use super::{BlockHead, FormatError, Limits, Method, Segment, VERSION, within};
+use super::short::{SHORT, SHORT_VERSION};
+use super::{FormatError, Limits, VERSION, within};
 
 /// Begins a full frame.
 const MAGIC: [u8; 3] = [0xeb, b'L', b'Z'];
-/// Begins a short frame, with the version in the low bits of the third byte.
-const SHORT: [u8; 2] = [0xeb, b'L'];
-const SHORT_VERSION: u8 = 0x80;
 /// Begins the index.
 const INDEX: [u8; 4] = [0xc3, b'I', b'D', b'X'];
 /// Ends a full frame.
@@ -50,10 +48,13 @@ pub fn start(bytes: &[u8]) -> Result<Start, FormatError> {
 }
 
 /// An entry of a frame's table of models.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Model {
     /// PPM with contexts of up to `order` bytes in 2^`memory` bytes.
     Ppm { order: u8, memory: u8 },
+    /// An RWKV-7 model by the 32 bytes of its identity (docs/ARITHMETIC.md, section 7). A short frame may name it by
+    /// the first 8 only.
+    Rwkv7 { identity: Vec<u8> },
 }
 
 /// Field types. A reader refuses an odd type that it does not know and skips an even one.
@@ -63,6 +64,9 @@ const FIELD_RAW: u64 = 2;
 const FIELD_DICTIONARY: u64 = 3;
 
 const MODEL_PPM: u8 = 1;
+const MODEL_RWKV7: u8 = 2;
+/// Bytes of a model's identity.
+const IDENTITY: usize = 32;
 
 /// The header of a full frame.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -85,8 +89,9 @@ impl FrameHeader {
         out.extend(MAGIC);
         out.push(VERSION);
         for model in &self.models {
-            let value = match *model {
-                Model::Ppm { order, memory } => [MODEL_PPM, order, memory],
+            let value = match model {
+                Model::Ppm { order, memory } => vec![MODEL_PPM, *order, *memory],
+                Model::Rwkv7 { identity } => [&[MODEL_RWKV7], &identity[..]].concat(),
             };
             put_varint(out, FIELD_MODEL);
             put_varint(out, value.len() as u64);
@@ -129,9 +134,18 @@ impl FrameHeader {
             let length = within("bytes of a header field", input.varint(WHAT)?, limits.field)?;
             let value = input.take(length as usize)?;
             match kind {
-                FIELD_MODEL => match *value {
-                    [MODEL_PPM, order, memory] => out.models.push(Model::Ppm { order, memory }),
-                    [kind, ..] => unknown = unknown.or(Some(("kind of model", u64::from(kind)))),
+                FIELD_MODEL => match value {
+                    [MODEL_PPM, order, memory] => out.models.push(Model::Ppm { order: *order, memory: *memory }),
+                    [MODEL_RWKV7, identity @ ..] if identity.len() == IDENTITY => {
+                        out.models.push(Model::Rwkv7 { identity: identity.to_vec() });
+                    }
+                    [MODEL_PPM | MODEL_RWKV7, ..] => {
+                        return Err(FormatError::Malformed {
+                            what: WHAT,
+                            found: "a model named by too few or many bytes",
+                        });
+                    }
+                    [kind, ..] => unknown = unknown.or(Some(("kind of model", u64::from(*kind)))),
                     [] => return Err(FormatError::Malformed { what: WHAT, found: "a model without a kind" }),
                 },
                 FIELD_RAW => {
@@ -238,113 +252,9 @@ impl Trailer {
     }
 }
 
-/// A short frame's head: for small inputs, 10 bytes around the coded ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ShortFrame {
-    pub method: Method,
-    /// Of methods `Coded` and `Mixed`: the first four bytes of the hash of a dictionary that came before.
-    pub dictionary: Option<[u8; 4]>,
-    /// Raw bytes, below [`ShortFrame::LIMIT`].
-    pub raw: u64,
-    /// Coded bytes, which follow; the low 32 bits of the content check follow them.
-    pub coded: u64,
-}
-
-impl ShortFrame {
-    /// Short frames hold fewer raw bytes than this.
-    pub const LIMIT: u64 = 1 << 16;
-    /// The longest head, in bytes.
-    pub const LONGEST: usize = 14;
-
-    /// The model of method `Coded`: numbers 2 and 3 are PPM with these parameters.
-    pub const MODEL: Model = Model::Ppm { order: crate::lm::ppm::ORDER, memory: crate::lm::ppm::MEMORY_LOG2 };
-
-    /// How a short frame names a dictionary. Its content check tells whether it was the right one.
-    pub fn name(hash: &DictionaryHash) -> [u8; 4] {
-        [hash[0], hash[1], hash[2], hash[3]]
-    }
-
-    pub fn write(&self, out: &mut Vec<u8>) {
-        out.extend(SHORT);
-        out.push(SHORT_VERSION | VERSION);
-        out.push(match (self.method, self.dictionary) {
-            (Method::Stored, _) => 0,
-            (Method::Fill, _) => 1,
-            (Method::Coded, None) => 2,
-            (Method::Coded, Some(_)) => 3,
-            (Method::Mixed, None) => 4,
-            (Method::Mixed, Some(_)) => 5,
-        });
-        if matches!(self.method, Method::Coded | Method::Mixed) {
-            out.extend(self.dictionary.iter().flatten());
-        }
-        put_varint(out, self.raw);
-        put_varint(out, self.coded);
-    }
-
-    /// The same as the head of a block: the one of its frame.
-    pub fn into_head(self) -> BlockHead {
-        let Self { method, raw, coded, .. } = self;
-        let segments = match method {
-            Method::Coded => vec![Segment { length: raw, model: Some(0) }],
-            Method::Mixed => vec![Segment { length: raw, model: None }],
-            Method::Stored | Method::Fill => Vec::new(),
-        };
-        BlockHead { last: true, method, raw, coded, segments }
-    }
-
-    pub fn read(input: &mut Input) -> Result<Self, FormatError> {
-        const WHAT: &str = "short frame";
-        let [a, b, version] = input.array()?;
-        if [a, b] != SHORT || version & 0xc0 != SHORT_VERSION {
-            return Err(FormatError::Malformed { what: WHAT, found: "no magic bytes" });
-        }
-        if version & 0x3f != VERSION {
-            return Err(FormatError::Version { found: version & 0x3f });
-        }
-        let (method, dictionary) = match input.byte()? {
-            0 => (Method::Stored, None),
-            1 => (Method::Fill, None),
-            2 => (Method::Coded, None),
-            3 => (Method::Coded, Some(input.array()?)),
-            4 => (Method::Mixed, None),
-            5 => (Method::Mixed, Some(input.array()?)),
-            n => return Err(FormatError::Unknown { what: "model number", found: u64::from(n) }),
-        };
-        let (raw, coded) = (input.varint(WHAT)?, input.varint(WHAT)?);
-        let fits = match method {
-            Method::Stored => coded == raw,
-            Method::Fill => coded == 1 && raw > 0,
-            Method::Coded | Method::Mixed => coded <= raw.saturating_add(8),
-        };
-        if raw >= Self::LIMIT || !fits {
-            return Err(FormatError::Malformed { what: WHAT, found: "lengths that cannot be" });
-        }
-        Ok(Self { method, dictionary, raw, coded })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn short_frames_with_absurd_lengths_are_refused() {
-        for (method, raw, coded) in [
-            (Method::Stored, 10, 11),
-            (Method::Stored, ShortFrame::LIMIT, ShortFrame::LIMIT),
-            (Method::Fill, 0, 1),
-            (Method::Fill, 5, 2),
-            (Method::Coded, 10, 19),
-            (Method::Coded, u64::MAX, u64::MAX),
-            (Method::Coded, 10, u64::MAX),
-        ] {
-            let mut bytes = Vec::new();
-            ShortFrame { method, dictionary: None, raw, coded }.write(&mut bytes);
-            let found = ShortFrame::read(&mut Input::new(&bytes));
-            assert!(matches!(found, Err(FormatError::Malformed { .. })), "{method:?} {raw} {coded}: {found:?}");
-        }
-    }
 
     #[test]
     fn fields_that_are_not_known() {
@@ -360,5 +270,23 @@ mod tests {
         assert_eq!(read(&header(1000)), Ok(FrameHeader::default()), "an even type is skipped");
         assert!(matches!(read(&header(1001)), Err(FormatError::Unknown { found: 1001, .. })), "an odd one is refused");
         assert!(matches!(read(&header(FIELD_DICTIONARY)), Err(FormatError::Malformed { .. })), "not a hash");
+    }
+
+    #[test]
+    fn models() {
+        let read = |value: &[u8]| {
+            let mut bytes = [&MAGIC[..], &[VERSION, FIELD_MODEL as u8, value.len() as u8], value, &[0]].concat();
+            let check = check32(&bytes);
+            bytes.extend(check);
+            FrameHeader::read(&mut Input::new(&bytes), &Limits::default()).map(|header| header.models)
+        };
+        let identity: Vec<u8> = (0..32).collect();
+        let neural = [&[MODEL_RWKV7][..], &identity].concat();
+        assert_eq!(read(&neural), Ok(vec![Model::Rwkv7 { identity }]));
+        assert_eq!(read(&[MODEL_PPM, 6, 26]), Ok(vec![Model::Ppm { order: 6, memory: 26 }]));
+        for wrong in [&[][..], &[MODEL_PPM, 6], &neural[..32], &[&neural[..], &[0]].concat()] {
+            assert!(matches!(read(wrong), Err(FormatError::Malformed { .. })), "{wrong:?}");
+        }
+        assert!(matches!(read(&[9, 1]), Err(FormatError::Unknown { found: 9, .. })));
     }
 }

@@ -6,10 +6,14 @@
 mod block;
 mod bytes;
 mod frame;
+mod registry;
+mod short;
 
 pub use block::{BlockHead, Method, Segment};
 pub use bytes::{Input, check32, content_check, put_varint};
-pub use frame::{DictionaryHash, Entry, FrameHeader, Index, Model, ShortFrame, Start, TRAILER_BYTES, Trailer, start};
+pub use frame::{DictionaryHash, Entry, FrameHeader, Index, Model, Start, TRAILER_BYTES, Trailer, start};
+pub use registry::{REGISTERED, Registered};
+pub use short::{ShortFrame, ShortModel};
 
 /// The version of the format, 0.N. A reader of another N refuses.
 pub const VERSION: u8 = 3;

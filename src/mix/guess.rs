@@ -28,6 +28,9 @@ pub struct Guess {
 }
 
 impl Guess {
+    /// That of a model that knows nothing.
+    pub const NONE: Self = Self { p: 1 << 15, depth: 0, sure: SURE - 1 };
+
     /// How sure the model is: by the total of its frequencies, whose largest is 2^30 + 1.
     pub fn sure(total: u64) -> usize {
         // log2 of the total in half bits: 2^0.5 is about 181 / 128.

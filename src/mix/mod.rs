@@ -174,8 +174,15 @@ impl Mix {
         let last = self.streams.len() - 1;
         for byte in dictionary {
             for shift in (0..8).rev() {
-                self.predict(k, last);
-                self.update(k, last, byte >> shift & 1 == 1);
+                let bit = byte >> shift & 1 == 1;
+                if self.shared.ends.is_some() {
+                    // Weight sets are chosen by guesses there, and the language model has not read the dictionary.
+                    self.predict_with(k, last, Guess::NONE);
+                    self.update_with(k, last, bit, Guess::NONE);
+                } else {
+                    self.predict(k, last);
+                    self.update(k, last, bit);
+                }
             }
         }
         self.streams.pop();

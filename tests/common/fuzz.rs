@@ -6,10 +6,14 @@ use lmz::format::{BlockHead, FrameHeader, Index, Input, Limits, ShortFrame, Trai
 use lmz::scan::Archive;
 use lmz::{DecodeOptions, Decoder, Dictionary, Encoder, Options, Predictor, compress_bare, decompress_bare};
 
+#[expect(dead_code, reason = "frames are not needed here")]
+#[path = "tiny.rs"]
+mod tiny;
+
 /// Claims of gigabytes are allowed by the format; here they would only cost time.
 fn options() -> DecodeOptions {
     let limits = Limits { block: 1 << 16, content: 1 << 20, ..Limits::default() };
-    DecodeOptions { limits, ..DecodeOptions::default() }
+    DecodeOptions { limits, models: vec![tiny::tiny()], ..DecodeOptions::default() }
 }
 
 /// Any bytes as an archive: read as a stream, seeked in, recovered. All that comes out well must agree.
@@ -89,8 +93,12 @@ pub fn round_trip(bytes: &[u8]) {
     let options = Options {
         block: 1 + usize::from(*block) * 8,
         threads: 1 + usize::from(flags >> 6),
-        predictor: if flags >> 5 & 1 == 1 { Predictor::Ppm } else { Predictor::None },
-        streams: 1 + usize::from(order % 5),
+        predictor: match (flags >> 5 & 1, order >> 7) {
+            (1, _) => Predictor::Ppm,
+            (_, 1) => Predictor::Model(tiny::tiny()),
+            _ => Predictor::None,
+        },
+        streams: Some(1 + usize::from(order % 5)),
         ppm_order: order % 40,
         ppm_memory: memory % 20,
         dictionary: dictionary.clone(),
@@ -104,7 +112,8 @@ pub fn round_trip(bytes: &[u8]) {
     }
     let archive = encoder.finish().unwrap();
     let dictionaries: Vec<Dictionary> = dictionary.into_iter().collect();
-    let decoding = DecodeOptions { dictionaries, threads: 1 + usize::from(flags >> 3 & 3), ..DecodeOptions::default() };
+    let threads = 1 + usize::from(flags >> 3 & 3);
+    let decoding = DecodeOptions { dictionaries, threads, models: vec![tiny::tiny()], ..DecodeOptions::default() };
     let mut found = Vec::new();
     Decoder::with_options(&archive[..], decoding).read_to_end(&mut found).unwrap();
     assert_eq!(found, raw);

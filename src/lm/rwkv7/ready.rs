@@ -1,17 +1,18 @@
 //! A model that is loaded and packed, to be shared by everything that computes it.
 
+use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use super::engine::Network;
 use super::{Identity, Model, ModelError};
 use crate::exact::kernel::Kernel;
+use crate::format::Registered;
 use crate::vocab::{Token, Vocabulary};
 
 /// A model ready to be computed by the chosen kernel. Copies share its memory.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Ready(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     name: String,
     identity: Identity,
@@ -46,6 +47,16 @@ impl Ready {
         Ok(ready)
     }
 
+    /// The built-in model whose identity begins so. Nothing else is loaded if it is a registered one.
+    pub fn built_in(identity: &[u8]) -> Option<Self> {
+        let registered = Registered::by_identity(identity).map(|r| r.name);
+        let mut names: Vec<_> = Model::builtin_names().collect();
+        names.sort_by_key(|name| Some(*name) != registered);
+        let mut ready = names.iter().map(|name| Self::find(name).expect("a built-in model can be loaded"));
+        ready.find(|ready| ready.identity().0.starts_with(identity))
+    }
+
+    /// What it is called: its built-in name or its folder's.
     pub fn name(&self) -> &str {
         &self.0.name
     }
@@ -86,6 +97,12 @@ fn longer(vocabulary: &Vocabulary, token: Token) -> [u64; 4] {
         }
     }
     out
+}
+
+impl fmt::Debug for Ready {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "Ready({}, {})", self.name(), self.identity())
+    }
 }
 
 impl PartialEq for Ready {

@@ -1,0 +1,47 @@
+//! What predicts, by name.
+
+use crate::lm::rwkv7::{ModelError, Ready};
+
+/// What predicts the content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Predictor {
+    /// No model: context mixing alone.
+    None,
+    /// PPM, the baseline.
+    Ppm,
+    /// A neural language model, together with context mixing. A decoder needs the same model.
+    Model(Ready),
+}
+
+impl Predictor {
+    /// The name of what predicts unless something else is asked for. The one place to change it.
+    pub const DEFAULT: &str = "none";
+
+    /// What a name stands for: `none`, `ppm`, a built-in model, or else the path of a model folder.
+    ///
+    /// ```
+    /// # #[cfg(feature = "embed")] {
+    /// use lmz::{Options, Predictor};
+    ///
+    /// let options = Options { predictor: Predictor::find("nano")?, ..Options::default() };
+    /// let archive = lmz::compress(b"What a small text needs is a model that knows the language.", &options);
+    /// assert!(archive.len() < 45);
+    /// assert_eq!(lmz::decompress(&archive).unwrap().len(), 59);
+    /// # }
+    /// # Ok::<(), lmz::lm::rwkv7::ModelError>(())
+    /// ```
+    pub fn find(name_or_path: &str) -> Result<Self, ModelError> {
+        match name_or_path {
+            "none" => Ok(Self::None),
+            "ppm" => Ok(Self::Ppm),
+            _ => Ready::find(name_or_path).map(Self::Model),
+        }
+    }
+}
+
+impl Default for Predictor {
+    /// [`DEFAULT`](Self::DEFAULT), or context mixing alone where that is not built in.
+    fn default() -> Self {
+        Self::find(Self::DEFAULT).unwrap_or(Self::None)
+    }
+}

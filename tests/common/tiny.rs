@@ -1,0 +1,67 @@
+//! The tiny model of tests/golden, and archives made with it. An encoder would not choose it, since it knows nothing: the
+//! frames are put together here.
+
+use std::sync::LazyLock;
+
+use lmz::codec::joint::Block;
+use lmz::format::{BlockHead, Entry, FrameHeader, Index, Method, Model, Segment, ShortFrame, ShortModel, Trailer};
+use lmz::format::{TRAILER_BYTES, content_check};
+use lmz::lm::rwkv7::{self, Files, Ready};
+
+pub fn tiny() -> Ready {
+    static TINY: LazyLock<Ready> = LazyLock::new(|| {
+        let files = Files {
+            config: include_bytes!("../golden/tiny-model/config.json"),
+            vocabulary: include_bytes!("../golden/tiny-model/vocab.txt"),
+            tensors: include_bytes!("../golden/tiny-model/model.safetensors"),
+        };
+        let model = rwkv7::Model::parse("tiny", &files).expect("the golden model is sound");
+        Ready::new(&model).expect("and can be computed")
+    });
+    TINY.clone()
+}
+
+fn coded(raw: &[u8], lengths: &[usize]) -> Vec<u8> {
+    Block { lengths, dictionary: &[], model: &tiny(), threads: 1 }.encode(raw)
+}
+
+/// A short frame.
+pub fn short(raw: &[u8]) -> Vec<u8> {
+    let coded = coded(raw, &[raw.len()]);
+    let model = Some(ShortModel::of(&tiny().identity().0));
+    let head =
+        ShortFrame { method: Method::Joint, model, dictionary: None, raw: raw.len() as u64, coded: coded.len() as u64 };
+    let mut out = Vec::new();
+    head.write(&mut out);
+    out.extend(&coded);
+    out.extend((content_check(raw, &coded) as u32).to_le_bytes());
+    out
+}
+
+/// A full frame whose blocks are cut into streams of these lengths.
+pub fn full(blocks: &[(&[u8], &[usize])]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let models = vec![Model::Rwkv7 { identity: tiny().identity().0.to_vec() }];
+    FrameHeader { models, ..FrameHeader::default() }.write(&mut out);
+    let mut index = Index::default();
+    for (i, (raw, lengths)) in blocks.iter().enumerate() {
+        let begin = out.len();
+        let coded = coded(raw, lengths);
+        BlockHead {
+            last: i + 1 == blocks.len(),
+            method: Method::Joint,
+            raw: raw.len() as u64,
+            coded: coded.len() as u64,
+            segments: lengths.iter().map(|n| Segment { length: *n as u64, model: Some(0) }).collect(),
+        }
+        .write(&mut out);
+        out.extend(&coded);
+        out.extend(content_check(raw, &coded).to_le_bytes());
+        index.0.push(Entry { bytes: (out.len() - begin) as u64, raw: raw.len() as u64 });
+    }
+    let begin = out.len();
+    index.write(&mut out);
+    let index = (out.len() - begin) as u64;
+    Trailer { frame: out.len() as u64 + TRAILER_BYTES as u64, index }.write(&mut out);
+    out
+}

@@ -1,0 +1,144 @@
+//! Compressing with the built-in model.
+#![cfg(feature = "embed")]
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use lmz::format::Method;
+use lmz::{DecodeOptions, Dictionary, Encoder, Options, Predictor};
+use lmz::{compress, compress_bare, compress_many, decompress, decompress_bare, decompress_with};
+
+const TEXT: &[u8] = include_bytes!("../docs/ARITHMETIC.md");
+const MORE: &[u8] = include_bytes!("../docs/MIXING.md");
+
+fn nano() -> Options {
+    Options { predictor: Predictor::find("nano").unwrap(), ..Options::default() }
+}
+
+fn none() -> Options {
+    Options { predictor: Predictor::None, ..Options::default() }
+}
+
+/// The archive, and each block's method, streams and reason.
+fn explained(raw: &[u8], options: Options) -> (Vec<u8>, Vec<(Method, usize, &'static str)>) {
+    let blocks = Arc::new(Mutex::new(Vec::new()));
+    let mut encoder = Encoder::new(Vec::new(), options);
+    let noted = Arc::clone(&blocks);
+    encoder.on_block(move |b| noted.lock().unwrap().push((b.method, b.streams, b.why)));
+    encoder.write_all(raw).unwrap();
+    let archive = encoder.finish().unwrap();
+    let blocks = blocks.lock().unwrap().clone();
+    (archive, blocks)
+}
+
+/// Content of every kind, below 64 KiB.
+fn kinds() -> Vec<Vec<u8>> {
+    let every_byte: Vec<u8> = (0..=255).collect();
+    let crlf = String::from_utf8_lossy(&TEXT[..3000]).replace('\n', "\r\n").into_bytes();
+    let unicode = "Größe, naïve, Ελληνικά, по-русски, 日本語の文章, 🦀🦀\n".repeat(5).into_bytes();
+    let binary: Vec<u8> = (0..800u32).flat_map(|i| i.wrapping_pow(2).wrapping_mul(7919).to_le_bytes()).collect();
+    let cut = "ü".repeat(20).into_bytes()[1..].to_vec();
+    let mash = b"asdkfjh aksjdhf kasjhdf kajshdf kjahsd fkjhas dkfjh aksjdhf kjahsdf kjhasd kfjha".to_vec();
+    let mut all = vec![Vec::new(), b"a".to_vec(), vec![0], vec![0xff], every_byte.clone(), every_byte.repeat(3)];
+    all.extend([crlf, unicode, binary, cut, mash, vec![b' '; 700], TEXT[..6000].to_vec(), [TEXT, &[7; 300]].concat()]);
+    all
+}
+
+#[test]
+fn content_of_every_kind() {
+    for raw in kinds() {
+        let archive = compress(&raw, &nano());
+        assert_eq!(decompress(&archive).unwrap(), raw);
+        assert!(archive.len() <= compress(&raw, &none()).len(), "the context models alone make it smaller");
+        // As a bare message it is coded with the model, whatever it is.
+        let coded = compress_bare(&raw, &nano());
+        assert_eq!(decompress_bare(&coded, raw.len(), &nano()).unwrap(), raw);
+    }
+}
+
+#[test]
+fn a_message_is_much_smaller() {
+    let message = b"The meeting has been moved to Thursday afternoon because the train from the north is late again.";
+    let (archive, blocks) = explained(message, nano());
+    assert_eq!(blocks, [(Method::Joint, 1, "the model makes it smaller")]);
+    // A registered model costs no more than none.
+    let (bare, without) = (compress_bare(message, &nano()).len(), compress(message, &none()).len());
+    assert_eq!(archive.len(), bare + 10);
+    assert!(archive.len() * 100 < without * 85, "{} and {without} bytes", archive.len());
+}
+
+#[test]
+fn the_archive_does_not_depend_on_threads() {
+    let raw = &TEXT[..8000];
+    for options in [nano(), Options { streams: Some(5), ..nano() }, Options { block: 4000, streams: Some(3), ..nano() }]
+    {
+        let expected = compress(raw, &options);
+        for threads in [2, 3] {
+            let archive = compress(raw, &Options { threads, ..options.clone() });
+            assert!(archive == expected, "{threads} threads");
+            let decoding = DecodeOptions { threads, ..DecodeOptions::default() };
+            assert!(decompress_with(&archive, &decoding).unwrap() == raw, "{threads} threads");
+        }
+        assert!(decompress(&expected).unwrap() == raw);
+    }
+}
+
+#[test]
+fn blocks_are_judged_one_by_one() {
+    let digits: Vec<u8> = (0..500u32).flat_map(|i| i.wrapping_pow(2).wrapping_mul(7919).to_le_bytes()).collect();
+    let raw = [&TEXT[..2000], &digits, &[9; 2000]].concat();
+    let (archive, blocks) = explained(&raw, Options { block: 2000, ..nano() });
+    let methods: Vec<Method> = blocks.iter().map(|b| b.0).collect();
+    assert_eq!(methods, [Method::Joint, Method::Mixed, Method::Fill], "{blocks:?}");
+    assert_eq!(decompress(&archive).unwrap(), raw);
+}
+
+#[test]
+fn large_blocks_are_judged_by_pieces() {
+    let raw = &[TEXT, MORE].concat().repeat(3)[..66_000];
+    let (archive, blocks) = explained(raw, Options { threads: 2, ..nano() });
+    assert_eq!(blocks, [(Method::Joint, 2, "the model makes pieces of it smaller")]);
+    assert!(decompress(&archive).unwrap() == raw);
+    let numbers: Vec<u8> = (0..17_000u32).flat_map(|i| (i * 7919 % 30_011).to_le_bytes()).collect();
+    let (archive, blocks) = explained(&numbers, nano());
+    assert_eq!(blocks, [(Method::Mixed, 1, "context models alone make pieces of it smaller than with the model")]);
+    assert!(archive == compress(&numbers, &none()), "without the model nothing of it is left");
+}
+
+/// What shrinks to next to nothing would be refused as a claim that costs too much.
+#[test]
+fn repeats_are_not_too_much() {
+    for part in [&b"ab"[..], b"                \n"] {
+        let raw = part.iter().copied().cycle().take(150_000).collect::<Vec<u8>>();
+        let archive = compress(&raw, &Options { threads: 2, ..nano() });
+        assert!(decompress(&archive).unwrap() == raw);
+        assert!(archive.len() < 500, "{} bytes", archive.len());
+    }
+}
+
+#[test]
+fn after_a_dictionary() {
+    let dictionary = Dictionary::new(&TEXT[..4000]).unwrap();
+    let options = Options { dictionary: Some(dictionary.clone()), ..nano() };
+    let decoding = DecodeOptions { dictionaries: vec![dictionary], ..DecodeOptions::default() };
+    let raw = &TEXT[3000..5000];
+    let (archive, blocks) = explained(raw, options.clone());
+    assert_eq!(blocks[0].0, Method::Joint);
+    assert_eq!(decompress_with(&archive, &decoding).unwrap(), raw);
+    assert!(archive.len() * 10 < compress(raw, &nano()).len() * 8, "half of it is in the dictionary");
+    let (archive, blocks) = explained(raw, Options { block: 700, streams: Some(2), ..options });
+    assert_eq!((blocks[2].0, blocks[2].1), (Method::Joint, 2), "none of this block is in the dictionary");
+    assert_eq!(decompress_with(&archive, &decoding).unwrap(), raw);
+}
+
+#[test]
+fn many_messages() {
+    let messages: Vec<&[u8]> = TEXT[..3000].split(|b| *b == b'\n').collect();
+    let expected: Vec<Vec<u8>> = messages.iter().map(|m| compress(m, &nano())).collect();
+    for threads in [1, 3] {
+        assert!(compress_many(&messages, &Options { threads, ..nano() }) == expected);
+    }
+    for (message, archive) in messages.iter().zip(&expected) {
+        assert_eq!(decompress(archive).unwrap(), *message);
+    }
+}

@@ -1,0 +1,148 @@
+//! Archives of codec 4 as a decoder meets them: whole, damaged, and without their model.
+
+#[path = "common/tiny.rs"]
+mod tiny;
+
+use std::io::{Cursor, Read, Write};
+
+use lmz::recover::recover;
+use lmz::scan::Archive;
+use lmz::{DecodeOptions, Decoder, Error, Options, Predictor, compress, decompress, decompress_with};
+use tiny::{full, short, tiny};
+
+const FIRST: &[u8] = b"one text, and another text\n";
+const SECOND: &[u8] = b"a text of more than two streams, one of which is short";
+
+fn archives() -> Vec<(Vec<u8>, Vec<u8>)> {
+    let blocks: [(&[u8], &[usize]); 2] = [(FIRST, &[9, 18]), (SECOND, &[30, 1, 23])];
+    vec![(short(FIRST), FIRST.to_vec()), (full(&blocks), [FIRST, SECOND].concat())]
+}
+
+fn given() -> DecodeOptions {
+    DecodeOptions { models: vec![tiny()], ..DecodeOptions::default() }
+}
+
+fn read(archive: &[u8], options: DecodeOptions) -> (Vec<u8>, std::io::Result<usize>) {
+    let mut found = Vec::new();
+    let result = Decoder::with_options(archive, options).read_to_end(&mut found);
+    (found, result)
+}
+
+#[test]
+fn read_and_sought_and_recovered() {
+    for (archive, raw) in archives() {
+        for threads in [1, 2, 3, 40] {
+            let options = DecodeOptions { threads, ..given() };
+            assert_eq!(decompress_with(&archive, &options).unwrap(), raw);
+            let mut content = Archive::open(Cursor::new(&archive), options.clone()).unwrap();
+            let mut part = Vec::new();
+            content.read_range(5..20, |bytes| part.write_all(bytes)).unwrap();
+            assert_eq!(part, &raw[5..20]);
+        }
+        let mut found = Vec::new();
+        let recovered = recover(Cursor::new(&archive), &given(), |bytes| found.write_all(bytes)).unwrap();
+        assert_eq!((found, recovered.holes.len()), (raw, 0));
+    }
+}
+
+#[test]
+fn a_lost_header_does_not_cost_the_blocks() {
+    let (mut archive, raw) = archives().remove(1);
+    archive[3] ^= 1;
+    let mut found = Vec::new();
+    let recovered = recover(Cursor::new(&archive), &given(), |bytes| found.write_all(bytes)).unwrap();
+    assert_eq!((found, recovered.holes.len()), (raw, 1));
+}
+
+#[test]
+fn without_their_model() {
+    let identity = tiny().identity();
+    for ((archive, raw), named) in archives().into_iter().zip([8, 32]) {
+        let Err(error @ Error::NoModel { at: 0, .. }) = decompress(&archive) else { panic!("decoded without a model") };
+        let message = error.to_string();
+        assert!(message.contains(&identity.to_string()[..2 * named]) && message.contains("--model PATH"), "{message}");
+        let (found, result) = read(&archive, DecodeOptions::default());
+        assert!(found.is_empty() && result.is_err(), "nothing is decoded before");
+        let mut content = Archive::open(Cursor::new(&archive), DecodeOptions::default()).expect("it can be listed");
+        assert_eq!(content.raw(), raw.len() as u64);
+        assert!(matches!(content.read_range(0..1, |_| Ok(())), Err(Error::NoModel { .. })));
+    }
+    let full = &archives()[1].0;
+    assert!(matches!(recover(Cursor::new(full), &DecodeOptions::default(), |_| Ok(())), Err(Error::NoModel { .. })));
+}
+
+#[test]
+fn a_model_of_another_kind() {
+    // The block says codec 4, the table PPM.
+    let options = Options { predictor: Predictor::Ppm, ..Options::default() };
+    let mut encoder = lmz::Encoder::new(Vec::new(), options);
+    encoder.write_all(FIRST).unwrap();
+    encoder.flush().unwrap();
+    let ppm = encoder.finish().unwrap();
+    let mark = |bytes: &[u8]| bytes.windows(4).position(|w| w == [0xc3, b'B', b'L', b'K']).unwrap();
+    let neural = full(&[(FIRST, &[27])]);
+    for (header, blocks) in [(&ppm, &neural), (&neural, &ppm)] {
+        let archive = [&header[..mark(header)], &blocks[mark(blocks)..]].concat();
+        let result = decompress_with(&archive, &given());
+        assert!(
+            matches!(result, Err(Error::Block { block: 0, source: lmz::CodecError::WrongModel, .. })),
+            "{result:?}"
+        );
+    }
+}
+
+#[test]
+fn every_flipped_bit_is_an_error() {
+    for (archive, raw) in archives() {
+        for bit in 0..archive.len() * 8 {
+            let mut damaged = archive.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            let (found, result) = read(&damaged, given());
+            assert!(result.is_err(), "bit {bit} of {}", archive.len());
+            assert!(raw.starts_with(&found), "wrong data was delivered");
+        }
+    }
+}
+
+#[test]
+fn every_truncation_is_an_error() {
+    for (archive, raw) in archives() {
+        for n in 0..archive.len() {
+            let (found, result) = read(&archive[..n], given());
+            assert!(result.is_err() && raw.starts_with(&found), "{n} of {}", archive.len());
+        }
+    }
+}
+
+/// Coded bytes that no encoder wrote, with a head that fits: they end, with an error or with any bytes.
+#[test]
+fn any_coded_bytes_end() {
+    let block = |coded: &[u8]| {
+        lmz::codec::joint::Block { lengths: &[400, 300], dictionary: b"text", model: &tiny(), threads: 2 }
+            .decode(coded, &mut Vec::new())
+    };
+    let mut state = 1u32;
+    for length in 0..40 {
+        let coded: Vec<u8> = (0..length * 5)
+            .map(|_| {
+                state = state.wrapping_mul(1664525).wrapping_add(1013904223);
+                (state >> 24) as u8
+            })
+            .collect();
+        let _ = block(&coded);
+        assert!(block(&coded[..coded.len().min(10)]).is_err(), "ten random bytes are not 700");
+    }
+}
+
+#[test]
+fn a_tiny_model_never_wins_but_does_no_harm() {
+    let options = Options { predictor: Predictor::Model(tiny()), ..Options::default() };
+    for raw in [&b""[..], b"x", FIRST, &[5; 100], &SECOND.repeat(30)] {
+        let archive = compress(raw, &options);
+        assert_eq!(decompress_with(&archive, &given()).unwrap(), raw);
+        assert!(archive.len() <= compress(raw, &Options::default()).len() + 8);
+        // Bare messages are always coded with the model.
+        let coded = lmz::compress_bare(raw, &options);
+        assert_eq!(lmz::decompress_bare(&coded, raw.len(), &options).unwrap(), raw);
+    }
+}
