@@ -18,7 +18,7 @@ def combine(a, b):
 def histories():
     """Of each history that after a zero, and that after a one."""
     discount = [0, 1, 2, 2, 2, 2] + [3] * 10 + [4] * 46
-    most = [61, 32, 14, 8, 6]
+    most = [61, 32, 14, 14, 14]
 
     def after(history, bit):
         counts = [*history[:2]]

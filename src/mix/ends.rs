@@ -71,7 +71,9 @@ pub struct Ends {
     pub maps: [HistoryMap; CONTEXTS],
     pub copies: [Cell; COPIES],
     pub mixer: Mixer,
-    pub places: [usize; CONTEXTS],
+    places: [usize; CONTEXTS],
+    /// The histories for the current decision, and their probabilities.
+    seen: [State; CONTEXTS],
     ps: [u16; CONTEXTS],
     pub copy: usize,
     x: Vector,
@@ -89,6 +91,7 @@ impl Ends {
             copies: start.copies.map(Cell),
             mixer: Mixer::of(SETS_OF, |family, set| start.families[family][begins_as(family, set)], start.last.clone()),
             places: [0; CONTEXTS],
+            seen: [0; CONTEXTS],
             ps: [0; CONTEXTS],
             copy: 0,
             x: Vector([0.0; INPUTS]),
@@ -99,7 +102,7 @@ impl Ends {
     /// The history of a context for the current decision.
     #[cfg(feature = "train")]
     pub fn state(&self, context: usize) -> State {
-        self.states[self.places[context]]
+        self.seen[context]
     }
 
     #[inline(always)]
@@ -111,7 +114,8 @@ impl Ends {
         for (i, key) in keys.into_iter().enumerate() {
             let h = combine(combine(key, i as u32 + 1), e.node).wrapping_mul(0x9e37_79b1);
             self.places[i] = (h >> (32 - self.bits)) as usize;
-            self.ps[i] = self.maps[i].0[usize::from(self.states[self.places[i]])];
+            self.seen[i] = self.states[self.places[i]];
+            self.ps[i] = self.maps[i].0[usize::from(self.seen[i])];
             x[1 + i] = t.stretch(self.ps[i]);
         }
         self.copy = e.copy.map_or(COPIES, |(ends, class)| class.min(31) * 2 + usize::from(ends));
@@ -132,11 +136,11 @@ impl Ends {
         let rate = 0.004 + 0.05 / (self.age as f32 + 5.0);
         self.mixer.learn(k, f32::from(u8::from(ended)), rate, 0.001, &self.x);
         let learnt = maps::learnt::<MAP_SHIFT, _>(self.ps, ended);
-        for (i, p) in learnt.into_iter().enumerate().take(CONTEXTS) {
-            let state = &mut self.states[self.places[i]];
-            self.maps[i].0[usize::from(*state)] = p;
+        for (i, p) in learnt.into_iter().enumerate() {
+            let seen = usize::from(self.seen[i]);
+            self.maps[i].0[seen] = p;
             self.maps[i].0[0] = maps::NOTHING;
-            *state = histories.after(ended)[usize::from(*state)];
+            self.states[self.places[i]] = histories.after(ended)[seen];
         }
         if self.copy < COPIES {
             self.copies[self.copy].learn::<6>(ended);
