@@ -31,7 +31,7 @@ pub fn decoding() -> DecodeOptions {
 }
 
 pub fn all() -> Vec<Golden> {
-    let defaults = Options::default;
+    let defaults = || Options { predictor: Predictor::None, ..Options::default() };
     let primed = || Options { dictionary: Some(dictionary()), ..defaults() };
     let ppm = || Options { predictor: Predictor::Ppm, ..defaults() };
     let ppm_primed = || Options { dictionary: Some(dictionary()), ..ppm() };
@@ -61,7 +61,11 @@ pub fn all() -> Vec<Golden> {
 /// Codec 4, with built-in models.
 #[cfg(feature = "embed")]
 fn joint() -> Vec<Golden> {
-    let _nano = || Options { predictor: Predictor::find("nano").expect("it is built in"), ..Options::default() };
-    // So far none, since its weights are about to change: golden!("joint-message.txt", _nano()), and so on.
-    vec![]
+    let nano = || Options { predictor: Predictor::find("nano").expect("it is built in"), ..Options::default() };
+    vec![
+        golden!("joint-message.txt", nano()),
+        golden!("joint-streams.txt", Options { streams: Some(5), ..nano() }),
+        golden!("joint-blocks.txt", Options { block: 2500, streams: Some(2), ..nano() }),
+        golden!("joint-primed.txt", Options { dictionary: Some(dictionary()), ..nano() }),
+    ]
 }
