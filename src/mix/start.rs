@@ -173,3 +173,15 @@ impl<'a> Reader<'a> {
         Some(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_built_in_is_read() {
+        assert!(Start::parse(Kind::Alone, include_bytes!("start.bin")).is_some());
+        assert!(Start::parse(Kind::WithModel, include_bytes!("../../models/nano/mixer.bin")).is_some());
+        assert!(Start::parse(Kind::WithModel, include_bytes!("start.bin")).is_none());
+    }
+}
