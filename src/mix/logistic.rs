@@ -84,7 +84,7 @@ impl Tables {
         self.squash[nearest((x + LIMIT) * STEPS as f32) as usize % 1024]
     }
 
-    /// The probability of log-odds within the limit, by linear interpolation.
+    /// The probability of log-odds within the limit, on the line through the nearest entry and the one behind it.
     #[inline(always)]
     pub fn squash(&self, x: f32) -> f32 {
         let place = (x + LIMIT) * STEPS as f32;
