@@ -1,6 +1,14 @@
 """Optimisers: Muon for the layers' square and tall matrices, AdamW for the rest (or AdamW for all)."""
 
+import functools
+
 import torch
+
+
+@functools.cache
+def fast_bf16(cuda: bool) -> bool:
+    """Whether products in bfloat16 are faster than in float32 there."""
+    return cuda or torch.cpu._is_avx512_bf16_supported()
 
 
 def orthogonalised(g: torch.Tensor, steps: int = 5) -> torch.Tensor:
@@ -8,7 +16,7 @@ def orthogonalised(g: torch.Tensor, steps: int = 5) -> torch.Tensor:
     its singular values brought near 1."""
     a, b, c = 3.4445, -4.7750, 2.0315
     tall = g.shape[1] > g.shape[2]
-    x = g.bfloat16() if g.is_cuda else g
+    x = g.bfloat16() if fast_bf16(g.is_cuda) else g
     x = x.transpose(1, 2) if tall else x
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(steps):
