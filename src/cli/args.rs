@@ -59,8 +59,8 @@ struct Raw {
     /// Bytes of a block, such as 512KiB: what is read to reach a place inside, and lost with damage
     #[arg(long, value_name = "SIZE", value_parser = size)]
     block: Option<u64>,
-    /// Model that predicts: none (context mixing alone, the default so far), ppm (the baseline), nano, or the path of a
-    /// model folder; when decompressing, a folder that the archive needs (may be given more than once there)
+    /// Model that predicts: nano (the default), none (context mixing alone), ppm (the baseline), or the path of a model
+    /// folder; when decompressing, a folder that the archive needs (may be given more than once there)
     #[arg(long, value_name = "MODEL", conflicts_with = "level")]
     model: Vec<String>,
     /// Streams that each block is cut into, for experiments: more are faster with a model, and make it larger
@@ -82,7 +82,7 @@ struct Raw {
     /// Fastest: context mixing alone
     #[arg(short = '1', group = "level")]
     level_1: bool,
-    /// The model nano and context mixing; so are -3 to -8, until there are larger models
+    /// The default: the model nano and context mixing; so are -3 to -8, until there are larger models
     #[arg(short = '2', group = "level")]
     level_2: bool,
     #[arg(short = '3', group = "level", hide = true)]
