@@ -22,8 +22,8 @@ pub struct DecodeOptions {
     pub dictionaries: Vec<Dictionary>,
     /// Neural models that the archive may name, besides the built-in ones, which are there without being asked for.
     pub models: Vec<Ready>,
-    /// Blocks decoded at once: as many are read before the first of them is delivered. What is left of the threads computes a
-    /// neural model beside the coder.
+    /// Threads: as many blocks are read before the first of them is delivered. They decode blocks at once, and compute a neural
+    /// model beside the coder.
     pub threads: usize,
 }
 
@@ -61,7 +61,8 @@ const READ: usize = 64 << 10;
 /// Decompresses the frames of an archive, one after the other.
 ///
 /// Reads `R` to its end. An error comes after everything that precedes it has been delivered, and
-/// stays: every later read gives it again. Memory: `threads` blocks, coded and raw, and their models'.
+/// stays: every later read gives it again. Memory: `threads` blocks, coded and raw, and what as many
+/// need to be decoded; with a neural model half as many.
 ///
 /// ```
 /// use std::io::Read;
@@ -315,9 +316,12 @@ impl<R: Read> Decoder<R> {
                 }
             }
         }
-        let threads = self.options.threads / jobs.len().max(1);
-        let models = Models { table: &inside.models, dictionary: inside.dictionary.as_ref(), threads };
-        for (raw, job) in parallel::map(jobs, |job| (job.decode(&models), job)) {
+        let decode = |job: Job, threads| {
+            let models = Models { table: &inside.models, dictionary: inside.dictionary.as_ref(), threads };
+            (job.decode(&models), job)
+        };
+        let uses = |job: &Job| block::uses(job.head.method);
+        for (raw, job) in parallel::share(jobs, self.options.threads, uses, decode) {
             match raw {
                 Ok(raw) => self.deliver(&job.head, raw),
                 Err(failure) => {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::mem;
 
-use crate::codec::block::{self, Coded, Model, Models};
+use crate::codec::block::{Coded, Model, Models, Plan};
 use crate::dictionary::Dictionary;
 use crate::error::Result;
 use crate::format::{
@@ -18,11 +18,11 @@ use crate::predictor::Predictor;
 pub struct Options {
     /// Raw bytes of a block: the unit of random access, of damage and of parallel work (1 to 2^30).
     pub block: usize,
-    /// Blocks coded at once; what is left of them computes a neural model beside the coder. The archive does not depend on it.
+    /// Threads: for blocks coded at once, and in each for a neural model beside the coder. The archive does not depend on it.
     pub threads: usize,
     /// What predicts.
     pub predictor: Predictor,
-    /// Streams that a block is cut into (1 to 1,024), unless its length decides: with a neural model one for each 32 KiB
+    /// Streams that a block is cut into (1 to 1,024), unless its length decides: with a neural model one for each 64 KiB
     /// and 64 at most, without one always one. More are faster with a model, and make the block larger.
     pub streams: Option<usize>,
     /// Longest context of PPM, in bytes (1 to [`ppm::MAX_ORDER`]; others are moved there).
@@ -93,7 +93,7 @@ pub struct BlockReport {
 /// # Ok::<(), lmz::Error>(())
 /// ```
 ///
-/// Memory: `threads` blocks, and the model's for each. Content below 64 KiB that is finished without a
+/// Memory: `threads` blocks as they are, and what as many need to be coded; with a neural model half as many. Content below 64 KiB that is finished without a
 /// [`flush`](Write::flush) becomes a short frame. [`finish`](Self::finish) must be called: a dropped
 /// encoder leaves an archive that says that it is incomplete.
 pub struct Encoder<W: Write> {
@@ -152,7 +152,8 @@ impl<W: Write> Encoder<W> {
 
     fn write_short(&mut self) -> Result<()> {
         let raw = mem::take(&mut self.pending);
-        let mut coded = block::encode(&raw, &self.models(self.options.threads), self.options.streams);
+        let models = self.models(self.options.threads);
+        let mut coded = Plan::of(&raw, &models).encode(&raw, &models, self.options.streams, ShortFrame::SAVES);
         let default = coded.method != Method::Coded || self.models[0].named() == ShortFrame::MODEL;
         if !default || coded.segments.len() > 1 {
             // Short frames know the default parameters only; a full frame holds any.
@@ -189,12 +190,18 @@ impl<W: Write> Encoder<W> {
     fn code(&mut self) -> Vec<(Vec<u8>, Coded)> {
         let raw = mem::take(&mut self.pending);
         let parts: Vec<&[u8]> = raw.chunks(self.options.block).collect();
-        let code = |group: &[&[u8]]| {
-            let models = self.models(self.options.threads / group.len());
-            let code = |part: &[u8]| (part.to_vec(), block::encode(part, &models, self.options.streams));
-            parallel::map(group.to_vec(), code)
+        parts.chunks(self.options.threads).flat_map(|group| self.code_group(group)).collect()
+    }
+
+    /// Codes no more blocks than there are threads.
+    fn code_group(&self, group: &[&[u8]]) -> Vec<(Vec<u8>, Coded)> {
+        let (threads, streams) = (self.options.threads, self.options.streams);
+        let models = self.models(threads / group.len());
+        let plans = parallel::map(group.to_vec(), |part| (part, Plan::of(part, &models)));
+        let code = |(part, plan): (&[u8], Plan), threads| {
+            (part.to_vec(), plan.encode(part, &Models { threads, ..models }, streams, 0))
         };
-        parts.chunks(self.options.threads).flat_map(code).collect()
+        parallel::share(plans, threads, |(_, plan)| plan.uses(), code)
     }
 
     /// What a block is coded with, when it has so many threads to itself.

@@ -7,7 +7,8 @@ use crate::codec::block::{self, Models};
 use crate::decoder::DecodeOptions;
 use crate::error::{Error, Result};
 use crate::format::{
-    BlockHead, FormatError, FrameHeader, Index, Input, Model, ShortFrame, Start, TRAILER_BYTES, Trailer, start, within,
+    BlockHead, FormatError, FrameHeader, Index, Input, Limits, Model, ShortFrame, Start, TRAILER_BYTES, Trailer, start,
+    within,
 };
 use crate::parallel;
 
@@ -136,9 +137,12 @@ impl<R: Read + Seek> Archive<R> {
             let blocks: Vec<&Block> = frame.blocks.iter().filter(touched).collect();
             let number = |b: &Block| (frame.blocks.partition_point(|x| x.at < b.at)) as u64;
             for group in blocks.chunks(options.threads.max(1)) {
-                let threads = options.threads / group.len();
                 let read: Vec<_> = group.iter().map(|b| (**b, fetch(inner, b))).collect();
-                let results = parallel::map(read, |(b, bytes)| {
+                let uses = |(_, bytes): &(Block, Result<Vec<u8>>)| {
+                    let head = bytes.as_ref().map(|bytes| head(&mut Input::new(bytes), frame, &options.limits));
+                    head.map_or(1, |head| head.map_or(1, |head| block::uses(head.method)))
+                };
+                let results = parallel::share(read, options.threads, uses, |(b, bytes), threads| {
                     (b, bytes.and_then(|x| decode(&x, frame, &b, number(&b), options, threads)))
                 });
                 for (b, raw) in results {
@@ -207,6 +211,14 @@ fn fetch<R: Read + Seek>(inner: &mut R, b: &Block) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The head of a block or short frame.
+fn head(input: &mut Input, frame: &Frame, limits: &Limits) -> Result<BlockHead, FormatError> {
+    match frame.kind {
+        Start::Short => ShortFrame::read(input).map(ShortFrame::into_head),
+        _ => BlockHead::read(input, frame.models.len(), limits),
+    }
+}
+
 /// Decodes a block from its bytes in the archive. They are believed no more than those of a stream.
 fn decode(
     bytes: &[u8],
@@ -218,11 +230,8 @@ fn decode(
 ) -> Result<Vec<u8>> {
     let format = |source| Error::Format { at: b.at, source };
     let mut input = Input::new(bytes);
-    let (head, check) = match frame.kind {
-        Start::Short => (ShortFrame::read(&mut input).map(ShortFrame::into_head), 4),
-        _ => (BlockHead::read(&mut input, frame.models.len(), &options.limits), 8),
-    };
-    let BlockHead { method, raw, coded, segments, .. } = head.map_err(format)?;
+    let BlockHead { method, raw, coded, segments, .. } = head(&mut input, frame, &options.limits).map_err(format)?;
+    let check = if frame.kind == Start::Short { 4 } else { 8 };
     if raw != b.raw || Some(b.bytes) != coded.checked_add(input.position() as u64 + check) {
         return Err(format(FormatError::Malformed { what: "index", found: "other lengths than a block's head" }));
     }

@@ -5,17 +5,21 @@ mod tiny;
 
 use std::io::{Cursor, Read, Write};
 
+use lmz::format::Segment;
 use lmz::recover::recover;
 use lmz::scan::Archive;
 use lmz::{DecodeOptions, Decoder, Error, Options, Predictor, compress, decompress, decompress_with};
-use tiny::{full, short, tiny};
+use tiny::{full, read as by_model, short, tiny, unread};
 
 const FIRST: &[u8] = b"one text, and another text\n";
 const SECOND: &[u8] = b"a text of more than two streams, one of which is short";
+const THIRD: &[u8] = b"\x80\x81 parts that the model does not read \xff\xff and some that it does";
 
 fn archives() -> Vec<(Vec<u8>, Vec<u8>)> {
-    let blocks: [(&[u8], &[usize]); 2] = [(FIRST, &[9, 18]), (SECOND, &[30, 1, 23])];
-    vec![(short(FIRST), FIRST.to_vec()), (full(&blocks), [FIRST, SECOND].concat())]
+    let third = [unread(3), by_model(10), unread(1), unread(29), by_model(5), by_model(12), unread(2)];
+    let blocks: [(&[u8], &[Segment]); 3] =
+        [(FIRST, &[by_model(9), by_model(18)]), (SECOND, &[by_model(30), by_model(1), by_model(23)]), (THIRD, &third)];
+    vec![(short(FIRST), FIRST.to_vec()), (full(&blocks), [FIRST, SECOND, THIRD].concat())]
 }
 
 fn given() -> DecodeOptions {
@@ -80,7 +84,7 @@ fn a_model_of_another_kind() {
     encoder.flush().unwrap();
     let ppm = encoder.finish().unwrap();
     let mark = |bytes: &[u8]| bytes.windows(4).position(|w| w == [0xc3, b'B', b'L', b'K']).unwrap();
-    let neural = full(&[(FIRST, &[27])]);
+    let neural = full(&[(FIRST, &[by_model(27)])]);
     for (header, blocks) in [(&ppm, &neural), (&neural, &ppm)] {
         let archive = [&header[..mark(header)], &blocks[mark(blocks)..]].concat();
         let result = decompress_with(&archive, &given());
@@ -117,8 +121,9 @@ fn every_truncation_is_an_error() {
 /// Coded bytes that no encoder wrote, with a head that fits: they end, with an error or with any bytes.
 #[test]
 fn any_coded_bytes_end() {
+    let segments = [unread(90), by_model(400), unread(10), by_model(200)];
     let block = |coded: &[u8]| {
-        lmz::codec::joint::Block { lengths: &[400, 300], dictionary: b"text", model: &tiny(), threads: 2 }
+        lmz::codec::joint::Block { segments: &segments, dictionary: b"text", model: &tiny(), threads: 2 }
             .decode(coded, &mut Vec::new())
     };
     let mut state = 1u32;

@@ -1,6 +1,6 @@
 //! One block, from raw bytes to coded bytes and back.
 
-use super::choice::{alone, block, smaller};
+use super::choice::{Choice, Read, block};
 use super::range::{Coder, Decoder, Encoder};
 use super::{mixed, sample, walk};
 use crate::dictionary::Dictionary;
@@ -10,6 +10,10 @@ use crate::lm::LanguageModel;
 use crate::lm::ppm::Ppm;
 use crate::lm::rwkv7::Ready;
 use crate::vocab::Token;
+
+/// How many threads a block with a neural model keeps busy: the coder is one, and has about as much to do as the model. More
+/// blocks at once would be as fast, and each needs memory of its own.
+const USED_BY_NEURAL: usize = 2;
 
 /// A block ready to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,28 +117,67 @@ fn stream<C: Coder>(
     Ok(())
 }
 
-/// Codes a block with the first of the models, or in a simpler way where that is as small. `streams`: how
-/// many streams it is cut into, unless that is decided by its length.
-pub fn encode(raw: &[u8], models: &Models, streams: Option<usize>) -> Coded {
-    let Some(&first) = raw.first() else { return Coded::stored(raw, "empty") };
-    if raw.iter().all(|&b| b == first) {
-        return Coded { method: Method::Fill, segments: Vec::new(), bytes: vec![first], why: "one byte repeated" };
-    }
-    if !sample::looks_compressible(raw, models) {
-        return Coded::stored(raw, "looks random: flat, without repeats, and samples of it do not shrink");
-    }
-    let coded = match models.table {
-        [] => alone(raw, models, streams, "context models make it smaller"),
-        [Model::Rwkv7(model), ..] => smaller(raw, model, models, streams),
-        [Model::Ppm { .. }, ..] => {
-            let segments = vec![Segment { length: raw.len() as u64, model: Some(0) }];
-            Coded { method: Method::Coded, segments, bytes: bare(raw, models), why: "the model makes it smaller" }
+/// How a block is to be coded: what is found out before it is.
+pub enum Plan {
+    /// In a simple way, as it has been.
+    Done(Coded),
+    /// By context models alone, and why.
+    Alone(&'static str),
+    Ppm,
+    Neural(Read),
+}
+
+impl Plan {
+    /// What a block needs; with the first of the models if that makes it smaller.
+    pub fn of(raw: &[u8], models: &Models) -> Self {
+        let Some(&first) = raw.first() else { return Self::Done(Coded::stored(raw, "empty")) };
+        if raw.iter().all(|&b| b == first) {
+            let why = "one byte repeated";
+            return Self::Done(Coded { method: Method::Fill, segments: Vec::new(), bytes: vec![first], why });
         }
-    };
-    if coded.bytes.len() >= raw.len() {
-        return Coded::stored(raw, "coding makes it no smaller");
+        if !sample::looks_compressible(raw, models) {
+            let why = "looks random: flat, without repeats, and samples of it do not shrink";
+            return Self::Done(Coded::stored(raw, why));
+        }
+        match models.table {
+            [] => Self::Alone("context models make it smaller"),
+            [Model::Ppm { .. }, ..] => Self::Ppm,
+            [Model::Rwkv7(model), ..] => match Read::of(raw, model, models) {
+                Read::Nothing => Self::Alone("context models alone make pieces of it smaller than with the model"),
+                read => Self::Neural(read),
+            },
+        }
     }
-    coded
+
+    /// How many threads the work keeps busy.
+    pub fn uses(&self) -> usize {
+        if matches!(self, Self::Neural(_)) { USED_BY_NEURAL } else { 1 }
+    }
+
+    /// Codes the block that the plan was made for. `streams`: how many it is cut into, unless that is decided by its length.
+    /// `apart`: bytes that more than one segment costs around the block.
+    pub fn encode(self, raw: &[u8], models: &Models, streams: Option<usize>, apart: usize) -> Coded {
+        let choice = Choice { models, streams, apart };
+        let coded = match (self, models.table) {
+            (Self::Done(coded), _) => return coded,
+            (Self::Neural(read), [Model::Rwkv7(model), ..]) => choice.smallest(raw, model, read),
+            (Self::Ppm, _) => {
+                let segments = vec![Segment { length: raw.len() as u64, model: Some(0) }];
+                Coded { method: Method::Coded, segments, bytes: bare(raw, models), why: "the model makes it smaller" }
+            }
+            (Self::Alone(why), _) => choice.alone(raw, why),
+            (Self::Neural(_), _) => choice.alone(raw, "there is no model"),
+        };
+        if coded.bytes.len() >= raw.len() {
+            return Coded::stored(raw, "coding makes it no smaller");
+        }
+        coded
+    }
+}
+
+/// How many threads decoding a block keeps busy.
+pub fn uses(method: Method) -> usize {
+    if method == Method::Joint { USED_BY_NEURAL } else { 1 }
 }
 
 /// The method of a bitstream without a frame, and the model that its one segment names.
@@ -151,7 +194,10 @@ pub fn bare(raw: &[u8], models: &Models) -> Vec<u8> {
     match models.table {
         _ if raw.is_empty() => Vec::new(),
         [] => mixed::encode(raw, &[raw.len()], models.dictionary()),
-        [Model::Rwkv7(model), ..] => block(&[raw.len()], model, models).encode(raw),
+        [Model::Rwkv7(model), ..] => {
+            let segment = Segment { length: raw.len() as u64, model: Some(0) };
+            block(&[segment], model, models).encode(raw)
+        }
         [Model::Ppm { .. }, ..] => {
             let mut coder = Encoder::default();
             let known = |at| Token::from(raw[at as usize]);
@@ -181,17 +227,16 @@ pub fn decode(
                 stream(&mut coder, &mut *model, segment.length, |_| 0, |b| out.extend_from_slice(b))?;
             }
         }
-        Method::Mixed => mixed::decode(coded, &lengths(segments), models.dictionary(), out)?,
+        Method::Mixed => {
+            let lengths: Vec<usize> = segments.iter().map(|s| s.length as usize).collect();
+            mixed::decode(coded, &lengths, models.dictionary(), out)?;
+        }
         Method::Joint => {
-            let model = models.neural(segments.first().and_then(|s| s.model))?;
-            block(&lengths(segments), model, models).decode(coded, out)?;
+            let model = models.neural(segments.iter().find_map(|s| s.model))?;
+            block(segments, model, models).decode(coded, out)?;
         }
     }
     Ok(())
-}
-
-fn lengths(segments: &[Segment]) -> Vec<usize> {
-    segments.iter().map(|s| s.length as usize).collect()
 }
 
 /// [`decode`], and the raw bytes hold against the content check, whose first bytes `check` is.

@@ -1,64 +1,152 @@
-//! Whether the language model is worth it. A block is never noticeably larger than context mixing alone makes it: what
-//! helps is found out by coding, not guessed.
+//! What of a block the language model reads, if anything. A block is never noticeably larger than context mixing alone makes
+//! it: what helps is found out by coding, not guessed.
 
 use super::block::{Coded, Models};
+use super::cost::BIT;
+use super::parts::{self, Costs, Part};
 use super::{joint, mixed, streams};
-use crate::format::{Method, Segment};
+use crate::format::{BlockHead, Limits, Method, Segment};
 use crate::lm::rwkv7::Ready;
 
-/// Blocks of up to this are coded both ways.
+/// Blocks of up to this are coded both ways, and then in parts if windows of so many bytes differ.
 const BOTH: usize = 64 << 10;
-/// Of larger blocks, pieces: so many, of so many bytes, evenly spread, in a block of their own.
-const PIECES: usize = 4;
-const PIECE: usize = 8 << 10;
+const WINDOW: usize = 2 << 10;
+/// Larger ones are judged by pieces of about this length, not fewer and not more than so many.
+const PIECE: usize = 32 << 10;
+const FEWEST: usize = 8;
+const MOST: usize = 64;
+/// Each piece by a sample of so many bytes in its middle, more if all samples together would not be so many: with less the
+/// context models have learnt too little.
+const SAMPLE: usize = 1 << 10;
+const SAMPLES: usize = 16 << 10;
+/// The model has to gain this part of a sample. On text it gains a tenth and more; base64 beside text seems to gain 1.5%, because
+/// weights that text and base64 share suit neither, as those of segments would.
+const LEAST_GAIN: u64 = 40;
 
-/// A block by context models alone. `streams`: how many it is cut into, one unless said otherwise.
-pub fn alone(raw: &[u8], models: &Models, streams: Option<usize>, why: &'static str) -> Coded {
-    let lengths = streams::cut(raw, streams.unwrap_or(1));
-    let bytes = mixed::encode(raw, &lengths, models.dictionary());
-    Coded { method: Method::Mixed, segments: segments(&lengths, None), bytes, why }
-}
+/// What it costs to begin another segment: the model and the contexts begin again, and it is listed.
+const CHANGE: u64 = 8 * 64 * BIT;
+/// The same between samples, which stand for more than themselves.
+const SAMPLE_CHANGE: u64 = 8 * BIT;
 
-/// A block by the first model of the table, which is this one.
-fn together(raw: &[u8], model: &Ready, models: &Models, streams: Option<usize>, why: &'static str) -> Coded {
-    let lengths = streams::cut(raw, streams.unwrap_or_else(|| streams::count(raw.len())));
-    let bytes = block(&lengths, model, models).encode(raw);
-    Coded { method: Method::Joint, segments: segments(&lengths, Some(0)), bytes, why }
+/// Decides what a block is coded with.
+pub struct Choice<'a> {
+    pub models: &'a Models<'a>,
+    /// How many streams it is cut into, unless that is decided by its length.
+    pub streams: Option<usize>,
+    /// Bytes that more than one segment costs around the block: such a block does not fit a short frame.
+    pub apart: usize,
 }
 
 /// A block of codec 4.
-pub fn block<'a>(lengths: &'a [usize], model: &'a Ready, models: &'a Models) -> joint::Block<'a> {
-    joint::Block { lengths, dictionary: models.dictionary(), model, threads: models.threads }
+pub fn block<'a>(segments: &'a [Segment], model: &'a Ready, models: &'a Models) -> joint::Block<'a> {
+    joint::Block { segments, dictionary: models.dictionary(), model, threads: models.threads }
 }
 
-fn segments(lengths: &[usize], model: Option<usize>) -> Vec<Segment> {
-    lengths.iter().map(|length| Segment { length: *length as u64, model }).collect()
+impl Choice<'_> {
+    /// A block by context models alone.
+    pub fn alone(&self, raw: &[u8], why: &'static str) -> Coded {
+        self.alone_by_windows(raw, raw.len(), why).0
+    }
+
+    /// The same, and what its windows cost.
+    fn alone_by_windows(&self, raw: &[u8], window: usize, why: &'static str) -> (Coded, Vec<u64>) {
+        let lengths = streams::cut(raw, self.streams.unwrap_or(1));
+        let (bytes, costs) = mixed::encode_by_windows(raw, &lengths, self.models.dictionary(), window);
+        let segments = lengths.iter().map(|length| Segment { length: *length as u64, model: None }).collect();
+        (Coded { method: Method::Mixed, segments, bytes, why }, costs)
+    }
+
+    /// A block whose parts are these, at least one of them with the model, and what its windows cost.
+    fn together(&self, raw: &[u8], model: &Ready, parts: &[Part], window: usize) -> (Coded, Vec<u64>) {
+        let read = parts.iter().filter(|p| p.model).map(|p| p.end - p.begin).sum();
+        // A part may get one stream more than its share.
+        let most = (BlockHead::most_streams(read as u64).min(Limits::default().segments) as usize)
+            .saturating_sub(parts.len() - 1);
+        let streams = self.streams.unwrap_or_else(|| streams::count(read)).min(most);
+        let segments = parts::segments(raw, parts, streams);
+        let (bytes, costs) = block(&segments, model, self.models).encode_by_windows(raw, window);
+        let why = match parts {
+            [_] if raw.len() > BOTH => "the model makes pieces of it smaller",
+            [_] => "the model makes it smaller",
+            _ => "the model makes parts of it smaller",
+        };
+        (Coded { method: Method::Joint, segments, bytes, why }, costs)
+    }
+
+    /// A block, not empty, with the first model of the table, which is this one, or without it, or parts of it with and parts
+    /// without, whichever makes it smallest.
+    pub fn smallest(&self, raw: &[u8], model: &Ready, read: Read) -> Coded {
+        let coded = match read {
+            Read::Nothing => return self.alone(raw, "the model reads nothing of it"),
+            Read::Unknown => self.by_coding(raw, model),
+            Read::Parts(parts) => self.together(raw, model, &parts, raw.len()).0,
+        };
+        if coded.method == Method::Joint && raw.len() as u64 > Method::Joint.most_raw(coded.bytes.len() as u64) {
+            return self.alone(raw, "repeats itself too much to need the model");
+        }
+        coded
+    }
+
+    fn by_coding(&self, raw: &[u8], model: &Ready) -> Coded {
+        let whole = Part { begin: 0, end: raw.len(), model: true };
+        let (with, costs_with) = self.together(raw, model, &[whole], WINDOW);
+        let why = "context models alone make it smaller than with the model";
+        let (without, costs_without) = self.alone_by_windows(raw, WINDOW, why);
+        let best = if self.size(&without) <= self.size(&with) { without } else { with };
+        let costs: Vec<Costs> = costs_with.into_iter().zip(costs_without).map(|(a, b)| [a, b]).collect();
+        let (plan, cost) = parts::plan(&costs, CHANGE);
+        // Half a percent, because the windows' costs are not those of the segments.
+        let hope = (cost / BIT / 8) as usize + self.apart;
+        if hope >= self.size(&best) - self.size(&best) / 200 || plan.iter().all(|read| *read == plan[0]) {
+            return best;
+        }
+        let begins: Vec<usize> = (0..plan.len()).map(|i| i * WINDOW).collect();
+        let (apart, _) = self.together(raw, model, &parts::parts(raw, &begins, &plan), raw.len());
+        if self.size(&apart) < self.size(&best) { apart } else { best }
+    }
+
+    /// Bytes, with what they need around them.
+    fn size(&self, coded: &Coded) -> usize {
+        let segments = coded.segments.len();
+        coded.bytes.len() + if segments > 1 { self.apart + 4 * segments } else { 0 }
+    }
 }
 
-/// A block, not empty, with the first model of the table, which is this one, or without it, whichever makes it smaller.
-pub fn smaller(raw: &[u8], model: &Ready, models: &Models, streams: Option<usize>) -> Coded {
-    if raw.len() > BOTH && !pieces_gain(raw, model, models) {
-        return alone(raw, models, streams, "context models alone make pieces of it smaller than with the model");
-    }
-    let coded = together(raw, model, models, streams, "the model makes pieces of it smaller");
-    if raw.len() as u64 > Method::Joint.most_raw(coded.bytes.len() as u64) {
-        return alone(raw, models, streams, "repeats itself too much to need the model");
-    }
-    if raw.len() > BOTH {
-        return coded;
-    }
-    let without = alone(raw, models, streams, "context models alone make it smaller than with the model");
-    if without.bytes.len() <= coded.bytes.len() {
-        return without;
-    }
-    Coded { why: "the model makes it smaller", ..coded }
+/// What of a block the model is to read, before it is coded.
+pub enum Read {
+    /// That is found out by coding it.
+    Unknown,
+    Nothing,
+    /// Some of these parts.
+    Parts(Vec<Part>),
 }
 
-/// Whether the model makes pieces of a large block smaller than context models alone do.
-fn pieces_gain(raw: &[u8], model: &Ready, models: &Models) -> bool {
-    let stride = (raw.len() - PIECE) / (PIECES - 1);
-    let pieces: Vec<&[u8]> = (0..PIECES).map(|i| &raw[i * stride..][..PIECE]).collect();
-    let (pieces, lengths) = (pieces.concat(), [PIECE; PIECES]);
-    let with = block(&lengths, model, models).encode(&pieces).len();
-    with < mixed::encode(&pieces, &lengths, models.dictionary()).len()
+impl Read {
+    /// Of larger blocks, judged by samples.
+    pub fn of(raw: &[u8], model: &Ready, models: &Models) -> Self {
+        if raw.len() <= BOTH {
+            return Self::Unknown;
+        }
+        let count = (raw.len() / PIECE).clamp(FEWEST, MOST);
+        let begins: Vec<usize> = (0..count).map(|i| raw.len() * i / count).collect();
+        let (plan, _) = parts::plan(&samples(raw, &begins, model, models), SAMPLE_CHANGE);
+        if plan.iter().all(|read| !read) {
+            return Self::Nothing;
+        }
+        Self::Parts(parts::parts(raw, &begins, &plan))
+    }
+}
+
+/// What samples of pieces cost with the model and without, when they are coded as a block of their own: the second half of each,
+/// when all that takes part has begun to learn.
+fn samples(raw: &[u8], begins: &[usize], model: &Ready, models: &Models) -> Vec<Costs> {
+    let count = begins.len();
+    let sample = SAMPLE.max(SAMPLES / count);
+    let ends = begins.iter().copied().skip(1).chain([raw.len()]);
+    let middles = begins.iter().zip(ends).map(|(begin, end)| (begin + end - sample) / 2);
+    let samples = middles.map(|at| &raw[at..at + sample]).collect::<Vec<_>>().concat();
+    let segments = vec![Segment { length: sample as u64, model: Some(0) }; count];
+    let (_, with) = block(&segments, model, models).encode_by_windows(&samples, sample / 2);
+    let (_, without) = mixed::encode_by_windows(&samples, &vec![sample; count], models.dictionary(), sample / 2);
+    with.into_iter().zip(without).map(|(a, b)| [a + a / LEAST_GAIN, b]).skip(1).step_by(2).collect()
 }

@@ -2,19 +2,24 @@
 //!
 //! A token is coded on its way down the byte trie, as in [`walk`](super::walk): does it end here, then the bits of the next byte.
 //! The model's mass below each node is one more input of the mixer, which sees the bytes as context mixing alone does.
+//! Segments that the model does not read are coded in between ([`unread`](super::unread)).
 
+use super::cost::Metered;
 use super::crew::{self, Crew};
-use super::range::{Coder, Decoder, Encoder};
+use super::range::{Coder, Decoder};
+use super::unread::Unread;
 use crate::error::CodecError;
+use crate::format::Segment;
 use crate::lm::rwkv7::Ready;
 use crate::mix::kernel::{self, Job, Kernel};
 use crate::mix::{Ending, Guess, Lengths, Mix};
 use crate::vocab::{Node, START, Token, Vocabulary};
 
-/// A block: its streams' lengths, and what predicts it.
+/// A block: its segments, and what predicts it.
 #[derive(Clone, Copy)]
 pub struct Block<'a> {
-    pub lengths: &'a [usize],
+    /// At least one has a model, which is this one.
+    pub segments: &'a [Segment],
     /// Read by the context models first.
     pub dictionary: &'a [u8],
     pub model: &'a Ready,
@@ -25,7 +30,12 @@ pub struct Block<'a> {
 impl Block<'_> {
     /// The bitstream of a block.
     pub fn encode(&self, raw: &[u8]) -> Vec<u8> {
-        let mut coder = Encoder::default();
+        self.encode_by_windows(raw, raw.len()).0
+    }
+
+    /// The same, and what each window of so many bytes cost, in units of [`BIT`](super::cost::BIT).
+    pub fn encode_by_windows(&self, raw: &[u8], window: usize) -> (Vec<u8>, Vec<u64>) {
+        let mut coder = Metered::new(raw.len(), window);
         self.run(&mut coder, Some(raw), self.begin()).expect("encoding cannot fail");
         coder.finish()
     }
@@ -38,14 +48,20 @@ impl Block<'_> {
     }
 
     fn begin(&self) -> Mix {
-        Mix::with_model(&Lengths { dictionary: self.dictionary.len(), streams: self.lengths })
+        let streams: Vec<usize> = self.segments.iter().map(|s| s.length as usize).collect();
+        let mut mix = Mix::with_model(&Lengths { dictionary: self.dictionary.len(), streams: &streams });
+        for (number, segment) in self.segments.iter().enumerate() {
+            if segment.model.is_none() {
+                mix.without_model(number);
+            }
+        }
+        mix
     }
 
     fn run<C: Coder>(&self, coder: &mut C, raw: Option<&[u8]>, mix: Mix) -> Result<Mix, CodecError> {
         let network = self.model.network();
-        crew::work(network, self.lengths.len(), self.threads, |crew| {
-            kernel::run(Steps { coder, crew, block: self, raw, mix })
-        })
+        let streams = self.segments.iter().filter(|s| s.model.is_some()).count();
+        crew::work(network, streams, self.threads, |crew| kernel::run(Steps { coder, crew, block: self, raw, mix }))
     }
 }
 
@@ -67,36 +83,41 @@ impl<C: Coder> Job for Steps<'_, '_, C> {
         let Self { coder, crew, block, raw, mut mix } = self;
         let vocabulary = block.model.vocabulary();
         mix.read(k, block.dictionary);
-        // Of each stream where it ends and how many bytes are left.
+        // Of each stream that the model reads: its segment, where it ends and how many bytes are left.
+        let mut streams: Vec<(usize, usize, usize)> = Vec::with_capacity(block.segments.len());
         let mut end = 0;
-        let mut streams: Vec<(usize, usize)> = Vec::with_capacity(block.lengths.len());
-        for length in block.lengths {
-            end += length;
-            streams.push((end, *length));
+        for (segment, Segment { length, model }) in block.segments.iter().enumerate() {
+            end += *length as usize;
+            if model.is_some() {
+                streams.push((segment, end, *length as usize));
+            }
         }
+        let mut unread = Unread::of(block.segments);
         // Groups of streams in order, step by step, until none has anything left.
         let mut open = crew.groups();
-        while open > 0 {
+        while open > 0 || !unread.ended() {
             for number in 0..crew.groups() {
                 let Some(mut group) = crew.take(number) else { continue };
                 for row in &mut group.rows {
-                    let (end, left) = &mut streams[row.number];
+                    let (stream, end, left) = &mut streams[row.number];
+                    coder.at(*end - *left);
                     let rest = raw.map(|raw| &raw[*end - *left..*end]);
                     let known = rest.map_or(START, |rest| vocabulary.longest(rest).0);
                     let longer = block.model.makes_longer(row.token);
                     let walk = Walk { vocabulary, sums: row.stream.sums(), before: row.token, longer, most: *left };
-                    row.token = walk.token(k, coder, &mut mix, row.number, known)?;
+                    row.token = walk.token(k, coder, &mut mix, *stream, known)?;
                     coder.check()?;
-                    mix.end_token(row.number, row.token);
+                    mix.end_token(*stream, row.token);
                     *left -= vocabulary.token(row.token).len();
                 }
-                group.rows.retain(|row| streams[row.number].1 > 0);
+                group.rows.retain(|row| streams[row.number].2 > 0);
                 if group.rows.is_empty() {
                     open -= 1;
                 } else {
                     crew.give(number, group);
                 }
             }
+            unread.step(k, coder, &mut mix, raw)?; // while the model computes
         }
         Ok(mix)
     }
@@ -229,7 +250,8 @@ impl Walk<'_> {
 #[cfg(feature = "train")]
 impl crate::train::Code for Ready {
     fn code(&self, mix: Mix, text: &[u8]) -> Mix {
-        let block = Block { lengths: &[text.len()], dictionary: &[], model: self, threads: 1 };
-        block.run(&mut Encoder::default(), Some(text), mix).expect("encoding cannot fail")
+        let segments = [Segment { length: text.len() as u64, model: Some(0) }];
+        let block = Block { segments: &segments, dictionary: &[], model: self, threads: 1 };
+        block.run(&mut Metered::new(text.len(), text.len()), Some(text), mix).expect("encoding cannot fail")
     }
 }

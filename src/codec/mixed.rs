@@ -1,13 +1,19 @@
 //! Codec 3: blocks by context mixing. Streams advance in lock step, one byte each.
 
-use super::range::{Coder, Decoder, Encoder};
+use super::cost::Metered;
+use super::range::{Coder, Decoder};
 use crate::error::CodecError;
 use crate::mix::kernel::{self, Job, Kernel};
 use crate::mix::{Lengths, Mix};
 
 /// The bitstream of a block whose streams have these lengths.
 pub fn encode(raw: &[u8], lengths: &[usize], dictionary: &[u8]) -> Vec<u8> {
-    let mut coder = Encoder::default();
+    encode_by_windows(raw, lengths, dictionary, raw.len()).0
+}
+
+/// The same, and what each window of so many bytes cost, in units of [`BIT`](super::cost::BIT).
+pub fn encode_by_windows(raw: &[u8], lengths: &[usize], dictionary: &[u8], window: usize) -> (Vec<u8>, Vec<u64>) {
+    let mut coder = Metered::new(raw.len(), window);
     let lengths = Lengths { dictionary: dictionary.len(), streams: lengths };
     let job = Block { coder: &mut coder, dictionary, lengths, raw: Some(raw) };
     kernel::run(job).expect("encoding cannot fail");
@@ -50,15 +56,27 @@ impl<C: Coder> Job for Block<'_, C> {
                 if step >= *length {
                     continue;
                 }
-                let byte = raw.map_or(0, |raw| raw[begin + step]);
-                for shift in (0..8).rev() {
-                    let p = mix.predict(k, stream);
-                    let bit = coder.decide(byte >> shift & 1 == 1, p)?;
-                    mix.update(k, stream, bit);
-                }
-                coder.check()?;
+                coder.at(begin + step);
+                byte(k, coder, &mut mix, stream, raw.map_or(0, |raw| raw[begin + step]))?;
             }
         }
         Ok(mix)
     }
+}
+
+/// Codes the next byte of a stream, by context models alone.
+#[inline(always)]
+pub fn byte<K: Kernel, C: Coder>(
+    k: K,
+    coder: &mut C,
+    mix: &mut Mix,
+    stream: usize,
+    byte: u8,
+) -> Result<(), CodecError> {
+    for shift in (0..8).rev() {
+        let p = mix.predict(k, stream);
+        let bit = coder.decide(byte >> shift & 1 == 1, p)?;
+        mix.update(k, stream, bit);
+    }
+    coder.check()
 }

@@ -2,10 +2,13 @@
 
 pub mod block;
 mod choice;
+mod cost;
 mod crew;
 pub mod joint;
 pub mod mixed;
+mod parts;
 pub mod range;
 mod sample;
 mod streams;
+mod unread;
 pub mod walk;

@@ -32,6 +32,9 @@ pub trait Coder {
     /// Codes a decision whose outcome is 1 with probability `p_one / 2^16`; `p_one` is 1 to 65,535.
     fn decide(&mut self, bit: bool, p_one: u16) -> Result<bool, CodecError>;
 
+    /// Says where in the block the next decisions are.
+    fn at(&mut self, _place: usize) {}
+
     /// An error if more was decoded than the input can hold. Always fine when encoding.
     fn check(&self) -> Result<(), CodecError> {
         Ok(())

@@ -1,13 +1,13 @@
 //! How a block is cut into streams. A matter of the encoder alone: their lengths are stored.
 
 /// Bytes of a block for each of its streams, and the most streams. More streams are faster, and each of them starts cold.
-const EACH: usize = 32 << 10;
+const EACH: usize = 64 << 10;
 const MOST: usize = 64;
 
 /// A cut goes back to the end of a line if there is one so near.
 const NEAR: usize = 1 << 10;
 
-/// The number of streams of a block that a language model predicts. Below 64 KiB it is one, so that whatever is short enough
+/// The number of streams of a block that a language model predicts. Below 128 KiB it is one, so whatever is short enough
 /// fits a short frame.
 pub fn count(length: usize) -> usize {
     (length / EACH).clamp(1, MOST)
@@ -40,8 +40,8 @@ mod tests {
 
     #[test]
     fn counts() {
-        let counts = [0, 1, 32 << 10, (64 << 10) - 1, 64 << 10, 1 << 20, 2 << 20, 1 << 30].map(count);
-        assert_eq!(counts, [1, 1, 1, 1, 2, 32, 64, 64]);
+        let counts = [0, 1, 64 << 10, (128 << 10) - 1, 128 << 10, 1 << 20, 4 << 20, 1 << 30].map(count);
+        assert_eq!(counts, [1, 1, 1, 1, 2, 16, 64, 64]);
     }
 
     #[test]

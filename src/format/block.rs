@@ -136,6 +136,18 @@ impl BlockHead {
         Ok(head)
     }
 
+    /// Whether some segment has a model, and all that do the same.
+    fn one_model(&self) -> bool {
+        let mut models = self.segments.iter().filter_map(|s| s.model);
+        models.next().is_some_and(|first| models.all(|m| m == first))
+    }
+
+    /// How many segments with a language model a block of so many bytes may have: each has a state of some hundred
+    /// kilobytes, which a block of a few bytes must not be able to ask for a thousand times.
+    pub(crate) fn most_streams(raw: u64) -> u64 {
+        64 + raw / 4096
+    }
+
     fn validate(&self, models: usize, limits: &Limits) -> Result<(), FormatError> {
         let wrong = |found| Err(FormatError::Malformed { what: "block head", found });
         within("bytes of a block", self.raw, limits.block)?;
@@ -143,6 +155,7 @@ impl BlockHead {
         if self.segments.iter().any(|s| s.model.is_some_and(|m| m >= models)) {
             return wrong("a model that is not in the frame's table");
         }
+        let with_model = self.segments.iter().filter(|s| s.model.is_some()).count() as u64;
         match self.method {
             Method::Stored if self.coded != self.raw => wrong("a stored block whose lengths differ"),
             Method::Fill if self.coded != 1 || self.raw == 0 => wrong("a fill block without its one byte"),
@@ -151,9 +164,8 @@ impl BlockHead {
             }
             // Each stream has a state of its own, and costs at least a step of the model.
             Method::Joint if self.segments.iter().any(|s| s.length == 0) => wrong("a stream without bytes"),
-            Method::Joint if self.segments.iter().any(|s| s.model.is_none() || s.model != self.segments[0].model) => {
-                wrong("streams that do not have one model in common")
-            }
+            Method::Joint if !self.one_model() => wrong("streams that do not have one model in common"),
+            Method::Joint if with_model > Self::most_streams(self.raw) => wrong("too many streams for so few bytes"),
             Method::Stored | Method::Fill if !self.segments.is_empty() => wrong("segments where none belong"),
             Method::Stored | Method::Fill => Ok(()),
             Method::Coded | Method::Mixed | Method::Joint => {
@@ -209,14 +221,19 @@ mod tests {
         };
         assert!(read(&[(10, Some(0)), (5, Some(0))], 9).is_ok());
         assert!(read(&[(10, Some(1))], 9).is_ok());
+        assert!(read(&[(10, None), (5, Some(1)), (1, None), (1, None), (2, Some(1))], 9).is_ok());
         for wrong in [
             &[(10, Some(0)), (5, Some(1))][..],
             &[(10, None)],
-            &[(10, Some(0)), (5, None)],
+            &[(10, None), (5, None)],
+            &[(10, Some(0)), (5, None), (3, Some(1))],
             &[(10, Some(0)), (0, Some(0))],
+            &[(10, Some(0)), (0, None)],
         ] {
             assert!(read(wrong, 9).is_err(), "{wrong:?}");
         }
+        assert!(read(&[(100, Some(0)); 65], 5000).is_ok() && read(&[(100, Some(0)); 66], 5000).is_err());
+        assert!(read(&[(100, None); 1000], 5000).is_err());
         // 16 coded bytes, and the 8 that may have been left out.
         assert!(read(&[(24 << 12, Some(0))], 16).is_ok());
         assert!(read(&[((24 << 12) + 1, Some(0))], 16).is_err());

@@ -56,6 +56,8 @@ impl ShortFrame {
     pub const LIMIT: u64 = 1 << 16;
     /// The longest head, in bytes.
     pub const LONGEST: usize = 22;
+    /// Bytes, about, that it is shorter than a full frame of one block, whose header names a model.
+    pub const SAVES: usize = 100;
 
     /// The model of method `Coded`: numbers 2 and 3 are PPM with these parameters.
     pub const MODEL: Model = Model::Ppm { order: crate::lm::ppm::ORDER, memory: crate::lm::ppm::MEMORY_LOG2 };

@@ -24,6 +24,7 @@ mod stream;
 mod table;
 #[cfg(feature = "train")]
 pub mod train;
+mod weighing;
 
 use contexts::CONTEXTS;
 pub use ends::Ending;
@@ -33,32 +34,27 @@ use guess::{Guesses, Nothing, Said};
 use history::Histories;
 use kernel::{INPUTS, Kernel, Vector};
 use logistic::Tables;
-use maps::{Correction, HistoryMap};
 use matching::Matches;
-use mixer::Mixer;
 use primed::Primed;
 use start::{Kind, Start};
 use stream::Stream;
 use table::Table;
+use weighing::Weighing;
 
 /// What all streams share.
 struct Shared {
     tables: &'static Tables,
     histories: &'static Histories,
     table: Table,
-    maps: Box<[HistoryMap; CONTEXTS]>,
     matches: Matches,
-    mixer: Mixer,
-    corrections: [Correction; 3],
+    /// That of all streams; in a block with a language model those that it does not read have another.
+    weighings: Vec<Weighing>,
     /// What a language model's guesses were worth, where there is one.
     guesses: Guesses,
     ends: Option<Box<Ends>>,
     /// log2 of the contexts of what is chosen by order 1 and 2: fewer in small blocks, where making them
     /// would take longer than coding.
     wide: u32,
-    /// Bytes coded, up to a bound, and the mixers' learning rate, which falls with them.
-    age: u32,
-    rate: f32,
 }
 
 /// How many contexts tell how much is known.
@@ -122,15 +118,11 @@ impl Mix {
             tables: Tables::get(),
             histories: Histories::get(),
             table,
-            maps: start.maps.clone(),
             matches,
-            mixer: Mixer::new(start.kind.sets(wide), start),
-            corrections: [256, 1 << wide, 1 << wide].map(|n| Correction::new(n, start.row)),
+            weighings: vec![Weighing::new(start, wide)],
             guesses: Guesses::default(),
             ends: start.ends.as_ref().map(|start| Box::new(Ends::new(lengths, start))),
             wide,
-            age: 0,
-            rate: 0.02,
         };
         let mut raw = vec![0; primer + coded];
         raw[..primer].copy_from_slice(&start.primer);
@@ -154,6 +146,17 @@ impl Mix {
             #[cfg(feature = "train")]
             p: 0,
         }
+    }
+
+    /// Lets a stream be one of bytes, in a block with a language model: it is predicted as without one, and shares with the
+    /// others what the text itself has shown. Before anything of it is coded.
+    pub fn without_model(&mut self, stream: usize) {
+        let weighings = &mut self.shared.weighings;
+        if weighings.len() == 1 {
+            weighings.push(Weighing::new(Start::get(), self.shared.wide));
+        }
+        let bytes = Stream::new(self.streams[stream].at, false);
+        self.streams[stream] = Stream { weighing: 1, ..bytes };
     }
 
     /// Tables of these sizes (log2) that have read the primer.
@@ -208,12 +211,13 @@ impl Mix {
             stream.load(k, shared);
         }
         let t = shared.tables;
+        let weighing = &mut shared.weighings[stream.weighing];
         let x = &mut self.x;
         let node = stream.node;
         let (order1, order2) = (stream.order1 + node, stream.order2 + node);
         let states = stream.states[node & 15];
         let known = (k.nonzero(&states) & contexts::TELLING).count_ones() as usize;
-        stream.ps = lanes(|i| if i < CONTEXTS { shared.maps[i].0[usize::from(states[i])] } else { 0 });
+        stream.ps = lanes(|i| if i < CONTEXTS { weighing.maps[i].0[usize::from(states[i])] } else { 0 });
         let ps = &stream.ps;
         let c = &stream.contexts;
         let partial = stream.partial;
@@ -235,11 +239,11 @@ impl Mix {
         let bit = stream.bit;
         let (last_but, last) = said.sets(known, c.kind(), bit);
         let chosen = [partial, order1, found.select * 8 + bit, last_but];
-        let mixed = shared.mixer.mix(k, t, chosen, last, x);
+        let mixed = weighing.mixer.mix(k, t, chosen, last, x);
         let p = t.squash(mixed);
-        let p1 = shared.corrections[0].refine(partial, mixed);
-        let p2 = shared.corrections[1].refine(order1, mixed);
-        let p3 = shared.corrections[2].refine(order2, mixed);
+        let p1 = weighing.corrections[0].refine(partial, mixed);
+        let p2 = weighing.corrections[1].refine(order1, mixed);
+        let p3 = weighing.corrections[2].refine(order2, mixed);
         let p = p * 0.2 + p1 * 0.1 + p2 * 0.35 + p3 * 0.35;
         let p = logistic::nearest(p * 65536.0).clamp(1, 65535) as u16;
         #[cfg(feature = "train")]
@@ -262,17 +266,17 @@ impl Mix {
         }
         said.learn(&mut self.shared.guesses, bit);
         let (stream, shared) = (&mut self.streams[stream_number], &mut self.shared);
-        let rate = shared.rate;
+        let weighing = &mut shared.weighings[stream.weighing];
         let target = f32::from(u8::from(bit));
-        shared.mixer.learn(k, target, rate, 0.001, &self.x);
-        for correction in &mut shared.corrections {
+        weighing.mixer.learn(k, target, weighing.rate, 0.001, &self.x);
+        for correction in &mut weighing.corrections {
             correction.learn(bit);
         }
         let states = &mut stream.states[stream.node & 15];
         let learnt = maps::learnt::<MAP_SHIFT, _>(stream.ps, bit);
         let next = shared.histories.after(bit);
         for i in 0..CONTEXTS {
-            let map = &mut shared.maps[i].0;
+            let map = &mut weighing.maps[i].0;
             map[usize::from(states[i])] = learnt[i];
             map[0] = maps::NOTHING; // what was never seen says nothing
             states[i] = next[usize::from(states[i])];
@@ -346,8 +350,7 @@ impl Mix {
             6 => stream.fetch_high(&shared.table, stream.partial & 63),
             8 => {
                 stream.store(k, shared);
-                shared.age += u32::from(shared.age < 1 << 16);
-                shared.rate = 0.008 + 0.075 / (shared.age as f32 + 5.0);
+                shared.weighings[stream.weighing].end_byte();
                 self.raw[stream.at] = stream.partial as u8;
                 stream.at += 1;
                 (stream.partial, stream.node, stream.bit) = (1, 1, 0);

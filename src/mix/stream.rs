@@ -27,6 +27,8 @@ pub struct Stream {
     /// Groups of contexts of order 1 and 2, for the current half byte.
     pub order1: usize,
     pub order2: usize,
+    /// The number of what weighs it.
+    pub weighing: usize,
 }
 
 /// Where the 16 contexts of the last bytes and a half byte begin, among 2^`bits`: one for each node of the
@@ -58,6 +60,7 @@ impl Stream {
             ps: [0; INPUTS],
             order1: 0,
             order2: 0,
+            weighing: 0,
         }
     }
 
@@ -162,11 +165,12 @@ impl Stream {
     /// Begins to load what order 1 and 2 choose next.
     #[inline(always)]
     pub fn prefetch(&self, shared: &Shared) {
+        let weighing = &shared.weighings[self.weighing];
         for node in [self.node, self.node * 2, self.node * 2 + 1] {
             let node = node & 15;
-            shared.mixer.prefetch(self.order1 + node);
-            shared.corrections[1].prefetch(self.order1 + node);
-            shared.corrections[2].prefetch(self.order2 + node);
+            weighing.mixer.prefetch(self.order1 + node);
+            weighing.corrections[1].prefetch(self.order1 + node);
+            weighing.corrections[2].prefetch(self.order2 + node);
         }
     }
 }

@@ -129,8 +129,8 @@ impl Sums {
         if let Some((class, right)) = stream.matcher.would_be_right(stream.bit, bit) {
             count(&mut self.right[class], right);
         }
-        count(&mut self.row[shared.corrections[0].point()], bit);
-        let (chosen, last) = shared.mixer.chosen();
+        count(&mut self.row[shared.weighings[0].corrections[0].point()], bit);
+        let (chosen, last) = shared.weighings[0].mixer.chosen();
         for (uses, set) in self.uses.iter_mut().zip(chosen) {
             *uses.entry(set).or_default() += 1.0;
         }
@@ -165,12 +165,14 @@ impl Sums {
         for (family, uses) in std::mem::take(&mut self.uses).into_iter().enumerate() {
             for (set, n) in uses {
                 let sum = &mut self.families[family][start.kind.begins_as(family, set)];
-                add_weights(sum, mix.shared.mixer.weights(family, set), n);
+                add_weights(sum, mix.shared.weighings[0].mixer.weights(family, set), n);
             }
         }
         for (i, n) in std::mem::replace(&mut self.last_uses, [0.0; LAST]).into_iter().enumerate() {
             let (sum, weight) = &mut self.last[i];
-            sum.iter_mut().zip(mix.shared.mixer.last_weights(i)).for_each(|(sum, w)| *sum += n * f64::from(w));
+            sum.iter_mut()
+                .zip(mix.shared.weighings[0].mixer.last_weights(i))
+                .for_each(|(sum, w)| *sum += n * f64::from(w));
             *weight += n;
         }
     }

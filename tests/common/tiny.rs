@@ -21,13 +21,23 @@ pub fn tiny() -> Ready {
     TINY.clone()
 }
 
-fn coded(raw: &[u8], lengths: &[usize]) -> Vec<u8> {
-    Block { lengths, dictionary: &[], model: &tiny(), threads: 1 }.encode(raw)
+/// A segment that the model reads.
+pub fn read(length: u64) -> Segment {
+    Segment { length, model: Some(0) }
+}
+
+/// One that it does not.
+pub fn unread(length: u64) -> Segment {
+    Segment { length, model: None }
+}
+
+fn coded(raw: &[u8], segments: &[Segment]) -> Vec<u8> {
+    Block { segments, dictionary: &[], model: &tiny(), threads: 1 }.encode(raw)
 }
 
 /// A short frame.
 pub fn short(raw: &[u8]) -> Vec<u8> {
-    let coded = coded(raw, &[raw.len()]);
+    let coded = coded(raw, &[read(raw.len() as u64)]);
     let model = Some(ShortModel::of(&tiny().identity().0));
     let head =
         ShortFrame { method: Method::Joint, model, dictionary: None, raw: raw.len() as u64, coded: coded.len() as u64 };
@@ -38,21 +48,21 @@ pub fn short(raw: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A full frame whose blocks are cut into streams of these lengths.
-pub fn full(blocks: &[(&[u8], &[usize])]) -> Vec<u8> {
+/// A full frame of blocks with these segments.
+pub fn full(blocks: &[(&[u8], &[Segment])]) -> Vec<u8> {
     let mut out = Vec::new();
     let models = vec![Model::Rwkv7 { identity: tiny().identity().0.to_vec() }];
     FrameHeader { models, ..FrameHeader::default() }.write(&mut out);
     let mut index = Index::default();
-    for (i, (raw, lengths)) in blocks.iter().enumerate() {
+    for (i, (raw, segments)) in blocks.iter().enumerate() {
         let begin = out.len();
-        let coded = coded(raw, lengths);
+        let coded = coded(raw, segments);
         BlockHead {
             last: i + 1 == blocks.len(),
             method: Method::Joint,
             raw: raw.len() as u64,
             coded: coded.len() as u64,
-            segments: lengths.iter().map(|n| Segment { length: *n as u64, model: Some(0) }).collect(),
+            segments: segments.to_vec(),
         }
         .write(&mut out);
         out.extend(&coded);

@@ -1,0 +1,129 @@
+//! Which parts of a block the language model reads: from what pieces of it cost with the model and without to segments. A
+//! matter of the encoder alone.
+
+use super::cost::log2;
+use super::streams;
+use crate::format::Segment;
+
+/// What a piece costs with the model and without it.
+pub type Costs = [u64; 2];
+
+/// Neighbouring pieces that are coded alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    pub begin: usize,
+    pub end: usize,
+    pub model: bool,
+}
+
+/// Whether the model is to read each piece, so that the whole costs least, and what it then costs. `change`: what is paid where
+/// neighbours are coded differently.
+pub fn plan(pieces: &[Costs], change: u64) -> (Vec<bool>, u64) {
+    // The least cost so far for both ways to code the last piece, and whether the piece before it is then coded the other way.
+    let mut least = [0; 2];
+    let mut changes: Vec<[bool; 2]> = Vec::with_capacity(pieces.len());
+    for costs in pieces {
+        changes.push([0, 1].map(|way| least[1 - way] + change < least[way]));
+        least = [0, 1].map(|way| least[way].min(least[1 - way] + change) + costs[way]);
+    }
+    let mut way = usize::from(least[1] < least[0]);
+    let cost = least[way];
+    let mut plan = vec![false; pieces.len()];
+    for (read, changes) in plan.iter_mut().zip(changes).rev() {
+        *read = way == 0;
+        way ^= usize::from(changes[way]);
+    }
+    (plan, cost)
+}
+
+/// The parts of a block whose pieces begin at these places and are planned so.
+pub fn parts(raw: &[u8], begins: &[usize], plan: &[bool]) -> Vec<Part> {
+    let end = |i: usize| begins.get(i + 1).copied().unwrap_or(raw.len());
+    let mut out: Vec<Part> = Vec::new();
+    for (i, (&begin, &model)) in begins.iter().zip(plan).enumerate() {
+        let end = end(i);
+        match out.last_mut() {
+            Some(part) if part.model == model => part.end = end,
+            Some(part) => {
+                let border = border(raw, begins[i - 1], begin, end);
+                part.end = border;
+                out.push(Part { begin: border, end, model });
+            }
+            None => out.push(Part { begin, end, model }),
+        }
+    }
+    out
+}
+
+/// Where the bytes change between two pieces that are known to differ: outer halves of both say which bytes are frequent on
+/// either side, and the border is where that makes both inner halves cheapest.
+fn border(raw: &[u8], begin: usize, middle: usize, end: usize) -> usize {
+    let (from, to) = ((begin + middle) / 2, (middle + end) / 2);
+    let lengths = |part: &[u8]| {
+        let mut counts = [1u32; 256];
+        part.iter().for_each(|b| counts[usize::from(*b)] += 1);
+        counts.map(|n| i64::from(log2(part.len() as u32 + 256)) - i64::from(log2(n)))
+    };
+    let (left, right) = (lengths(&raw[begin..from]), lengths(&raw[to..end]));
+    let (mut sum, mut least, mut best) = (0, i64::MAX, middle);
+    for (at, byte) in raw[..to].iter().enumerate().skip(from) {
+        if sum < least && at > begin {
+            (least, best) = (sum, at);
+        }
+        sum += left[usize::from(*byte)] - right[usize::from(*byte)];
+    }
+    best
+}
+
+/// The segments of a block whose parts are these. The model reads so many streams, at least one in each of its parts.
+pub fn segments(raw: &[u8], parts: &[Part], streams: usize) -> Vec<Segment> {
+    let length = |part: &&Part| part.end - part.begin;
+    let read: usize = parts.iter().filter(|p| p.model).map(|p| length(&p)).sum();
+    let mut out = Vec::new();
+    for part in parts {
+        let (raw, model) = (&raw[part.begin..part.end], part.model.then_some(0));
+        let share = if part.model { (streams * raw.len() + read / 2) / read } else { 1 };
+        out.extend(streams::cut(raw, share).into_iter().map(|length| Segment { length: length as u64, model }));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_changes_where_that_pays() {
+        let (text, sound, alike) = ([10, 20], [25, 20], [19, 20]);
+        assert_eq!(plan(&[text, text, sound, sound, text], 3), (vec![true, true, false, false, true], 76));
+        assert_eq!(plan(&[text, sound, text], 3), (vec![true; 3], 45), "a change and back would cost more");
+        assert_eq!(plan(&[sound, text, alike, alike, sound], 3).0, [false, true, true, true, false]);
+        assert_eq!(plan(&[sound, sound], 3), (vec![false; 2], 40));
+        assert_eq!(plan(&[], 3), (vec![], 0));
+    }
+
+    #[test]
+    fn a_border_is_found() {
+        let text = b"Some words in a row, and some more of them. ".repeat(60);
+        let sound: Vec<u8> = (0..3000u32).map(|i| (i.wrapping_mul(2654435761) >> 23) as u8).collect();
+        for at in [1200, 1500, 1801] {
+            let raw = [&text[..at], &sound[..3000 - at]].concat();
+            let parts = parts(&raw, &[0, 1500], &[true, false]);
+            assert!(parts[0].end.abs_diff(at) <= 4 && parts[0].end == parts[1].begin, "{at}: {parts:?}");
+            let parts = super::parts(&raw, &[0, 1500], &[true, true]);
+            assert_eq!(parts, [Part { begin: 0, end: 3000, model: true }]);
+        }
+    }
+
+    #[test]
+    fn streams_are_shared_out() {
+        let raw = vec![b'x'; 1000];
+        let parts = [(0, 100, true), (100, 300, false), (300, 310, true), (310, 900, true), (900, 1000, false)]
+            .map(|(begin, end, model)| Part { begin, end, model });
+        let found: Vec<_> = segments(&raw, &parts, 7).iter().map(|s| (s.length, s.model)).collect();
+        assert_eq!(found[..3], [(100, Some(0)), (200, None), (10, Some(0))]);
+        // 7 streams for 700 bytes: one each for 100 and 10, and 6 for 590.
+        assert_eq!(found[3..9].iter().map(|s| s.0).sum::<u64>(), 590, "{found:?}");
+        assert!(found.len() == 10 && found[9] == (100, None), "{found:?}");
+    }
+}

@@ -1,0 +1,65 @@
+//! The segments of a block of codec 4 that the language model does not read: base64, UTF-16, sound, programs.
+//!
+//! They are coded byte by byte as context mixing alone does, one after the other, so many bytes in a step that they end about
+//! when the streams that the model reads do: while these bytes are coded, the model computes.
+
+use super::mixed;
+use super::range::Coder;
+use crate::error::CodecError;
+use crate::format::Segment;
+use crate::mix::Mix;
+use crate::mix::kernel::Kernel;
+
+/// About as many bytes as a token has.
+const TOKEN: u64 = 3;
+
+pub struct Unread {
+    /// Numbers of the segments, and where in the block they go on and end; the next one last.
+    left: Vec<(usize, usize, usize)>,
+    /// Bytes in a step.
+    each: u64,
+}
+
+impl Unread {
+    pub fn of(segments: &[Segment]) -> Self {
+        let mut left = Vec::new();
+        let (mut at, mut bytes, mut longest) = (0, 0, 1);
+        for (number, Segment { length, model }) in segments.iter().enumerate() {
+            let end = at + *length as usize;
+            if model.is_none() {
+                left.push((number, at, end));
+                bytes += length;
+            } else {
+                longest = longest.max(*length);
+            }
+            at = end;
+        }
+        left.reverse();
+        Self { left, each: TOKEN.saturating_mul(bytes).div_ceil(longest) }
+    }
+
+    pub fn ended(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    /// Codes as many bytes as belong to a step. `raw`: what to encode; nothing when decoding.
+    #[inline(always)]
+    pub fn step<K: Kernel, C: Coder>(
+        &mut self,
+        k: K,
+        coder: &mut C,
+        mix: &mut Mix,
+        raw: Option<&[u8]>,
+    ) -> Result<(), CodecError> {
+        for _ in 0..self.each {
+            let Some((segment, at, end)) = self.left.last_mut() else { break };
+            coder.at(*at);
+            mixed::byte(k, coder, mix, *segment, raw.map_or(0, |raw| raw[*at]))?;
+            *at += 1;
+            if at == end {
+                self.left.pop();
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,168 @@
+//! What of a block the built-in model reads: text, and nothing else.
+#![cfg(feature = "embed")]
+
+use std::ops::Range;
+
+use lmz::format::{BlockHead, FrameHeader, Input, Limits, Method, Segment};
+use lmz::{DecodeOptions, Options, Predictor, compress, decompress_with};
+
+fn nano() -> Options {
+    Options { predictor: Predictor::find("nano").unwrap(), ..Options::default() }
+}
+
+/// Prose: what the repository has of it.
+fn prose() -> Vec<u8> {
+    const ALL: [&[u8]; 7] = [
+        include_bytes!("../README.md"),
+        include_bytes!("../CHANGELOG.md"),
+        include_bytes!("../LICENSE-APACHE"),
+        include_bytes!("../docs/FORMAT.md"),
+        include_bytes!("../docs/ARCHITECTURE.md"),
+        include_bytes!("../docs/MIXING.md"),
+        include_bytes!("../BENCHMARKS.md"),
+    ];
+    ALL.concat()
+}
+
+/// Numbers that do not repeat.
+fn random() -> impl FnMut() -> u32 {
+    let mut state = 12345u64;
+    move || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 33) as u32
+    }
+}
+
+fn base64(bytes: usize) -> Vec<u8> {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut random = random();
+    (0..bytes).map(|i| if i % 77 == 76 { b'\n' } else { DIGITS[(random() >> 8) as usize % 64] }).collect()
+}
+
+fn utf16(text: &[u8]) -> Vec<u8> {
+    String::from_utf8_lossy(text).encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+/// A sine and noise, 16 bits, with the header of a WAV file.
+fn wav(bytes: usize) -> Vec<u8> {
+    let mut random = random();
+    let sample = |i: usize| ((i as f64 * 0.031).sin() * 9000.0 + f64::from(random() >> 8 & 255)) as i16;
+    let samples: Vec<u8> = (0..(bytes - 44) / 2).map(sample).flat_map(i16::to_le_bytes).collect();
+    let n = samples.len() as u32;
+    [&b"RIFF"[..], &(36 + n).to_le_bytes(), b"WAVEfmt \x10\0\0\0\x01\0\x01\0\x44\xac\0\0\x88\x58\x01\0\x02\0\x10\0data"]
+        .concat()
+        .into_iter()
+        .chain(n.to_le_bytes())
+        .chain(samples)
+        .collect()
+}
+
+/// Code of this very program.
+fn program(bytes: usize) -> Vec<u8> {
+    let whole = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+    let elf = whole.starts_with(b"\x7fELF") && whole[4] == 2 && whole[5] == 1;
+    let entry = if elf { u64::from_le_bytes(whole[24..32].try_into().unwrap()) as usize } else { 0 };
+    let begin = entry.min(whole.len() - bytes);
+    whole[begin..][..bytes].to_vec()
+}
+
+/// The method and the segments of an archive of one block in a full frame.
+fn block(archive: &[u8]) -> (Method, Vec<Segment>) {
+    let mut input = Input::new(archive);
+    let header = FrameHeader::read(&mut input, &Limits::default()).unwrap();
+    let head = BlockHead::read(&mut input, header.models.len(), &Limits::default()).unwrap();
+    assert!(head.last);
+    (head.method, head.segments)
+}
+
+/// Compresses with any number of threads to the same archive and back; not noticeably larger than without the model.
+fn archive(raw: &[u8]) -> Vec<u8> {
+    let archive = compress(raw, &nano());
+    assert!(compress(raw, &Options { threads: 3, ..nano() }) == archive, "three threads");
+    for threads in [1, 2] {
+        let decoded = decompress_with(&archive, &DecodeOptions { threads, ..DecodeOptions::default() }).unwrap();
+        assert!(decoded == raw, "{threads} threads");
+    }
+    let without = compress(raw, &Options { predictor: Predictor::None, ..nano() }).len();
+    assert!(archive.len() <= without + without / 200 + 4, "{} and {without} bytes", archive.len());
+    archive
+}
+
+/// How many bytes of a range are in segments with a model.
+fn read_by_model(segments: &[Segment], range: Range<usize>) -> usize {
+    let mut at = 0;
+    let mut out = 0;
+    for segment in segments {
+        let end = at + segment.length as usize;
+        if segment.model.is_some() {
+            out += end.min(range.end).saturating_sub(at.max(range.start));
+        }
+        at = end;
+    }
+    out
+}
+
+#[test]
+fn a_mail_with_an_attachment() {
+    let (text, attachment) = (45_000, 70_000);
+    let prose = &prose()[..text];
+    let head = b"From: a@example.org\nTo: b@example.org\nSubject: the minutes\n\n";
+    let raw = [head, prose, b"\n--next\nContent-Transfer-Encoding: base64\n\n", &base64(attachment)].concat();
+    let archive = archive(&raw);
+    let (method, segments) = block(&archive);
+    assert_eq!(method, Method::Joint);
+    assert!(read_by_model(&segments, 0..text) > text * 9 / 10, "{segments:?}");
+    assert!(read_by_model(&segments, text..raw.len()) < attachment / 10, "{segments:?}");
+    // The attachment costs six bits a digit, and the text not much more than alone.
+    let alone = compress(prose, &nano()).len();
+    let rest = archive.len() - attachment / 77 * 76 * 6 / 8;
+    assert!(rest < alone + alone / 10, "{} bytes, the text alone {alone}", archive.len());
+}
+
+#[test]
+fn a_small_file_in_parts() {
+    let prose = prose();
+    let raw = [&prose[..20_000], &program(25_000)].concat();
+    let archive = archive(&raw);
+    let (method, segments) = block(&archive);
+    assert_eq!(method, Method::Joint);
+    assert!(segments[0].length.abs_diff(20_000) <= 2048 && segments[0].model.is_some(), "{segments:?}");
+    assert!(segments[1].model.is_none() && segments.len() == 2, "{segments:?}");
+    let alone = compress(&raw, &Options { predictor: Predictor::None, ..nano() }).len();
+    assert!(archive.len() + archive.len() / 50 < alone, "{} and {alone} bytes", archive.len());
+}
+
+#[test]
+fn what_is_no_text() {
+    for (name, raw) in [
+        ("utf16", utf16(&prose()[..40_000])),
+        ("wav", wav(70_000)),
+        ("program", program(70_000)),
+        ("small utf16", utf16(&prose()[..10_000])),
+    ] {
+        let (method, segments) = match archive(&raw) {
+            short if short.starts_with(b"\xebL\x83") => continue, // one segment, and the size has been looked at
+            full => block(&full),
+        };
+        let read = read_by_model(&segments, 0..raw.len());
+        assert!(method == Method::Mixed && read == 0, "{name}: the model reads {read} bytes of {}", raw.len());
+    }
+}
+
+#[test]
+fn all_in_one_file() {
+    let prose = prose();
+    let parts = [&prose[..40_000], &wav(40_000), &prose[40_000..80_000], &utf16(&prose[..20_000]), &program(40_000)];
+    let raw = parts.concat();
+    let (method, segments) = block(&archive(&raw));
+    assert_eq!(method, Method::Joint);
+    let mut at = 0;
+    for (i, part) in parts.into_iter().enumerate() {
+        let read = read_by_model(&segments, at..at + part.len());
+        let text = i == 0 || i == 2;
+        let right = if text { read * 10 > part.len() * 8 } else { read * 10 < part.len() * 2 };
+        assert!(right, "of part {i} the model reads {read} bytes of {}: {segments:?}", part.len());
+        at += part.len();
+    }
+    assert_eq!(at, raw.len());
+}
