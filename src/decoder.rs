@@ -270,7 +270,7 @@ impl<R: Read> Decoder<R> {
         let dictionary = self.options.dictionary(short.dictionary.as_ref().map(|d| &d[..]), at)?.cloned();
         let table = self.options.models(&short.models(), at)?;
         let job = self.job(short.into_head(), at, 4, 0)?;
-        let models = Models { table: &table, dictionary: dictionary.as_ref(), threads: self.options.threads };
+        let models = Models::to_decode(&table, dictionary.as_ref(), self.options.threads);
         let raw = job.decode(&models)?;
         self.deliver(&job.head, raw);
         Ok(())
@@ -316,7 +316,7 @@ impl<R: Read> Decoder<R> {
             }
         }
         let threads = self.options.threads / jobs.len().max(1);
-        let models = Models { table: &inside.models, dictionary: inside.dictionary.as_ref(), threads };
+        let models = Models::to_decode(&inside.models, inside.dictionary.as_ref(), threads);
         for (raw, job) in parallel::map(jobs, |job| (job.decode(&models), job)) {
             match raw {
                 Ok(raw) => self.deliver(&job.head, raw),

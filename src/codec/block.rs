@@ -1,8 +1,8 @@
 //! One block, from raw bytes to coded bytes and back.
 
-use super::choice::{alone, block, smaller};
+use super::choice::{alone, block, smaller, unmixed};
 use super::range::{Coder, Decoder, Encoder};
-use super::{mixed, sample, walk};
+use super::{mixed, pure, sample, walk};
 use crate::dictionary::Dictionary;
 use crate::error::CodecError;
 use crate::format::{self, Method, Segment, content_check};
@@ -53,13 +53,22 @@ impl Model {
 pub struct Models<'a> {
     pub table: &'a [Model],
     pub dictionary: Option<&'a Dictionary>,
+    /// Whether context models predict together with a neural one. Of interest to an encoder: a block says it.
+    pub mix: bool,
+    /// The block's bitstream of codec 4 in one stream, where an encoder has it already.
+    pub made: Option<&'a [u8]>,
     /// Threads that compute a neural model. The result does not depend on it.
     pub threads: usize,
 }
 
-impl Models<'_> {
+impl<'a> Models<'a> {
+    /// Those of a frame that is decoded.
+    pub fn to_decode(table: &'a [Model], dictionary: Option<&'a Dictionary>, threads: usize) -> Self {
+        Self { table, dictionary, mix: true, made: None, threads }
+    }
+
     /// The bytes of the dictionary; none if there is none.
-    pub fn dictionary(&self) -> &[u8] {
+    pub fn dictionary(&self) -> &'a [u8] {
         self.dictionary.map_or(&[], Dictionary::bytes)
     }
 
@@ -67,7 +76,7 @@ impl Models<'_> {
         number.and_then(|n| self.table.get(n)).ok_or(CodecError::NoModel)
     }
 
-    /// A model of the table that codec 2 uses, begun as one stream.
+    /// PPM, begun as one stream.
     fn begin(&self, number: Option<usize>) -> Result<Box<dyn LanguageModel>, CodecError> {
         let &Model::Ppm { order, memory } = self.get(number)? else { return Err(CodecError::WrongModel) };
         Ok(Box::new(match self.dictionary {
@@ -80,12 +89,18 @@ impl Models<'_> {
         }))
     }
 
-    /// A model of the table that codec 4 uses.
-    fn neural(&self, number: Option<usize>) -> Result<&Ready, CodecError> {
+    /// A model of the table that codec 4 uses, or codec 2 for streams in lock step.
+    fn in_common(&self, segments: &[Segment]) -> Result<&Ready, CodecError> {
+        let number = segments.first().and_then(|s| s.model);
         match self.get(number)? {
-            Model::Rwkv7(model) => Ok(model),
-            Model::Ppm { .. } => Err(CodecError::WrongModel),
+            Model::Rwkv7(model) if segments.iter().all(|s| s.model == number) => Ok(model),
+            _ => Err(CodecError::WrongModel),
         }
+    }
+
+    /// Whether the first segment's model is a neural one.
+    fn are_neural(&self, segments: &[Segment]) -> bool {
+        segments.first().is_some_and(|s| matches!(self.get(s.model), Ok(Model::Rwkv7(_))))
     }
 }
 
@@ -125,6 +140,7 @@ pub fn encode(raw: &[u8], models: &Models, streams: Option<usize>) -> Coded {
     }
     let coded = match models.table {
         [] => alone(raw, models, streams, "context models make it smaller"),
+        [Model::Rwkv7(model), ..] if !models.mix => unmixed(raw, model, models, streams),
         [Model::Rwkv7(model), ..] => smaller(raw, model, models, streams),
         [Model::Ppm { .. }, ..] => {
             let segments = vec![Segment { length: raw.len() as u64, model: Some(0) }];
@@ -142,7 +158,7 @@ pub fn bare_method(models: &Models) -> (Method, Option<usize>) {
     match models.table {
         [] => (Method::Mixed, None),
         [Model::Ppm { .. }, ..] => (Method::Coded, Some(0)),
-        [Model::Rwkv7(_), ..] => (Method::Joint, Some(0)),
+        [Model::Rwkv7(_), ..] => (if models.mix { Method::Joint } else { Method::Coded }, Some(0)),
     }
 }
 
@@ -151,7 +167,11 @@ pub fn bare(raw: &[u8], models: &Models) -> Vec<u8> {
     match models.table {
         _ if raw.is_empty() => Vec::new(),
         [] => mixed::encode(raw, &[raw.len()], models.dictionary()),
-        [Model::Rwkv7(model), ..] => block(&[raw.len()], model, models).encode(raw),
+        [Model::Rwkv7(model), ..] => {
+            let lengths = [raw.len()];
+            let block = block(&lengths, model, models);
+            if models.mix { block.encode(raw) } else { pure::encode(&block, raw) }
+        }
         [Model::Ppm { .. }, ..] => {
             let mut coder = Encoder::default();
             let known = |at| Token::from(raw[at as usize]);
@@ -174,6 +194,10 @@ pub fn decode(
     match method {
         Method::Stored => out.extend_from_slice(coded),
         Method::Fill => out.resize(out.len() + raw as usize, coded[0]),
+        Method::Coded if models.are_neural(segments) => {
+            let model = models.in_common(segments)?;
+            pure::decode(&block(&lengths(segments), model, models), coded, out)?;
+        }
         Method::Coded => {
             let mut coder = Decoder::new(coded);
             for segment in segments {
@@ -183,7 +207,7 @@ pub fn decode(
         }
         Method::Mixed => mixed::decode(coded, &lengths(segments), models.dictionary(), out)?,
         Method::Joint => {
-            let model = models.neural(segments.first().and_then(|s| s.model))?;
+            let model = models.in_common(segments)?;
             block(&lengths(segments), model, models).decode(coded, out)?;
         }
     }

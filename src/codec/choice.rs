@@ -2,7 +2,7 @@
 //! helps is found out by coding, not guessed.
 
 use super::block::{Coded, Models};
-use super::{joint, mixed, streams};
+use super::{joint, mixed, pure, streams};
 use crate::format::{Method, Segment};
 use crate::lm::rwkv7::Ready;
 
@@ -22,13 +22,25 @@ pub fn alone(raw: &[u8], models: &Models, streams: Option<usize>, why: &'static 
 /// A block by the first model of the table, which is this one.
 fn together(raw: &[u8], model: &Ready, models: &Models, streams: Option<usize>, why: &'static str) -> Coded {
     let lengths = streams::cut(raw, streams.unwrap_or_else(|| streams::count(raw.len())));
-    let bytes = block(&lengths, model, models).encode(raw);
+    let made = models.made.filter(|_| lengths.len() == 1).map(<[u8]>::to_vec);
+    let bytes = made.unwrap_or_else(|| block(&lengths, model, models).encode(raw));
     Coded { method: Method::Joint, segments: segments(&lengths, Some(0)), bytes, why }
 }
 
-/// A block of codec 4.
+/// What a block of codecs 4 and 2 is coded with.
 pub fn block<'a>(lengths: &'a [usize], model: &'a Ready, models: &'a Models) -> joint::Block<'a> {
-    joint::Block { lengths, dictionary: models.dictionary(), model, threads: models.threads }
+    joint::Block { lengths, dictionary: models.dictionary, model, threads: models.threads }
+}
+
+/// A block, not empty, by the first model of the table, which is this one, without context models.
+pub fn unmixed(raw: &[u8], model: &Ready, models: &Models, streams: Option<usize>) -> Coded {
+    let lengths = streams::cut(raw, streams.unwrap_or_else(|| streams::count(raw.len())));
+    let bytes = pure::encode(&block(&lengths, model, models), raw);
+    if raw.len() as u64 > pure::most_raw(bytes.len()) {
+        return alone(raw, models, streams, "repeats itself too much to need the model");
+    }
+    let why = "the language model alone, without context models";
+    Coded { method: Method::Coded, segments: segments(&lengths, Some(0)), bytes, why }
 }
 
 fn segments(lengths: &[usize], model: Option<usize>) -> Vec<Segment> {

@@ -5,8 +5,9 @@
 
 use super::crew::{self, Crew};
 use super::range::{Coder, Decoder, Encoder};
+use crate::dictionary::{self, Dictionary};
 use crate::error::CodecError;
-use crate::lm::rwkv7::Ready;
+use crate::lm::rwkv7::{Ready, Stream};
 use crate::mix::kernel::{self, Job, Kernel};
 use crate::mix::{Ending, Guess, Lengths, Mix};
 use crate::vocab::{Node, START, Token, Vocabulary};
@@ -15,8 +16,8 @@ use crate::vocab::{Node, START, Token, Vocabulary};
 #[derive(Clone, Copy)]
 pub struct Block<'a> {
     pub lengths: &'a [usize],
-    /// Read by the context models first.
-    pub dictionary: &'a [u8],
+    /// Read by the context models first; the language model reads the end of it.
+    pub dictionary: Option<&'a Dictionary>,
     pub model: &'a Ready,
     /// The coder's and others that compute the model. The result does not depend on it.
     pub threads: usize,
@@ -33,17 +34,23 @@ impl Block<'_> {
     /// Appends the raw bytes of a block to `out`.
     pub fn decode(&self, coded: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
         let mix = self.run(&mut Decoder::new(coded), None, self.begin())?;
-        out.extend_from_slice(&mix.raw()[self.dictionary.len()..]);
+        out.extend_from_slice(&mix.raw()[self.read_first().len()..]);
         Ok(())
     }
 
     fn begin(&self) -> Mix {
-        Mix::with_model(&Lengths { dictionary: self.dictionary.len(), streams: self.lengths })
+        Mix::with_model(&Lengths { dictionary: self.read_first().len(), streams: self.lengths })
+    }
+
+    /// What the context models read first.
+    fn read_first(&self) -> &[u8] {
+        self.dictionary.map_or(&[], Dictionary::bytes)
     }
 
     fn run<C: Coder>(&self, coder: &mut C, raw: Option<&[u8]>, mix: Mix) -> Result<Mix, CodecError> {
         let network = self.model.network();
-        crew::work(network, self.lengths.len(), self.threads, |crew| {
+        let first = dictionary::first(self.dictionary, self.model);
+        crew::work(network, &first, self.lengths.len(), self.threads, |crew| {
             kernel::run(Steps { coder, crew, block: self, raw, mix })
         })
     }
@@ -66,7 +73,7 @@ impl<C: Coder> Job for Steps<'_, '_, C> {
     fn run<K: Kernel>(self, k: K) -> Self::Output {
         let Self { coder, crew, block, raw, mut mix } = self;
         let vocabulary = block.model.vocabulary();
-        mix.read(k, block.dictionary);
+        mix.read(k, block.read_first());
         // Of each stream where it ends and how many bytes are left.
         let mut end = 0;
         let mut streams: Vec<(usize, usize)> = Vec::with_capacity(block.lengths.len());
@@ -83,8 +90,7 @@ impl<C: Coder> Job for Steps<'_, '_, C> {
                     let (end, left) = &mut streams[row.number];
                     let rest = raw.map(|raw| &raw[*end - *left..*end]);
                     let known = rest.map_or(START, |rest| vocabulary.longest(rest).0);
-                    let longer = block.model.makes_longer(row.token);
-                    let walk = Walk { vocabulary, sums: row.stream.sums(), before: row.token, longer, most: *left };
+                    let walk = Walk::of(block.model, &row.stream, row.token, *left);
                     row.token = walk.token(k, coder, &mut mix, row.number, known)?;
                     coder.check()?;
                     mix.end_token(row.number, row.token);
@@ -103,7 +109,7 @@ impl<C: Coder> Job for Steps<'_, '_, C> {
 }
 
 /// A token to be coded.
-struct Walk<'a> {
+pub struct Walk<'a> {
     vocabulary: &'a Vocabulary,
     sums: &'a [u64],
     before: Token,
@@ -119,9 +125,14 @@ fn ratio(part: u64, total: u64) -> u16 {
     ((part << 16) / total).clamp(1, 65535) as u16
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    /// The token behind this one, with which the stream goes on, of which so many bytes are left.
+    pub fn of(model: &'a Ready, stream: &'a Stream, before: Token, most: usize) -> Self {
+        Self { vocabulary: model.vocabulary(), sums: stream.sums(), before, longer: model.makes_longer(before), most }
+    }
+
     #[inline(always)]
-    fn token<K: Kernel, C: Coder>(
+    pub fn token<K: Kernel, C: Coder>(
         &self,
         k: K,
         coder: &mut C,
@@ -229,7 +240,7 @@ impl Walk<'_> {
 #[cfg(feature = "train")]
 impl crate::train::Code for Ready {
     fn code(&self, mix: Mix, text: &[u8]) -> Mix {
-        let block = Block { lengths: &[text.len()], dictionary: &[], model: self, threads: 1 };
+        let block = Block { lengths: &[text.len()], dictionary: None, model: self, threads: 1 };
         block.run(&mut Encoder::default(), Some(text), mix).expect("encoding cannot fail")
     }
 }

@@ -67,5 +67,6 @@ fn joint() -> Vec<Golden> {
         golden!("joint-streams.txt", Options { streams: Some(5), ..nano() }),
         golden!("joint-blocks.txt", Options { block: 2500, streams: Some(2), ..nano() }),
         golden!("joint-primed.txt", Options { dictionary: Some(dictionary()), ..nano() }),
+        golden!("unmixed.txt", Options { mix: false, streams: Some(3), ..nano() }),
     ]
 }

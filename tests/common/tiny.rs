@@ -22,7 +22,7 @@ pub fn tiny() -> Ready {
 }
 
 fn coded(raw: &[u8], lengths: &[usize]) -> Vec<u8> {
-    Block { lengths, dictionary: &[], model: &tiny(), threads: 1 }.encode(raw)
+    Block { lengths, dictionary: None, model: &tiny(), threads: 1 }.encode(raw)
 }
 
 /// A short frame.
