@@ -271,7 +271,7 @@ impl<R: Read> Decoder<R> {
         let dictionary = self.options.dictionary(short.dictionary.as_ref().map(|d| &d[..]), at)?.cloned();
         let table = self.options.models(&short.models(), at)?;
         let job = self.job(short.into_head(), at, 4, 0)?;
-        let models = Models { table: &table, dictionary: dictionary.as_ref(), threads: self.options.threads };
+        let models = Models::to_decode(&table, dictionary.as_ref(), self.options.threads);
         let raw = job.decode(&models)?;
         self.deliver(&job.head, raw);
         Ok(())
@@ -317,7 +317,7 @@ impl<R: Read> Decoder<R> {
             }
         }
         let decode = |job: Job, threads| {
-            let models = Models { table: &inside.models, dictionary: inside.dictionary.as_ref(), threads };
+            let models = Models::to_decode(&inside.models, inside.dictionary.as_ref(), threads);
             (job.decode(&models), job)
         };
         let uses = |job: &Job| block::uses(job.head.method);

@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::error::{Error, Result};
 use crate::format::DictionaryHash;
 use crate::lm::ppm::Ppm;
+use crate::lm::rwkv7::{Identity, Ready, Stream};
 
 /// A reference text, like what is to be compressed: earlier messages, an older version, a sample.
 ///
 /// Every block is coded as if the text had come before it. An archive names it by its hash and cannot
-/// be decoded without it. What PPM learns from it is learnt once and
-/// shared by all clones; context mixing reads it anew for each block and message. With a neural language model, the context
-/// models beside it read the dictionary, and the language model itself does not, so far.
+/// be decoded without it. What PPM learns from it is learnt once and shared by
+/// all clones. So is what a neural language model makes of its last [`READ`](Self::READ) bytes; context mixing reads all of it
+/// anew for each block and message.
 ///
 /// ```
 /// use lmz::{DecodeOptions, Dictionary, Options};
@@ -33,6 +34,7 @@ struct Inner {
     hash: DictionaryHash,
     /// Models that have read it.
     primed: Mutex<Vec<Primed>>,
+    streams: Mutex<Vec<(Identity, Arc<Stream>)>>,
 }
 
 /// A model of PPM with these parameters that has read a dictionary.
@@ -46,13 +48,17 @@ impl Dictionary {
     /// The longest text, in bytes.
     pub const LONGEST: usize = 64 << 20;
 
+    /// So many bytes at its end are what a neural language model reads. Its memory of a text reaches no further back.
+    pub const READ: usize = 32 << 10;
+
     /// Takes 1 to [`LONGEST`](Self::LONGEST) bytes; any other number is an error.
     pub fn new(bytes: &[u8]) -> Result<Self> {
         if bytes.is_empty() || bytes.len() > Self::LONGEST {
             return Err(Error::DictionaryLength { found: bytes.len() });
         }
         let hash = *blake3::hash(bytes).as_bytes();
-        Ok(Self(Arc::new(Inner { bytes: bytes.to_vec(), hash, primed: Mutex::new(Vec::new()) })))
+        let bytes = bytes.to_vec();
+        Ok(Self(Arc::new(Inner { bytes, hash, primed: Mutex::default(), streams: Mutex::default() })))
     }
 
     /// The BLAKE3 hash by which archives name it.
@@ -77,6 +83,23 @@ impl Dictionary {
         primed.push(Primed { order, memory, ppm: Arc::new(ppm.clone()) });
         ppm
     }
+
+    /// The stream of a neural model that has read the end of it.
+    fn stream(&self, model: &Ready) -> Arc<Stream> {
+        let mut streams = self.0.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, found)) = streams.iter().find(|(identity, _)| *identity == model.identity()) {
+            return Arc::clone(found);
+        }
+        let bytes = self.bytes();
+        let stream = Arc::new(model.read(&bytes[bytes.len().saturating_sub(Self::READ)..]));
+        streams.push((model.identity(), Arc::clone(&stream)));
+        stream
+    }
+}
+
+/// The stream of a neural model that all streams of a block begin as.
+pub(crate) fn first(dictionary: Option<&Dictionary>, model: &Ready) -> Arc<Stream> {
+    dictionary.map_or_else(|| model.first(), |dictionary| dictionary.stream(model))
 }
 
 impl PartialEq for Dictionary {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::mem;
 
-use crate::codec::block::{Coded, Model, Models, Plan};
+use crate::codec::block::{Coded, Made, Model, Models, Plan};
 use crate::dictionary::Dictionary;
 use crate::error::Result;
 use crate::format::{
@@ -22,6 +22,9 @@ pub struct Options {
     pub threads: usize,
     /// What predicts.
     pub predictor: Predictor,
+    /// Whether context mixing predicts together with a neural model. Without it a block is what the model alone makes of it:
+    /// much larger, the figure that papers report. Of no consequence with other predictors.
+    pub mix: bool,
     /// Streams that a block is cut into (1 to 1,024), unless its length decides: with a neural model one for each 64 KiB
     /// and 64 at most, without one always one. More are faster with a model, and make the block larger.
     pub streams: Option<usize>,
@@ -39,6 +42,7 @@ impl Default for Options {
             block: Self::BLOCK,
             threads: 1,
             predictor: Predictor::default(),
+            mix: true,
             streams: None,
             ppm_order: ppm::ORDER,
             ppm_memory: ppm::MEMORY_LOG2,
@@ -140,7 +144,7 @@ impl<W: Write> Encoder<W> {
         // Of one block at most, so that the number of threads does not decide.
         let length = self.pending.len();
         if self.written == 0 && (length as u64) < ShortFrame::LIMIT && length <= self.options.block {
-            self.write_short()?;
+            self.write_short(None)?;
         } else {
             let blocks = self.code();
             self.write_blocks(blocks, true)?;
@@ -150,9 +154,10 @@ impl<W: Write> Encoder<W> {
         Ok(self.inner)
     }
 
-    fn write_short(&mut self) -> Result<()> {
+    /// Codes what is pending as one block; `made` is its bitstream of codec 4 in one stream, if it has been made already.
+    fn write_short(&mut self, made: Option<&Made>) -> Result<()> {
         let raw = mem::take(&mut self.pending);
-        let models = self.models(self.options.threads);
+        let models = Models { made, ..self.models(self.options.threads) };
         let mut coded = Plan::of(&raw, &models).encode(&raw, &models, self.options.streams, ShortFrame::SAVES);
         let default = coded.method != Method::Coded || self.models[0].named() == ShortFrame::MODEL;
         if !default || coded.segments.len() > 1 {
@@ -206,7 +211,8 @@ impl<W: Write> Encoder<W> {
 
     /// What a block is coded with, when it has so many threads to itself.
     fn models(&self, threads: usize) -> Models<'_> {
-        Models { table: &self.models, dictionary: self.options.dictionary.as_ref(), threads }
+        let Options { dictionary, mix, .. } = &self.options;
+        Models { table: &self.models, dictionary: dictionary.as_ref(), mix: *mix, made: None, threads }
     }
 
     /// Writes blocks, after the header where it is missing. `last`: the frame ends with them.
@@ -287,4 +293,12 @@ impl<W: Write> Write for Encoder<W> {
 pub fn compress(raw: &[u8], options: &Options) -> Vec<u8> {
     let mut encoder = Encoder::new(Vec::new(), options.clone());
     encoder.write_all(raw).and_then(|()| encoder.finish().map_err(Into::into)).expect("a vector takes every byte")
+}
+
+/// The same for content that fits a short frame, when its bitstream of codec 4 in one stream has been made already.
+pub(crate) fn compress_made(raw: &[u8], made: &Made, options: &Options) -> Vec<u8> {
+    let mut encoder = Encoder::new(Vec::new(), options.clone());
+    encoder.pending = raw.to_vec();
+    encoder.write_short(Some(made)).expect("a vector takes every byte");
+    encoder.inner
 }

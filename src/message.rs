@@ -1,12 +1,17 @@
 //! Small messages: many at once, and without any frame.
 
-use crate::codec::block::{self, Model, Models};
-use crate::encoder::{Options, compress};
-use crate::error::{CodecError, Result};
-use crate::format::Segment;
-use crate::parallel;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Compresses independent messages, each into an archive of its own, the same as [`compress`] makes.
+use crate::codec::block::{self, Model, Models};
+use crate::codec::many::Batch;
+use crate::encoder::{Options, compress, compress_made};
+use crate::error::{CodecError, Result};
+use crate::format::{Segment, ShortFrame};
+use crate::parallel;
+use crate::predictor::Predictor;
+
+/// Compresses independent messages, each into an archive of its own, the same as [`compress`] makes. With a neural model
+/// it takes much less time than one by one: it reads up to 16 of them at once. Memory: for each thread about 0.5 GiB at most.
 ///
 /// ```
 /// let archives = lmz::compress_many(&["first message", "second message"], &lmz::Options::default());
@@ -14,12 +19,42 @@ use crate::parallel;
 /// # Ok::<(), lmz::Error>(())
 /// ```
 pub fn compress_many<M: AsRef<[u8]> + Sync>(messages: &[M], options: &Options) -> Vec<Vec<u8>> {
-    let share = messages.len().div_ceil(options.threads.max(1)).max(1);
-    // The threads have messages of their own, unless there is only one.
-    let threads = if messages.len() > 1 { 1 } else { options.threads };
-    let each = Options { threads, ..options.clone() };
-    let work = |part: &[M]| part.iter().map(|m| compress(m.as_ref(), &each)).collect::<Vec<_>>();
-    parallel::map(messages.chunks(share).collect(), work).concat()
+    if let [message] = messages {
+        return vec![compress(message.as_ref(), options)];
+    }
+    // The threads have messages of their own.
+    let threads = options.threads.clamp(1, messages.len().max(1));
+    let each = Options { threads: 1, ..options.clone() };
+    let (batched, singly): (Vec<usize>, Vec<usize>) =
+        (0..messages.len()).partition(|number| fits_batch(messages[*number].as_ref(), options));
+    let [next_batched, next_singly] = [&batched, &singly].map(|numbers| {
+        let next = AtomicUsize::new(0);
+        move || numbers.get(next.fetch_add(1, Ordering::Relaxed)).map(|n| (*n, messages[*n].as_ref()))
+    });
+    let work = |()| {
+        let mut archives = Vec::new();
+        if let Predictor::Model(model) = &options.predictor {
+            let rows = batched.len().div_ceil(threads);
+            let batch = Batch { model, dictionary: options.dictionary.as_ref(), rows };
+            batch.encode(&next_batched, |number, made| {
+                archives.push((number, compress_made(messages[number].as_ref(), &made, &each)));
+            });
+        }
+        archives.extend(std::iter::from_fn(&next_singly).map(|(number, raw)| (number, compress(raw, &each))));
+        archives
+    };
+    let mut archives = parallel::map(vec![(); threads], work).concat();
+    archives.sort_unstable_by_key(|(number, _)| *number);
+    archives.into_iter().map(|(_, archive)| archive).collect()
+}
+
+/// Whether a message becomes one stream of a short frame that the model is tried on.
+fn fits_batch(raw: &[u8], options: &Options) -> bool {
+    let short = (raw.len() as u64) < ShortFrame::LIMIT && raw.len() <= options.block;
+    let joint = options.mix && matches!(options.predictor, Predictor::Model(_));
+    let one = short && joint && options.streams.is_none_or(|n| n <= 1);
+    // Empty ones and those that repeat one byte have methods of their own.
+    one && raw.iter().any(|b| *b != raw[0])
 }
 
 /// Compresses a message to its bitstream alone: no magic, no length, no check. For protocols that have
@@ -51,5 +86,6 @@ pub fn decompress_bare(coded: &[u8], length: usize, options: &Options) -> Result
 }
 
 fn with<'a>(options: &'a Options, table: &'a [Model]) -> Models<'a> {
-    Models { table, dictionary: options.dictionary.as_ref(), threads: options.threads }
+    let Options { dictionary, mix, threads, .. } = options;
+    Models { table, dictionary: dictionary.as_ref(), mix: *mix, made: None, threads: *threads }
 }

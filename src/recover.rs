@@ -170,7 +170,7 @@ impl<R: Read + Seek> Search<'_, R> {
         let dictionary = self.dictionary.clone();
         let mut found = None;
         for table in &tables {
-            let models = Models { table, dictionary: dictionary.as_ref(), threads: self.options.threads };
+            let models = Models::to_decode(table, dictionary.as_ref(), self.options.threads);
             found = self.decode(n, head, 8, &models)?;
             if found.is_some() {
                 break;
@@ -186,11 +186,14 @@ impl<R: Read + Seek> Search<'_, R> {
 
     /// Models to try for a block whose frame's header is lost.
     fn guesses(&self, method: Method) -> Vec<Model> {
-        if method != Method::Joint {
-            return vec![Model::Ppm { order: ppm::ORDER, memory: ppm::MEMORY_LOG2 }];
-        }
+        let ppm = Model::Ppm { order: ppm::ORDER, memory: ppm::MEMORY_LOG2 };
         let built_in = rwkv7::Model::builtin_names().filter_map(|name| Ready::find(name).ok());
-        self.options.models.iter().cloned().chain(built_in).map(Model::Rwkv7).collect()
+        let neural = || self.options.models.iter().cloned().chain(built_in).map(Model::Rwkv7);
+        match method {
+            Method::Joint => neural().collect(),
+            Method::Coded => std::iter::once(ppm).chain(neural()).collect(),
+            _ => vec![ppm],
+        }
     }
 
     fn short(&mut self, n: u64, short: ShortFrame) -> Result<Part> {
@@ -201,7 +204,7 @@ impl<R: Read + Seek> Search<'_, R> {
         };
         // As for the dictionary; without its model nothing can come out.
         let table = self.options.models(&short.models(), self.at).unwrap_or_default();
-        let models = Models { table: &table, dictionary: dictionary.as_ref(), threads: self.options.threads };
+        let models = Models::to_decode(&table, dictionary.as_ref(), self.options.threads);
         let found = self.decode(n, &short.into_head(), 4, &models)?;
         Ok(found.unwrap_or_else(|| {
             self.at += n; // nothing vouches for the head

@@ -7,8 +7,8 @@ use crate::codec::block::{self, Models};
 use crate::decoder::DecodeOptions;
 use crate::error::{Error, Result};
 use crate::format::{
-    BlockHead, FormatError, FrameHeader, Index, Input, Limits, Model, ShortFrame, Start, TRAILER_BYTES, Trailer, start,
-    within,
+    BlockHead, FormatError, FrameHeader, Index, Input, Limits, Method, Model, ShortFrame, Start, TRAILER_BYTES,
+    Trailer, start, within,
 };
 use crate::parallel;
 
@@ -120,6 +120,16 @@ impl<R: Read + Seek> Archive<R> {
 
     pub fn frames(&self) -> &[Frame] {
         &self.frames
+    }
+
+    /// How a block is coded: read from its head.
+    pub fn method(&mut self, frame: &Frame, block: &Block) -> Result<Method> {
+        let mut scan = Scan { inner: &mut self.inner, options: &self.options, at: block.at };
+        if frame.kind == Start::Short {
+            return Ok(scan.parse(ShortFrame::LONGEST as u64, ShortFrame::read)?.method);
+        }
+        let (models, limits) = (frame.models.len(), &self.options.limits);
+        Ok(scan.parse(BlockHead::longest(limits) as u64, |i| BlockHead::read(i, models, limits))?.method)
     }
 
     /// Raw bytes of all frames.
@@ -239,7 +249,7 @@ fn decode(
     let check = input.take(check as usize).map_err(format)?;
     let dictionary = options.dictionary(frame.dictionary.as_deref(), frame.at)?;
     let table = options.models(&frame.models, frame.at)?;
-    let models = Models { table: &table, dictionary, threads };
+    let models = Models::to_decode(&table, dictionary, threads);
     block::decode_checked(method, raw, &segments, &models, coded, check).map_err(|source| Error::Block {
         block: number,
         at: b.at,

@@ -132,6 +132,51 @@ fn after_a_dictionary() {
     assert_eq!(decompress_with(&archive, &decoding).unwrap(), raw);
 }
 
+/// A log, cut into lines that are messages; its first half is the dictionary.
+fn log() -> Vec<u8> {
+    let actions = ["opened the door", "lost its connection", "was asked for the report", "has been restarted"];
+    let line = |i: usize| {
+        let (user, action) = (i * 7919 % 313, actions[i * 31 % 4]);
+        format!("{{\"time\": {}, \"user\": \"u{user}\", \"message\": \"The server {action}\"}}\n", 86_400 + i * 37)
+    };
+    (0..80).flat_map(|i| line(i).into_bytes()).collect()
+}
+
+#[test]
+fn the_model_reads_a_dictionary() {
+    let (raw, model) = (&MORE[..11_000], nano());
+    let cut = 8000;
+    let dictionary = Dictionary::new(&raw[..cut]).unwrap();
+    let with = |options: Options| Options { dictionary: Some(dictionary.clone()), ..options };
+    let size = |options: Options| {
+        raw[cut..].split_inclusive(|b| *b == b'.').map(|m| compress_bare(m, &options).len()).sum::<usize>()
+    };
+    let [primed, context_models, without] = [with(model.clone()), with(none()), model.clone()].map(size);
+    assert!(primed * 12 < context_models.min(without) * 11, "{primed}, {context_models}, {without} bytes");
+    // Of a long one only the end is read by the model; the mask of a first token does not depend on it.
+    let long = Dictionary::new(&[MORE, b"a token without an en"].concat()).unwrap();
+    for raw in [&b"d"[..], b"ding"] {
+        let options = Options { dictionary: Some(long.clone()), ..model.clone() };
+        let coded = compress_bare(raw, &options);
+        assert_eq!(decompress_bare(&coded, raw.len(), &options).unwrap(), raw);
+    }
+}
+
+#[test]
+fn threads_after_a_dictionary() {
+    let raw = log();
+    let options = Options { dictionary: Some(Dictionary::new(&raw[..3000]).unwrap()), streams: Some(5), ..nano() };
+    let expected = compress(&raw[3000..], &options);
+    for threads in [2, 3] {
+        assert!(compress(&raw[3000..], &Options { threads, ..options.clone() }) == expected, "{threads} threads");
+    }
+    let messages: Vec<&[u8]> = raw[3000..].split_inclusive(|b| *b == b'\n').collect();
+    let options = Options { streams: None, ..options };
+    for (archive, message) in compress_many(&messages, &options).iter().zip(messages) {
+        assert!(*archive == compress(message, &options));
+    }
+}
+
 #[test]
 fn many_messages() {
     let messages: Vec<&[u8]> = TEXT[..3000].split(|b| *b == b'\n').collect();

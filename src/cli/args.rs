@@ -63,6 +63,9 @@ struct Raw {
     /// folder; when decompressing, a folder that the archive needs (may be given more than once there)
     #[arg(long, value_name = "MODEL", conflicts_with = "level")]
     model: Vec<String>,
+    /// Whether context mixing predicts together with a model; off shows what the model alone is worth, for comparisons
+    #[arg(long, value_name = "on|off", default_value = "on", hide_default_value = true, hide_possible_values = true)]
+    mix: Switch,
     /// Streams that each block is cut into, for experiments: more are faster with a model, and make it larger
     #[arg(long, value_name = "N", hide_short_help = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
     streams: Option<u16>,
@@ -106,6 +109,13 @@ struct Raw {
     /// Say more; of each block its method and sizes, with -l of each frame what it needs
     #[arg(short, long, action = ArgAction::Count)]
     verbose: u8,
+}
+
+/// The value of an option that is on or off.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Switch {
+    On,
+    Off,
 }
 
 /// What to do with each input.
@@ -217,6 +227,7 @@ impl Task {
             block: raw.block.map_or(if raw.level_9 { 16 << 20 } else { lmz::Options::BLOCK }, |b| b as usize),
             threads: if raw.threads == 0 { cores() } else { raw.threads },
             predictor: lmz::Predictor::None,
+            mix: raw.mix == Switch::On,
             streams: raw.streams.map(usize::from),
             ppm_order: raw.ppm_order,
             ppm_memory: raw.ppm_memory,
@@ -227,6 +238,12 @@ impl Task {
             _ if nano => vec!["nano".to_owned()],
             _ => raw.model,
         };
+        if action == Action::Compress
+            && !options.mix
+            && models.last().map_or(lmz::Predictor::DEFAULT, String::as_str) == "none"
+        {
+            return wrong("--mix off: without context mixing a --model has to predict");
+        }
         let decoding = lmz::DecodeOptions { threads: options.threads, ..Default::default() };
         if options.block == 0 || options.block as u64 > lmz::Limits::default().block {
             return wrong("--block: expected 1 byte to 1GiB");
@@ -341,6 +358,8 @@ mod tests {
             "lmz recover a b -c",
             "lmz --model none --model ppm a",
             "lmz --model none -2 a",
+            "lmz -2 --mix maybe a",
+            "lmz -1 --mix off a",
             "lmz -D x -D y a",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");

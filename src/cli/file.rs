@@ -15,7 +15,7 @@ use lmz::{BlockReport, Decoder, Dictionary, Encoder};
 use tempfile::NamedTempFile;
 
 use super::args::{Action, STDIN, Target, Task};
-use super::list::ratio;
+use super::list::{method_name, ratio};
 use super::progress::{Counted, bar};
 
 const SUFFIX: &str = "lmz";
@@ -192,7 +192,7 @@ fn pump(task: &Task, path: &Path, input: Box<dyn Read>, length: Option<u64>, out
 fn block_line() -> impl FnMut(BlockReport) {
     let mut number = 0;
     move |b| {
-        let method = format!("{:?}", b.method).to_lowercase();
+        let method = method_name(b.method);
         let streams = if b.streams == 1 { "1 stream".to_owned() } else { format!("{} streams", b.streams) };
         let why = if b.why.is_empty() { String::new() } else { format!(": {}", b.why) };
         eprintln!("block {number}: {} raw, {} coded bytes, {method}, {streams}{why}", b.raw, b.coded);

@@ -1,10 +1,11 @@
 //! `lmz -l`: what archives hold.
 
 use std::fs::File;
+use std::io::{Read, Seek};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use lmz::format::{Model, Registered, Start};
+use lmz::format::{Method, Model, Registered, Start};
 use lmz::scan::{Archive, Frame};
 
 use super::args::{STDIN, Task};
@@ -16,7 +17,7 @@ pub fn run(task: &Task, path: &Path) -> Result<()> {
         bail!("a pipe cannot be listed; give a file");
     }
     let file = File::open(path).context("cannot be opened")?;
-    let archive = Archive::open(std::io::BufReader::new(file), task.decoding.clone())?;
+    let mut archive = Archive::open(std::io::BufReader::new(file), task.decoding.clone())?;
     let skips = archive.frames().iter().filter(|f| matches!(f.kind, Start::Skippable(_))).count();
     let blocks: usize = archive.frames().iter().map(|f| f.blocks.len()).sum();
     let bytes: u64 = archive.frames().iter().map(|f| f.bytes).sum();
@@ -28,19 +29,28 @@ pub fn run(task: &Task, path: &Path) -> Result<()> {
         path.display()
     );
     if task.verbose > 0 {
-        archive.frames().iter().for_each(|frame| println!("{}", describe(frame)));
+        for frame in archive.frames().to_vec() {
+            println!("{}", describe(&mut archive, &frame)?);
+        }
     }
     Ok(())
 }
 
-/// One line of a frame: where, how much, and what decoding it takes.
-fn describe(frame: &Frame) -> String {
+/// One line of a frame: where, how much, by which methods, and what decoding it takes.
+fn describe(archive: &mut Archive<impl Read + Seek>, frame: &Frame) -> Result<String> {
     let kind = match frame.kind {
         Start::Full => "frame",
         Start::Short => "short frame",
         Start::Skippable(_) => "skippable frame",
     };
     let mut out = format!("  {kind} at {}: {} -> {} bytes", frame.at, frame.bytes, frame.raw());
+    let methods = frame.blocks.iter().map(|block| archive.method(frame, block)).collect::<Result<Vec<_>, _>>()?;
+    for method in [Method::Stored, Method::Fill, Method::Coded, Method::Mixed, Method::Joint] {
+        let count = methods.iter().filter(|m| **m == method).count();
+        if count > 0 {
+            out += &format!(", {count} {}", method_name(method));
+        }
+    }
     for model in &frame.models {
         out += &match model {
             Model::Ppm { order, memory } => format!(", ppm of order {order} in 2^{memory} bytes"),
@@ -54,7 +64,12 @@ fn describe(frame: &Frame) -> String {
     if let Some(hash) = &frame.dictionary {
         out += &format!(", dictionary {}", hex(hash));
     }
-    out
+    Ok(out)
+}
+
+/// What a method is called.
+pub fn method_name(method: Method) -> String {
+    format!("{method:?}").to_lowercase()
 }
 
 fn hex(bytes: &[u8]) -> String {

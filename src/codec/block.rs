@@ -1,8 +1,9 @@
 //! One block, from raw bytes to coded bytes and back.
 
+pub use super::choice::Made;
 use super::choice::{Choice, Read, block};
 use super::range::{Coder, Decoder, Encoder};
-use super::{mixed, sample, walk};
+use super::{mixed, pure, sample, walk};
 use crate::dictionary::Dictionary;
 use crate::error::CodecError;
 use crate::format::{self, Method, Segment, content_check};
@@ -57,13 +58,22 @@ impl Model {
 pub struct Models<'a> {
     pub table: &'a [Model],
     pub dictionary: Option<&'a Dictionary>,
+    /// Whether context models predict together with a neural one. Of interest to an encoder: a block says it.
+    pub mix: bool,
+    /// What codec 4 makes of the block in one stream, where an encoder has it already.
+    pub made: Option<&'a Made>,
     /// Threads that compute a neural model. The result does not depend on it.
     pub threads: usize,
 }
 
-impl Models<'_> {
+impl<'a> Models<'a> {
+    /// Those of a frame that is decoded.
+    pub fn to_decode(table: &'a [Model], dictionary: Option<&'a Dictionary>, threads: usize) -> Self {
+        Self { table, dictionary, mix: true, made: None, threads }
+    }
+
     /// The bytes of the dictionary; none if there is none.
-    pub fn dictionary(&self) -> &[u8] {
+    pub fn dictionary(&self) -> &'a [u8] {
         self.dictionary.map_or(&[], Dictionary::bytes)
     }
 
@@ -71,7 +81,7 @@ impl Models<'_> {
         number.and_then(|n| self.table.get(n)).ok_or(CodecError::NoModel)
     }
 
-    /// A model of the table that codec 2 uses, begun as one stream.
+    /// PPM, begun as one stream.
     fn begin(&self, number: Option<usize>) -> Result<Box<dyn LanguageModel>, CodecError> {
         let &Model::Ppm { order, memory } = self.get(number)? else { return Err(CodecError::WrongModel) };
         Ok(Box::new(match self.dictionary {
@@ -84,12 +94,18 @@ impl Models<'_> {
         }))
     }
 
-    /// A model of the table that codec 4 uses.
-    fn neural(&self, number: Option<usize>) -> Result<&Ready, CodecError> {
+    /// A model of the table that codec 4 uses, or codec 2 for streams in lock step.
+    fn in_common(&self, segments: &[Segment]) -> Result<&Ready, CodecError> {
+        let number = segments.iter().find_map(|s| s.model);
         match self.get(number)? {
-            Model::Rwkv7(model) => Ok(model),
-            Model::Ppm { .. } => Err(CodecError::WrongModel),
+            Model::Rwkv7(model) if segments.iter().all(|s| s.model.is_none() || s.model == number) => Ok(model),
+            _ => Err(CodecError::WrongModel),
         }
+    }
+
+    /// Whether the first segment's model is a neural one.
+    fn are_neural(&self, segments: &[Segment]) -> bool {
+        segments.first().is_some_and(|s| matches!(self.get(s.model), Ok(Model::Rwkv7(_))))
     }
 }
 
@@ -124,6 +140,8 @@ pub enum Plan {
     /// By context models alone, and why.
     Alone(&'static str),
     Ppm,
+    /// By the language model alone.
+    Unmixed,
     Neural(Read),
 }
 
@@ -142,6 +160,7 @@ impl Plan {
         match models.table {
             [] => Self::Alone("context models make it smaller"),
             [Model::Ppm { .. }, ..] => Self::Ppm,
+            [Model::Rwkv7(_), ..] if !models.mix => Self::Unmixed,
             [Model::Rwkv7(model), ..] => match Read::of(raw, model, models) {
                 Read::Nothing => Self::Alone("context models alone make pieces of it smaller than with the model"),
                 read => Self::Neural(read),
@@ -151,7 +170,7 @@ impl Plan {
 
     /// How many threads the work keeps busy.
     pub fn uses(&self) -> usize {
-        if matches!(self, Self::Neural(_)) { USED_BY_NEURAL } else { 1 }
+        if matches!(self, Self::Neural(_) | Self::Unmixed) { USED_BY_NEURAL } else { 1 }
     }
 
     /// Codes the block that the plan was made for. `streams`: how many it is cut into, unless that is decided by its length.
@@ -166,7 +185,8 @@ impl Plan {
                 Coded { method: Method::Coded, segments, bytes: bare(raw, models), why: "the model makes it smaller" }
             }
             (Self::Alone(why), _) => choice.alone(raw, why),
-            (Self::Neural(_), _) => choice.alone(raw, "there is no model"),
+            (Self::Unmixed, [Model::Rwkv7(model), ..]) => choice.unmixed(raw, model),
+            (Self::Neural(_) | Self::Unmixed, _) => choice.alone(raw, "there is no model"),
         };
         if coded.bytes.len() >= raw.len() {
             return Coded::stored(raw, "coding makes it no smaller");
@@ -185,7 +205,7 @@ pub fn bare_method(models: &Models) -> (Method, Option<usize>) {
     match models.table {
         [] => (Method::Mixed, None),
         [Model::Ppm { .. }, ..] => (Method::Coded, Some(0)),
-        [Model::Rwkv7(_), ..] => (Method::Joint, Some(0)),
+        [Model::Rwkv7(_), ..] => (if models.mix { Method::Joint } else { Method::Coded }, Some(0)),
     }
 }
 
@@ -195,8 +215,9 @@ pub fn bare(raw: &[u8], models: &Models) -> Vec<u8> {
         _ if raw.is_empty() => Vec::new(),
         [] => mixed::encode(raw, &[raw.len()], models.dictionary()),
         [Model::Rwkv7(model), ..] => {
-            let segment = Segment { length: raw.len() as u64, model: Some(0) };
-            block(&[segment], model, models).encode(raw)
+            let segment = [Segment { length: raw.len() as u64, model: Some(0) }];
+            let block = block(&segment, model, models);
+            if models.mix { block.encode(raw) } else { pure::encode(&block, raw) }
         }
         [Model::Ppm { .. }, ..] => {
             let mut coder = Encoder::default();
@@ -220,6 +241,13 @@ pub fn decode(
     match method {
         Method::Stored => out.extend_from_slice(coded),
         Method::Fill => out.resize(out.len() + raw as usize, coded[0]),
+        Method::Coded if models.are_neural(segments) => {
+            if segments.iter().any(|s| s.model.is_none()) {
+                return Err(CodecError::NoModel);
+            }
+            let model = models.in_common(segments)?;
+            pure::decode(&block(segments, model, models), coded, out)?;
+        }
         Method::Coded => {
             let mut coder = Decoder::new(coded);
             for segment in segments {
@@ -232,7 +260,7 @@ pub fn decode(
             mixed::decode(coded, &lengths, models.dictionary(), out)?;
         }
         Method::Joint => {
-            let model = models.neural(segments.iter().find_map(|s| s.model))?;
+            let model = models.in_common(segments)?;
             block(segments, model, models).decode(coded, out)?;
         }
     }

@@ -4,13 +4,13 @@
 use super::block::{Coded, Models};
 use super::cost::BIT;
 use super::parts::{self, Costs, Part};
-use super::{joint, mixed, streams};
+use super::{joint, mixed, pure, streams};
 use crate::format::{BlockHead, Limits, Method, Segment};
 use crate::lm::rwkv7::Ready;
 
 /// Blocks of up to this are coded both ways, and then in parts if windows of so many bytes differ.
 const BOTH: usize = 64 << 10;
-const WINDOW: usize = 2 << 10;
+pub const WINDOW: usize = 2 << 10;
 /// Larger ones are judged by pieces of about this length, not fewer and not more than so many.
 const PIECE: usize = 32 << 10;
 const FEWEST: usize = 8;
@@ -28,6 +28,9 @@ const CHANGE: u64 = 8 * 64 * BIT;
 /// The same between samples, which stand for more than themselves.
 const SAMPLE_CHANGE: u64 = 8 * BIT;
 
+/// The bitstream of codec 4 that the model reads all of, and what its [windows](WINDOW) cost.
+pub type Made = (Vec<u8>, Vec<u64>);
+
 /// Decides what a block is coded with.
 pub struct Choice<'a> {
     pub models: &'a Models<'a>,
@@ -37,9 +40,14 @@ pub struct Choice<'a> {
     pub apart: usize,
 }
 
-/// A block of codec 4.
+/// What a block of codecs 4 and 2 is coded with.
 pub fn block<'a>(segments: &'a [Segment], model: &'a Ready, models: &'a Models) -> joint::Block<'a> {
-    joint::Block { segments, dictionary: models.dictionary(), model, threads: models.threads }
+    joint::Block { segments, dictionary: models.dictionary, model, threads: models.threads }
+}
+
+/// Streams that the model may read of so many bytes.
+fn most_streams(bytes: usize) -> usize {
+    BlockHead::most_streams(bytes as u64).min(Limits::default().segments) as usize
 }
 
 impl Choice<'_> {
@@ -60,11 +68,12 @@ impl Choice<'_> {
     fn together(&self, raw: &[u8], model: &Ready, parts: &[Part], window: usize) -> (Coded, Vec<u64>) {
         let read = parts.iter().filter(|p| p.model).map(|p| p.end - p.begin).sum();
         // A part may get one stream more than its share.
-        let most = (BlockHead::most_streams(read as u64).min(Limits::default().segments) as usize)
-            .saturating_sub(parts.len() - 1);
+        let most = most_streams(read).saturating_sub(parts.len() - 1);
         let streams = self.streams.unwrap_or_else(|| streams::count(read)).min(most);
         let segments = parts::segments(raw, parts, streams);
-        let (bytes, costs) = block(&segments, model, self.models).encode_by_windows(raw, window);
+        let made = self.models.made.filter(|_| segments.len() == 1 && window == WINDOW).cloned();
+        let make = || block(&segments, model, self.models).encode_by_windows(raw, window);
+        let (bytes, costs) = made.unwrap_or_else(make);
         let why = match parts {
             [_] if raw.len() > BOTH => "the model makes pieces of it smaller",
             [_] => "the model makes it smaller",
@@ -85,6 +94,19 @@ impl Choice<'_> {
             return self.alone(raw, "repeats itself too much to need the model");
         }
         coded
+    }
+
+    /// A block, not empty, by the first model of the table, which is this one, without context models.
+    pub fn unmixed(&self, raw: &[u8], model: &Ready) -> Coded {
+        let whole = [Part { begin: 0, end: raw.len(), model: true }];
+        let streams = self.streams.unwrap_or_else(|| streams::count(raw.len()));
+        let segments = parts::segments(raw, &whole, streams.min(most_streams(raw.len())));
+        let bytes = pure::encode(&block(&segments, model, self.models), raw);
+        if raw.len() as u64 > pure::most_raw(bytes.len()) {
+            return self.alone(raw, "repeats itself too much to need the model");
+        }
+        let why = "the language model alone, without context models";
+        Coded { method: Method::Coded, segments, bytes, why }
     }
 
     fn by_coding(&self, raw: &[u8], model: &Ready) -> Coded {

@@ -14,7 +14,7 @@ use crate::vocab::{START, Token};
 /// Rows a group has at least, if there are enough: with fewer the model costs more for each.
 const ROWS: usize = 16;
 
-/// A stream of the block and the token that it read last, or reads next.
+/// A stream of the block and the token that it read last, or reads next; what it begins with counts as [`START`].
 pub struct Row {
     pub number: usize,
     pub stream: Stream,
@@ -91,6 +91,31 @@ impl Crew<'_> {
     }
 }
 
+impl Crew<'_> {
+    /// Streams in order, step by step, until all have ended: `code` codes a row's next token, and tells whether more of its
+    /// stream follows.
+    pub fn steps<E>(&mut self, mut code: impl FnMut(&mut Row) -> Result<bool, E>) -> Result<(), E> {
+        while self.open.contains(&true) {
+            for number in 0..self.groups() {
+                let Some(mut group) = self.take(number) else { continue };
+                let mut result = Ok(());
+                group.rows.retain_mut(|row| match result.as_ref().map_or(Ok(false), |()| code(row)) {
+                    Ok(goes_on) => goes_on,
+                    Err(error) => {
+                        result = Err(error);
+                        false
+                    }
+                });
+                result?;
+                if !group.rows.is_empty() {
+                    self.give(number, group);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 fn compute(engine: &mut Engine, group: &mut Group) {
     let mut rows: Vec<_> = group.rows.iter_mut().map(|row| (&mut row.stream, row.token)).collect();
     engine.step(&mut rows);
@@ -127,8 +152,14 @@ fn help(shared: &Shared, network: &Arc<Network>) {
     }
 }
 
-/// Runs a coder of so many streams that all begin a document, with `threads - 1` threads beside it.
-pub fn work<R>(network: &Arc<Network>, streams: usize, threads: usize, coder: impl FnOnce(&mut Crew) -> R) -> R {
+/// Runs a coder of so many streams that all begin as `first`, with `threads - 1` threads beside it.
+pub fn work<R>(
+    network: &Arc<Network>,
+    first: &Stream,
+    streams: usize,
+    threads: usize,
+    coder: impl FnOnce(&mut Crew) -> R,
+) -> R {
     let threads = threads.clamp(1, streams.max(1));
     let groups = match threads {
         1 => 1,
@@ -139,9 +170,8 @@ pub fn work<R>(network: &Arc<Network>, streams: usize, threads: usize, coder: im
     let mut state = State::default();
     for group in 0..groups {
         let numbers = streams * group / groups..streams * (group + 1) / groups;
-        let rows = numbers.map(|number| Row { number, stream: engine.stream(), token: START }).collect();
-        state.todo.push_back((group, Group { rows }));
-        state.done.push(None);
+        let rows = numbers.map(|number| Row { number, stream: first.clone(), token: START }).collect();
+        state.done.push(Some(Group { rows }));
     }
     let shared = Shared { state: Mutex::new(state), changed: Condvar::new() };
     thread::scope(|scope| {

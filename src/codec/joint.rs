@@ -8,9 +8,10 @@ use super::cost::Metered;
 use super::crew::{self, Crew};
 use super::range::{Coder, Decoder};
 use super::unread::Unread;
+use crate::dictionary::{self, Dictionary};
 use crate::error::CodecError;
 use crate::format::Segment;
-use crate::lm::rwkv7::Ready;
+use crate::lm::rwkv7::{Ready, Stream};
 use crate::mix::kernel::{self, Job, Kernel};
 use crate::mix::{Ending, Guess, Lengths, Mix};
 use crate::vocab::{Node, START, Token, Vocabulary};
@@ -20,8 +21,8 @@ use crate::vocab::{Node, START, Token, Vocabulary};
 pub struct Block<'a> {
     /// At least one has a model, which is this one.
     pub segments: &'a [Segment],
-    /// Read by the context models first.
-    pub dictionary: &'a [u8],
+    /// Read by the context models first; the language model reads the end of it.
+    pub dictionary: Option<&'a Dictionary>,
     pub model: &'a Ready,
     /// The coder's and others that compute the model. The result does not depend on it.
     pub threads: usize,
@@ -43,13 +44,13 @@ impl Block<'_> {
     /// Appends the raw bytes of a block to `out`.
     pub fn decode(&self, coded: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
         let mix = self.run(&mut Decoder::new(coded), None, self.begin())?;
-        out.extend_from_slice(&mix.raw()[self.dictionary.len()..]);
+        out.extend_from_slice(&mix.raw()[self.read_first().len()..]);
         Ok(())
     }
 
     fn begin(&self) -> Mix {
         let streams: Vec<usize> = self.segments.iter().map(|s| s.length as usize).collect();
-        let mut mix = Mix::with_model(&Lengths { dictionary: self.dictionary.len(), streams: &streams });
+        let mut mix = Mix::with_model(&Lengths { dictionary: self.read_first().len(), streams: &streams });
         for (number, segment) in self.segments.iter().enumerate() {
             if segment.model.is_none() {
                 mix.without_model(number);
@@ -58,10 +59,18 @@ impl Block<'_> {
         mix
     }
 
+    /// What the context models read first.
+    fn read_first(&self) -> &[u8] {
+        self.dictionary.map_or(&[], Dictionary::bytes)
+    }
+
     fn run<C: Coder>(&self, coder: &mut C, raw: Option<&[u8]>, mix: Mix) -> Result<Mix, CodecError> {
         let network = self.model.network();
         let streams = self.segments.iter().filter(|s| s.model.is_some()).count();
-        crew::work(network, streams, self.threads, |crew| kernel::run(Steps { coder, crew, block: self, raw, mix }))
+        let first = dictionary::first(self.dictionary, self.model);
+        crew::work(network, &first, streams, self.threads, |crew| {
+            kernel::run(Steps { coder, crew, block: self, raw, mix })
+        })
     }
 }
 
@@ -82,7 +91,7 @@ impl<C: Coder> Job for Steps<'_, '_, C> {
     fn run<K: Kernel>(self, k: K) -> Self::Output {
         let Self { coder, crew, block, raw, mut mix } = self;
         let vocabulary = block.model.vocabulary();
-        mix.read(k, block.dictionary);
+        mix.read(k, block.read_first());
         // Of each stream that the model reads: its segment, where it ends and how many bytes are left.
         let mut streams: Vec<(usize, usize, usize)> = Vec::with_capacity(block.segments.len());
         let mut end = 0;
@@ -103,8 +112,7 @@ impl<C: Coder> Job for Steps<'_, '_, C> {
                     coder.at(*end - *left);
                     let rest = raw.map(|raw| &raw[*end - *left..*end]);
                     let known = rest.map_or(START, |rest| vocabulary.longest(rest).0);
-                    let longer = block.model.makes_longer(row.token);
-                    let walk = Walk { vocabulary, sums: row.stream.sums(), before: row.token, longer, most: *left };
+                    let walk = Walk::of(block.model, &row.stream, row.token, *left);
                     row.token = walk.token(k, coder, &mut mix, *stream, known)?;
                     coder.check()?;
                     mix.end_token(*stream, row.token);
@@ -124,7 +132,7 @@ impl<C: Coder> Job for Steps<'_, '_, C> {
 }
 
 /// A token to be coded.
-struct Walk<'a> {
+pub struct Walk<'a> {
     vocabulary: &'a Vocabulary,
     sums: &'a [u64],
     before: Token,
@@ -140,9 +148,14 @@ fn ratio(part: u64, total: u64) -> u16 {
     ((part << 16) / total).clamp(1, 65535) as u16
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    /// The token behind this one, with which the stream goes on, of which so many bytes are left.
+    pub fn of(model: &'a Ready, stream: &'a Stream, before: Token, most: usize) -> Self {
+        Self { vocabulary: model.vocabulary(), sums: stream.sums(), before, longer: model.makes_longer(before), most }
+    }
+
     #[inline(always)]
-    fn token<K: Kernel, C: Coder>(
+    pub fn token<K: Kernel, C: Coder>(
         &self,
         k: K,
         coder: &mut C,
@@ -251,7 +264,7 @@ impl Walk<'_> {
 impl crate::train::Code for Ready {
     fn code(&self, mix: Mix, text: &[u8]) -> Mix {
         let segments = [Segment { length: text.len() as u64, model: Some(0) }];
-        let block = Block { segments: &segments, dictionary: &[], model: self, threads: 1 };
+        let block = Block { segments: &segments, dictionary: None, model: self, threads: 1 };
         block.run(&mut Metered::new(text.len(), text.len()), Some(text), mix).expect("encoding cannot fail")
     }
 }

@@ -88,6 +88,17 @@ pub struct Lengths<'a> {
     pub streams: &'a [usize],
 }
 
+impl Lengths<'_> {
+    fn coded(&self) -> usize {
+        self.dictionary + self.streams.iter().sum::<usize>()
+    }
+
+    /// log2 of the bytes of the table, the largest part of what a block needs.
+    pub fn table(&self) -> u32 {
+        log2_within(self.coded().saturating_mul(1024), 23..=27)
+    }
+}
+
 /// The whole part of the binary logarithm, within bounds; of 0 the lower bound.
 fn log2_within(x: usize, bounds: std::ops::RangeInclusive<u32>) -> u32 {
     x.checked_ilog2().unwrap_or(0).clamp(*bounds.start(), *bounds.end())
@@ -109,10 +120,9 @@ impl Mix {
 
     fn begin(lengths: &Lengths, start: &Start, prime: impl FnOnce((u32, u32)) -> Primed) -> Self {
         let primer = start.primer.len();
-        let coded = lengths.dictionary + lengths.streams.iter().sum::<usize>();
+        let coded = lengths.coded();
         let wide = log2_within(coded.saturating_mul(4), 10..=16);
-        let (table, mut matches) =
-            prime((log2_within(coded.saturating_mul(1024), 23..=27), Matches::bits(primer + coded)));
+        let (table, mut matches) = prime((lengths.table(), Matches::bits(primer + coded)));
         matches.trust(&start.right);
         let shared = Shared {
             tables: Tables::get(),

@@ -68,5 +68,6 @@ fn joint() -> Vec<Golden> {
         golden!("joint-blocks.txt", Options { block: 2500, streams: Some(2), ..nano() }),
         golden!("joint-primed.txt", Options { dictionary: Some(dictionary()), ..nano() }),
         golden!("joint-segments.bin", Options { block: 14_000, ..nano() }),
+        golden!("unmixed.txt", Options { mix: false, streams: Some(3), ..nano() }),
     ]
 }

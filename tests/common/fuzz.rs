@@ -98,6 +98,7 @@ pub fn round_trip(bytes: &[u8]) {
             (_, 1) => Predictor::Model(tiny::tiny()),
             _ => Predictor::None,
         },
+        mix: memory >> 7 == 0,
         streams: Some(1 + usize::from(order % 5)),
         ppm_order: order % 40,
         ppm_memory: memory % 20,

@@ -32,7 +32,7 @@ pub fn unread(length: u64) -> Segment {
 }
 
 fn coded(raw: &[u8], segments: &[Segment]) -> Vec<u8> {
-    Block { segments, dictionary: &[], model: &tiny(), threads: 1 }.encode(raw)
+    Block { segments, dictionary: None, model: &tiny(), threads: 1 }.encode(raw)
 }
 
 /// A short frame.

@@ -1,13 +1,13 @@
 //! A model that is loaded and packed, to be shared by everything that computes it.
 
 use std::fmt;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
-use super::engine::Network;
+use super::engine::{Engine, Network, Stream};
 use super::{Identity, Model, ModelError};
 use crate::exact::kernel::Kernel;
 use crate::format::Registered;
-use crate::vocab::{Token, Vocabulary};
+use crate::vocab::{START, Token, Vocabulary};
 
 /// A model ready to be computed by the chosen kernel. Copies share its memory.
 #[derive(Clone)]
@@ -20,6 +20,8 @@ struct Inner {
     /// Of each token, a bit for each byte that would have made it longer.
     longer: Vec<[u64; 4]>,
     network: Arc<Network>,
+    /// A stream at the beginning of a document.
+    first: OnceLock<Arc<Stream>>,
 }
 
 impl Ready {
@@ -29,7 +31,7 @@ impl Ready {
         let (name, identity) = (model.name().to_owned(), model.identity());
         let vocabulary = model.vocabulary().clone();
         let longer = (0..vocabulary.len()).map(|token| longer(&vocabulary, token as Token)).collect();
-        Ok(Self(Arc::new(Inner { name, identity, vocabulary, longer, network })))
+        Ok(Self(Arc::new(Inner { name, identity, vocabulary, longer, network, first: OnceLock::new() })))
     }
 
     /// A built-in model by its name, or else the folder at a path. Built-in models are loaded once.
@@ -77,6 +79,21 @@ impl Ready {
 
     pub fn network(&self) -> &Arc<Network> {
         &self.0.network
+    }
+
+    /// A stream at the beginning of a document. Computed once.
+    pub fn first(&self) -> Arc<Stream> {
+        Arc::clone(self.0.first.get_or_init(|| Arc::new(self.read(b""))))
+    }
+
+    /// A stream that has read a text from its beginning, cut greedily.
+    pub fn read(&self, text: &[u8]) -> Stream {
+        let mut engine = Engine::new(Arc::clone(self.network()), 1);
+        let mut stream = engine.stream();
+        for token in std::iter::once(START).chain(self.vocabulary().segment(text)) {
+            engine.step(&mut [(&mut stream, token)]);
+        }
+        stream
     }
 }
 

@@ -1,0 +1,119 @@
+//! Small messages in bulk: each is a block of codec 4 by itself, of one stream, with a coder and context models of its own.
+//! Their streams are rows of one batch, so that the model's weights are read once for all of them.
+
+use super::choice::{Made, WINDOW};
+use super::cost::Metered;
+use super::joint::Walk;
+use super::range::Coder;
+use crate::dictionary::{self, Dictionary};
+use crate::lm::rwkv7::{Engine, Ready, Stream};
+use crate::mix::kernel::{self, Job, Kernel};
+use crate::mix::{Lengths, Mix};
+use crate::vocab::{START, Token};
+use std::sync::Arc;
+
+/// Most rows of a batch. More are not faster, and each has tables of its own.
+const ROWS: usize = 16;
+/// Bytes that the tables of a batch may have together, unless one message alone needs more.
+const MEMORY: u64 = 256 << 20;
+
+/// What messages are coded with.
+pub struct Batch<'a> {
+    pub model: &'a Ready,
+    pub dictionary: Option<&'a Dictionary>,
+    /// Rows, as far as [`ROWS`] and memory allow.
+    pub rows: usize,
+}
+
+impl Batch<'_> {
+    /// Codes the messages that `next` gives with their numbers, none of them empty, until it gives none; `done` gets the
+    /// bitstream and costs of each, in the order in which they end.
+    pub fn encode<'m>(&self, next: impl FnMut() -> Option<(usize, &'m [u8])>, done: impl FnMut(usize, Made)) {
+        kernel::run(Work { batch: self, next, done });
+    }
+
+    /// Bytes of the table of a message's context models.
+    fn table(&self, raw: &[u8]) -> u64 {
+        1 << self.lengths(&[raw.len()]).table()
+    }
+
+    fn lengths<'l>(&self, streams: &'l [usize]) -> Lengths<'l> {
+        Lengths { dictionary: self.dictionary.map_or(0, |d| d.bytes().len()), streams }
+    }
+}
+
+/// A message that is being coded.
+struct Message<'m> {
+    number: usize,
+    /// What is left of it.
+    rest: &'m [u8],
+    /// Bytes that are coded already.
+    at: usize,
+    coder: Metered,
+    mix: Mix,
+    stream: Stream,
+    token: Token,
+    table: u64,
+}
+
+struct Work<'a, N, D> {
+    batch: &'a Batch<'a>,
+    next: N,
+    done: D,
+}
+
+impl<'m, N: FnMut() -> Option<(usize, &'m [u8])>, D: FnMut(usize, Made)> Job for Work<'_, N, D> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<K: Kernel>(self, k: K) {
+        let Self { batch, mut next, mut done } = self;
+        let first = dictionary::first(batch.dictionary, batch.model);
+        let mut engine = Engine::new(Arc::clone(batch.model.network()), 1);
+        let mut messages: Vec<Message> = Vec::new();
+        let (mut memory, mut waiting) = (0, next());
+        loop {
+            // Rows that have become free are taken by the next messages.
+            while let Some((number, raw)) = waiting {
+                let table = batch.table(raw);
+                if messages.len() >= batch.rows.clamp(1, ROWS) || memory > 0 && memory + table > MEMORY {
+                    break;
+                }
+                memory += table;
+                waiting = next();
+                let mut mix = Mix::with_model(&batch.lengths(&[raw.len()]));
+                mix.read(k, batch.dictionary.map_or(&[], Dictionary::bytes));
+                let (coder, stream) = (Metered::new(raw.len(), WINDOW), Stream::clone(&first));
+                messages.push(Message { number, rest: raw, at: 0, coder, mix, stream, token: START, table });
+            }
+            if messages.is_empty() {
+                return;
+            }
+            for message in &mut messages {
+                message.code(k, batch.model);
+            }
+            let ended = messages.extract_if(.., |message| message.rest.is_empty());
+            for Message { number, coder, table, .. } in ended {
+                memory -= table;
+                done(number, coder.finish());
+            }
+            let mut rows: Vec<_> = messages.iter_mut().map(|m| (&mut m.stream, m.token)).collect();
+            engine.step(&mut rows);
+        }
+    }
+}
+
+impl Message<'_> {
+    /// Codes its next token.
+    #[inline(always)]
+    fn code<K: Kernel>(&mut self, k: K, model: &Ready) {
+        let known = model.vocabulary().longest(self.rest).0;
+        self.coder.at(self.at);
+        let walk = Walk::of(model, &self.stream, self.token, self.rest.len());
+        let coded = walk.token(k, &mut self.coder, &mut self.mix, 0, known);
+        self.token = coded.expect("encoding cannot fail");
+        self.mix.end_token(0, self.token);
+        let length = model.vocabulary().token(self.token).len();
+        (self.rest, self.at) = (&self.rest[length..], self.at + length);
+    }
+}

@@ -1,0 +1,143 @@
+//! What the language model alone makes of a text: codec 2 with a neural model.
+#![cfg(feature = "embed")]
+
+use std::io::{Cursor, Read, Write};
+use std::sync::{Arc, Mutex};
+
+use lmz::format::{BlockHead, FrameHeader, Method, Model, Segment, content_check};
+use lmz::recover::recover;
+use lmz::scan::Archive;
+use lmz::{CodecError, DecodeOptions, Decoder, Dictionary, Encoder, Error, Options, Predictor};
+use lmz::{compress, compress_bare, compress_many, decompress, decompress_bare, decompress_with};
+
+const TEXT: &[u8] = include_bytes!("../docs/ARITHMETIC.md");
+
+fn mixed() -> Options {
+    Options { predictor: Predictor::find("nano").unwrap(), ..Options::default() }
+}
+
+fn unmixed() -> Options {
+    Options { mix: false, ..mixed() }
+}
+
+/// The archive, and its blocks' methods and numbers of streams.
+fn explained(raw: &[u8], options: Options) -> (Vec<u8>, Vec<(Method, usize)>) {
+    let blocks = Arc::new(Mutex::new(Vec::new()));
+    let mut encoder = Encoder::new(Vec::new(), options);
+    let noted = Arc::clone(&blocks);
+    encoder.on_block(move |b| noted.lock().unwrap().push((b.method, b.streams)));
+    encoder.write_all(raw).unwrap();
+    let archive = encoder.finish().unwrap();
+    let blocks = blocks.lock().unwrap().clone();
+    (archive, blocks)
+}
+
+#[test]
+fn content_of_every_kind() {
+    let every_byte: Vec<u8> = (0..=255).collect();
+    for raw in [&b""[..], b"a", &[0; 500], &every_byte, &TEXT[..3000], &[&TEXT[..900], &every_byte[..]].concat()] {
+        let archive = compress(raw, &unmixed());
+        assert_eq!(decompress(&archive).unwrap(), raw);
+        let coded = compress_bare(raw, &unmixed());
+        assert_eq!(decompress_bare(&coded, raw.len(), &unmixed()).unwrap(), raw);
+        assert_eq!(compress_many(&[raw], &unmixed()), [archive]);
+    }
+}
+
+#[test]
+fn the_archive_does_not_depend_on_threads() {
+    let raw = &TEXT[..6000];
+    for options in [unmixed(), Options { streams: Some(7), ..unmixed() }] {
+        let (expected, blocks) = explained(raw, options.clone());
+        assert_eq!(blocks, [(Method::Coded, options.streams.unwrap_or(1))]);
+        for threads in [2, 3] {
+            assert!(compress(raw, &Options { threads, ..options.clone() }) == expected, "{threads} threads");
+            let decoding = DecodeOptions { threads, ..DecodeOptions::default() };
+            assert!(decompress_with(&expected, &decoding).unwrap() == raw, "{threads} threads");
+        }
+    }
+    let long = &TEXT.repeat(8)[..66_000];
+    assert_eq!(explained(long, unmixed()).1, [(Method::Coded, 2)]);
+}
+
+#[test]
+fn the_mixture_is_smaller() {
+    let raw = &TEXT[..8_000];
+    let (alone, together) = (compress_bare(raw, &unmixed()).len(), compress_bare(raw, &mixed()).len());
+    assert!(alone * 2 < raw.len() && together * 20 < alone * 19, "{alone} and {together} bytes");
+}
+
+#[test]
+fn after_a_dictionary() {
+    let dictionary = Dictionary::new(&TEXT[..3000]).unwrap();
+    let raw = &TEXT[3000..3600];
+    let with = Options { dictionary: Some(dictionary.clone()), ..unmixed() };
+    assert!(compress_bare(raw, &with).len() < compress_bare(raw, &unmixed()).len());
+    let archive = compress(raw, &with);
+    assert!(matches!(decompress(&archive), Err(Error::NoDictionary { .. })));
+    let decoding = DecodeOptions { dictionaries: vec![dictionary], ..DecodeOptions::default() };
+    assert_eq!(decompress_with(&archive, &decoding).unwrap(), raw);
+}
+
+#[test]
+fn every_flipped_byte_is_an_error() {
+    let raw = &TEXT[..60];
+    let archive = compress(raw, &Options { streams: Some(2), ..unmixed() });
+    for at in 0..archive.len() {
+        let mut damaged = archive.clone();
+        damaged[at] ^= 0x10;
+        let mut found = Vec::new();
+        let result = Decoder::new(&damaged[..]).read_to_end(&mut found);
+        assert!(result.is_err() && raw.starts_with(&found), "byte {at} of {}", archive.len());
+    }
+}
+
+#[test]
+fn sought_and_recovered() {
+    let raw = &TEXT[..900];
+    let mut archive = compress(raw, &Options { block: 400, ..unmixed() });
+    let mut content = Archive::open(Cursor::new(&archive), DecodeOptions::default()).unwrap();
+    let frame = content.frames()[0].clone();
+    assert_eq!(content.method(&frame, &frame.blocks[1]).unwrap(), Method::Coded);
+    let mut part = Vec::new();
+    content.read_range(390..410, |bytes| part.write_all(bytes)).unwrap();
+    assert_eq!(part, &raw[390..410]);
+    archive[3] ^= 1; // the header is lost
+    let mut found = Vec::new();
+    recover(Cursor::new(&archive), &DecodeOptions::default(), |bytes| found.write_all(bytes)).unwrap();
+    assert_eq!(found, raw);
+}
+
+/// An archive of one block whose head says what an encoder would not.
+fn forged(models: Vec<Model>, raw: u64, segments: &[(u64, usize)], coded: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    FrameHeader { models, ..FrameHeader::default() }.write(&mut out);
+    let segments = segments.iter().map(|(length, model)| Segment { length: *length, model: Some(*model) }).collect();
+    BlockHead { last: true, method: Method::Coded, raw, coded: coded.len() as u64, segments }.write(&mut out);
+    out.extend(coded);
+    out.extend(content_check(&[], coded).to_le_bytes());
+    out
+}
+
+#[test]
+fn claims_that_cannot_be() {
+    let Predictor::Model(nano) = mixed().predictor else { unreachable!("it is a model") };
+    let neural = || Model::Rwkv7 { identity: nano.identity().0.to_vec() };
+    let error = |models: &[Model], raw, segments: &[(u64, usize)], coded: &[u8]| match decompress(&forged(
+        models.to_vec(),
+        raw,
+        segments,
+        coded,
+    )) {
+        Err(Error::Block { source, .. }) => source,
+        other => panic!("{other:?}"),
+    };
+    // Minutes of the network for a few bytes.
+    assert_eq!(error(&[neural()], 1 << 20, &[(1 << 20, 0)], &[0; 16]), CodecError::TooShort);
+    let ppm = Model::Ppm { order: 6, memory: 26 };
+    assert_eq!(error(&[neural(), ppm], 60, &[(30, 0), (30, 1)], &[1; 50]), CodecError::WrongModel);
+    assert!(matches!(
+        error(&[neural()], 60, &[(60, 0), (0, 0)], &[1; 50]),
+        CodecError::NotACodeword | CodecError::TooShort
+    ));
+}
