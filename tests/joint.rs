@@ -95,7 +95,7 @@ fn blocks_are_judged_one_by_one() {
 
 #[test]
 fn large_blocks_are_judged_by_pieces() {
-    let others = [&include_bytes!("../docs/FORMAT.md")[..], include_bytes!("../LICENSE-APACHE")].concat();
+    let others = [&include_bytes!("../docs/FORMAT.md")[..], include_bytes!("../BENCHMARKS.md")].concat();
     let raw = &[TEXT, MORE, &others].concat()[..66_000];
     let (archive, blocks) = explained(raw, Options { threads: 2, ..nano() });
     assert_eq!(blocks, [(Method::Joint, 1, "the model makes pieces of it smaller")]);

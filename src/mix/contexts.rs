@@ -43,6 +43,8 @@ pub struct Contexts {
     /// Where a language model cuts the text into tokens: the token before, and hashes of it and of the two before,
     /// each with the bytes since.
     tokens: Option<Tokens>,
+    /// A bit that keeps what it meets in the table apart from what other streams do.
+    apart: u32,
     /// Of each context what came before the next byte.
     prefixes: [u32; CONTEXTS],
     /// The byte above the one behind the next: if the next ends the line, and if it does not.
@@ -129,8 +131,8 @@ pub fn combine(a: u32, b: u32) -> u32 {
 
 /// What came before, of a context.
 #[inline(always)]
-fn prefix(context: usize, value: u32) -> u32 {
-    combine(value, (context as u32 + 1) << 24 | 0x5bd1)
+fn prefix(context: usize, value: u32, apart: u32) -> u32 {
+    combine(value, (context as u32 + 1) << 24 | 0x5bd1 | apart)
 }
 
 /// Capital letters as small ones.
@@ -158,11 +160,21 @@ impl Contexts {
             shape: 0,
             records: Records::new(),
             tokens: tokens.then(Tokens::default),
+            apart: 0,
             prefixes: [0; CONTEXTS],
             above: [0; 2],
             early: [0; CONTEXTS],
             hashes: [0; CONTEXTS],
         };
+        out.prepare(&[], begin);
+        out.look_ahead(0);
+        out.complete(0);
+        out
+    }
+
+    /// The same, where a language model reads other streams: the table keeps them apart.
+    pub fn without_model(begin: usize) -> Self {
+        let mut out = Self { apart: 1 << 16, ..Self::new(begin, false) };
         out.prepare(&[], begin);
         out.look_ahead(0);
         out.complete(0);
@@ -276,7 +288,7 @@ impl Contexts {
             combine(self.indent, self.first),
             r as u32 & 0xf0f0_f0f0,
         ];
-        self.prefixes = std::array::from_fn(|i| prefix(i, values[i]));
+        self.prefixes = std::array::from_fn(|i| prefix(i, values[i], self.apart));
         self.prepare_tokens();
     }
 
@@ -284,7 +296,7 @@ impl Contexts {
     fn prepare_tokens(&mut self) {
         if let Some(t) = &self.tokens {
             for (i, v) in TOKENS.into_iter().zip([t.one, t.two]) {
-                self.prefixes[i] = prefix(i, v);
+                self.prefixes[i] = prefix(i, v, self.apart);
             }
         }
     }

@@ -26,7 +26,7 @@ mod table;
 pub mod train;
 mod weighing;
 
-use contexts::CONTEXTS;
+use contexts::{CONTEXTS, Contexts};
 pub use ends::Ending;
 use ends::Ends;
 pub use guess::Guess;
@@ -165,8 +165,8 @@ impl Mix {
         if weighings.len() == 1 {
             weighings.push(Weighing::new(Start::get(), self.shared.wide));
         }
-        let bytes = Stream::new(self.streams[stream].at, false);
-        self.streams[stream] = Stream { weighing: 1, ..bytes };
+        let at = self.streams[stream].at;
+        self.streams[stream] = Stream { weighing: 1, contexts: Contexts::without_model(at), ..Stream::new(at, false) };
     }
 
     /// Tables of these sizes (log2) that have read the primer.
