@@ -29,7 +29,8 @@ fn changed(change: impl FnOnce(&mut Loosened)) -> Vec<u8> {
 }
 
 fn parse(config: &str, vocabulary: &[u8], tensors: &[u8]) -> Result<Model, String> {
-    Model::parse("tiny", &Files { config: config.as_bytes(), vocabulary, tensors }).map_err(|e| e.to_string())
+    Model::parse("tiny", &Files { config: config.as_bytes(), vocabulary, tensors, mixer: None })
+        .map_err(|e| e.to_string())
 }
 
 /// The error of a folder, which must hold all these words.
@@ -185,7 +186,7 @@ proptest! {
             files[file].truncate(length);
         }
         let [config, vocabulary, tensors] = &files;
-        if let Ok(model) = Model::parse("damaged", &Files { config, vocabulary, tensors }) {
+        if let Ok(model) = Model::parse("damaged", &Files { config, vocabulary, tensors, mixer: None }) {
             let mut oracle = Oracle::new(model.weights());
             oracle.step(START);
             prop_assert_eq!(oracle.step(300).len(), 512);

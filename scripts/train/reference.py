@@ -246,5 +246,8 @@ def identity(folder, **changes):
             t = t.reshape(-1)
         h.update(string(name.encode()) + bytes([1 if t.dtype == np.int8 else 2]))
         h.update(struct.pack(f"<I{t.ndim}Q", t.ndim, *t.shape) + t.astype(t.dtype.newbyteorder("<")).tobytes())
-    h.update(struct.pack("<I", 0))
+    mixer = Path(folder) / "mixer.bin"
+    h.update(struct.pack("<I", int(mixer.exists())))
+    if mixer.exists():
+        h.update(string(b"mixer.bin") + string(mixer.read_bytes()))
     return h.hexdigest()

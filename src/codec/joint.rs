@@ -50,7 +50,8 @@ impl Block<'_> {
 
     fn begin(&self) -> Mix {
         let streams: Vec<usize> = self.segments.iter().map(|s| s.length as usize).collect();
-        let mut mix = Mix::with_model(&Lengths { dictionary: self.read_first().len(), streams: &streams });
+        let mut mix =
+            Mix::with_model(&Lengths { dictionary: self.read_first().len(), streams: &streams }, self.model.start());
         for (number, segment) in self.segments.iter().enumerate() {
             if segment.model.is_none() {
                 mix.without_model(number);

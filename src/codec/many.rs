@@ -81,7 +81,7 @@ impl<'m, N: FnMut() -> Option<(usize, &'m [u8])>, D: FnMut(usize, Made)> Job for
                 }
                 memory += table;
                 waiting = next();
-                let mut mix = Mix::with_model(&batch.lengths(&[raw.len()]));
+                let mut mix = Mix::with_model(&batch.lengths(&[raw.len()]), batch.model.start());
                 mix.read(k, batch.dictionary.map_or(&[], Dictionary::bytes));
                 let (coder, stream) = (Metered::new(raw.len(), WINDOW), Stream::clone(&first));
                 messages.push(Message { number, rest: raw, at: 0, coder, mix, stream, token: START, table });

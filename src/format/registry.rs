@@ -16,7 +16,7 @@ pub struct Registered {
 pub static REGISTERED: [Registered; 1] = [Registered {
     number: 1,
     name: "nano",
-    identity: hex(b"9beddf692ac6c01d92f28a5465a0ecaf22df8d583c8d585e62d464f596a43a7a"),
+    identity: hex(b"33a5f9c4a7d231e0982f46f4b8c579db28f805a1a6ea70e86904cd84e935bc0f"),
 }];
 
 impl Registered {

@@ -36,7 +36,8 @@ use kernel::{INPUTS, Kernel, Vector};
 use logistic::Tables;
 use matching::Matches;
 use primed::Primed;
-use start::{Kind, Start};
+use start::Kind;
+pub use start::Start;
 use stream::Stream;
 use table::Table;
 use weighing::Weighing;
@@ -112,9 +113,8 @@ impl Mix {
         Self::begin(lengths, start, |size| primed::get(size, || Self::prime(size, start)))
     }
 
-    /// Begins a block that a language model predicts too.
-    pub fn with_model(lengths: &Lengths) -> Self {
-        let start = Start::with_model();
+    /// Begins a block that a language model predicts too, as `start` says.
+    pub fn with_model(lengths: &Lengths, start: &Start) -> Self {
         Self::begin(lengths, start, |size| primed::get(size, || Self::prime(size, start)))
     }
 

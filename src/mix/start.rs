@@ -1,7 +1,7 @@
 //! What the context models know before they have seen anything: a text that they read first, and numbers
 //! that were learnt on a corpus (`start.bin`, made by `examples/train_mix.rs`).
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use super::contexts::CONTEXTS;
 use super::ends::{self, EndsStart};
@@ -72,6 +72,9 @@ pub struct Start {
 }
 
 impl Start {
+    /// The length of a `mixer.bin`.
+    pub const MODEL_BYTES: usize = include_bytes!("../../models/nano/mixer.bin").len();
+
     pub fn get() -> &'static Self {
         static START: LazyLock<Start> = LazyLock::new(|| {
             let bytes = include_bytes!("start.bin");
@@ -80,14 +83,19 @@ impl Start {
         &START
     }
 
-    /// The same for a block that a language model predicts too; its primer is that of the context models.
-    pub fn with_model() -> &'static Self {
-        static START: LazyLock<Start> = LazyLock::new(|| {
-            let untrained = || Start::untrained(Kind::WithModel, &[]);
-            let start = Start::parse(Kind::WithModel, include_bytes!("../../models/nano/mixer.bin"));
-            Start { primer: Start::get().primer.clone(), ..start.unwrap_or_else(untrained) }
+    /// The same for a block that a language model predicts too, if it brings nothing of its own: what was learnt beside `nano`.
+    pub fn with_model() -> Arc<Self> {
+        static START: LazyLock<Arc<Start>> = LazyLock::new(|| {
+            let start = Start::of_model(include_bytes!("../../models/nano/mixer.bin"));
+            Arc::new(start.unwrap_or_else(|| Start::untrained(Kind::WithModel, &Start::get().primer)))
         });
-        &START
+        Arc::clone(&START)
+    }
+
+    /// Reads the `mixer.bin` of a model; its primer is that of the context models.
+    pub fn of_model(bytes: &[u8]) -> Option<Self> {
+        let start = Self::parse(Kind::WithModel, bytes)?;
+        Some(Self { primer: Self::get().primer.clone(), ..start })
     }
 
     /// What can be said without a corpus.
@@ -137,6 +145,12 @@ impl Start {
             bytes.last(&mut ends.last)?;
         }
         bytes.0.is_empty().then_some(out)
+    }
+}
+
+impl std::fmt::Debug for Start {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "Start({:?})", self.kind) // thousands of numbers say nothing
     }
 }
 

@@ -14,6 +14,7 @@ pub fn tiny() -> Ready {
             config: include_bytes!("../golden/tiny-model/config.json"),
             vocabulary: include_bytes!("../golden/tiny-model/vocab.txt"),
             tensors: include_bytes!("../golden/tiny-model/model.safetensors"),
+            mixer: None,
         };
         let model = rwkv7::Model::parse("tiny", &files).expect("the golden model is sound");
         Ready::new(&model).expect("and can be computed")

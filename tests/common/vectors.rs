@@ -58,6 +58,7 @@ pub struct Golden {
     json: &'static [u8],
     /// Logits of some steps.
     logits: &'static [u8],
+    mixer: Option<&'static [u8]>,
     /// Activations of 16 bits, which the model's own configuration does not say.
     pub int16: bool,
     /// How many steps there are, and how many have their logits in full.
@@ -65,7 +66,7 @@ pub struct Golden {
 }
 
 macro_rules! golden {
-    ($name:literal, $folder:literal, $int16:expr, $steps:expr) => {
+    ($name:literal, $folder:literal, $mixer:expr, $int16:expr, $steps:expr) => {
         Golden {
             name: $name,
             config: include_bytes!(concat!("../../", $folder, "/config.json")),
@@ -73,15 +74,19 @@ macro_rules! golden {
             tensors: include_bytes!(concat!("../../", $folder, "/model.safetensors")),
             json: include_bytes!(concat!("../golden/", $name, ".json")),
             logits: include_bytes!(concat!("../golden/", $name, ".safetensors")),
+            mixer: $mixer,
             int16: $int16,
             steps: $steps,
         }
     };
 }
 
-pub const TINY: Golden = golden!("tiny", "tests/golden/tiny-model", false, (88, 88));
-pub const TINY16: Golden = golden!("tiny16", "tests/golden/tiny-model", true, (88, 4));
-pub const NANO: Golden = golden!("nano", "models/nano", false, (170, 8));
+pub const TINY: Golden = golden!("tiny", "tests/golden/tiny-model", None, false, (88, 88));
+pub const TINY16: Golden = golden!("tiny16", "tests/golden/tiny-model", None, true, (88, 4));
+pub const NANO: Golden = {
+    let mixer: &[u8] = include_bytes!("../../models/nano/mixer.bin");
+    golden!("nano", "models/nano", Some(mixer), false, (170, 8))
+};
 
 #[derive(serde::Deserialize)]
 pub struct Trace {
@@ -96,7 +101,8 @@ impl Golden {
     pub fn model(&self) -> Model {
         let config = std::str::from_utf8(self.config).expect("JSON is UTF-8");
         let config = if self.int16 { config.replace("\"int8\"", "\"int16\"") } else { config.to_owned() };
-        let files = Files { config: config.as_bytes(), vocabulary: self.vocab, tensors: self.tensors };
+        let files =
+            Files { config: config.as_bytes(), vocabulary: self.vocab, tensors: self.tensors, mixer: self.mixer };
         let model = Model::parse(self.name, &files).expect("a golden model loads");
         assert_eq!(self.int16, model.weights().config.activations == exact::Activations::Int16);
         assert_eq!(model.identity().to_string(), self.trace().identity);

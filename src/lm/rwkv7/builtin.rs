@@ -11,6 +11,7 @@ macro_rules! folder {
                 config: include_bytes!(concat!("../../../models/", $name, "/config.json")),
                 vocabulary: include_bytes!(concat!("../../../models/", $name, "/vocab.txt")),
                 tensors: include_bytes!(concat!("../../../models/", $name, "/model.safetensors")),
+                mixer: Some(include_bytes!(concat!("../../../models/", $name, "/mixer.bin"))),
             },
         )
     };

@@ -39,6 +39,12 @@ pub enum ModelError {
     /// A tensor holds what the arithmetic does not allow.
     #[error("model.safetensors: expected {expected} in {name}, found {found} at position {position}")]
     Value { name: String, expected: &'static str, found: String, position: usize },
+    /// `mixer.bin` is not of this version.
+    #[error(
+        "mixer.bin: expected {} bytes, found {found}; without this file the model can be used too",
+        crate::mix::Start::MODEL_BYTES
+    )]
+    Mixer { found: usize },
     /// Sizes that no model can have, or that contradict each other.
     #[error("{0}")]
     Shape(String),

@@ -22,8 +22,8 @@ impl fmt::Display for Identity {
 const GREEDY: u32 = 1;
 
 impl Identity {
-    /// Of weights and the vocabulary that goes with them.
-    pub fn new(weights: &Weights, vocabulary: &Vocabulary) -> Self {
+    /// Of weights and the vocabulary that goes with them, and of `mixer.bin` where there is one.
+    pub fn new(weights: &Weights, vocabulary: &Vocabulary, mixer: Option<&[u8]>) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"lmz-rwkv7");
         let activations = match weights.config.activations {
@@ -43,8 +43,12 @@ impl Identity {
             string(&mut hasher, name.as_bytes());
             add(&mut hasher, tensor);
         }
-        // Further parts of a model: none so far.
-        length(&mut hasher, 0);
+        // Further parts of a model.
+        length(&mut hasher, mixer.iter().len());
+        if let Some(bytes) = mixer {
+            string(&mut hasher, b"mixer.bin");
+            string(&mut hasher, bytes);
+        }
         Self(hasher.finalize().into())
     }
 }

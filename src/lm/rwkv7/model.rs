@@ -1,11 +1,13 @@
 //! A model folder, loaded: built in, or from a path.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::error::ModelError;
 use super::identity::Identity;
 use super::weights::Weights;
 use super::{builtin, load};
+use crate::mix::Start;
 use crate::vocab::{START, Token, Vocabulary};
 
 /// The files of a model folder, as bytes.
@@ -17,6 +19,8 @@ pub struct Files<'a> {
     pub vocabulary: &'a [u8],
     /// `model.safetensors`
     pub tensors: &'a [u8],
+    /// `mixer.bin`: what the context models begin with beside this model. A model that has none of its own begins with `nano`'s.
+    pub mixer: Option<&'a [u8]>,
 }
 
 /// A model that is ready to be computed.
@@ -42,6 +46,7 @@ pub struct Model {
     name: String,
     weights: Weights,
     vocabulary: Vocabulary,
+    start: Arc<Start>,
     identity: Identity,
     stored: usize,
 }
@@ -68,8 +73,13 @@ impl Model {
             std::fs::read(&path).map_err(|source| ModelError::File { path, source })
         };
         let (config, vocabulary, tensors) = (read("config.json")?, read("vocab.txt")?, read("model.safetensors")?);
+        let mixer = match read("mixer.bin") {
+            Err(ModelError::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
+            read => Some(read?),
+        };
         let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy();
-        Self::parse(&name, &Files { config: &config, vocabulary: &vocabulary, tensors: &tensors })
+        let mixer = mixer.as_deref();
+        Self::parse(&name, &Files { config: &config, vocabulary: &vocabulary, tensors: &tensors, mixer })
     }
 
     /// From the bytes of a folder's files. The name is for messages only.
@@ -86,9 +96,14 @@ impl Model {
             let message = format!("vocab.txt: expected an empty first line (token 0 begins a document), found {found}");
             return Err(ModelError::Shape(message));
         }
-        let identity = Identity::new(&weights, &vocabulary);
-        let stored = files.config.len() + files.vocabulary.len() + files.tensors.len();
-        Ok(Self { name: name.to_owned(), weights, vocabulary, identity, stored })
+        let start = match files.mixer {
+            None => Start::with_model(),
+            Some(bytes) => Arc::new(Start::of_model(bytes).ok_or(ModelError::Mixer { found: bytes.len() })?),
+        };
+        let identity = Identity::new(&weights, &vocabulary, files.mixer);
+        let files = [files.config, files.vocabulary, files.tensors, files.mixer.unwrap_or_default()];
+        let stored = files.iter().map(|file| file.len()).sum();
+        Ok(Self { name: name.to_owned(), weights, vocabulary, start, identity, stored })
     }
 
     /// What it is called: its built-in name or its folder's.
@@ -104,12 +119,17 @@ impl Model {
         &self.vocabulary
     }
 
+    /// What the context models begin with beside it.
+    pub(crate) fn start(&self) -> &Arc<Start> {
+        &self.start
+    }
+
     /// What archives name it by.
     pub fn identity(&self) -> Identity {
         self.identity
     }
 
-    /// The bytes of its three files.
+    /// The bytes of its files.
     pub fn stored(&self) -> usize {
         self.stored
     }

@@ -7,6 +7,7 @@ use super::engine::{Engine, Network, Stream};
 use super::{Identity, Model, ModelError};
 use crate::exact::kernel::Kernel;
 use crate::format::Registered;
+use crate::mix::Start;
 use crate::vocab::{START, Token, Vocabulary};
 
 /// A model ready to be computed by the chosen kernel. Copies share its memory.
@@ -20,6 +21,7 @@ struct Inner {
     /// Of each token, a bit for each byte that would have made it longer.
     longer: Vec<[u64; 4]>,
     network: Arc<Network>,
+    start: Arc<Start>,
     /// A stream at the beginning of a document.
     first: OnceLock<Arc<Stream>>,
 }
@@ -31,7 +33,8 @@ impl Ready {
         let (name, identity) = (model.name().to_owned(), model.identity());
         let vocabulary = model.vocabulary().clone();
         let longer = (0..vocabulary.len()).map(|token| longer(&vocabulary, token as Token)).collect();
-        Ok(Self(Arc::new(Inner { name, identity, vocabulary, longer, network, first: OnceLock::new() })))
+        let (start, first) = (Arc::clone(model.start()), OnceLock::new());
+        Ok(Self(Arc::new(Inner { name, identity, vocabulary, longer, network, start, first })))
     }
 
     /// A built-in model by its name, or else the folder at a path. Built-in models are loaded once.
@@ -75,6 +78,11 @@ impl Ready {
     /// A bit for each byte that makes a token a longer one, 64 to a number. In greedy segmentation it does not follow.
     pub fn makes_longer(&self, token: Token) -> &[u64; 4] {
         &self.0.longer[token as usize]
+    }
+
+    /// What the context models begin with beside it.
+    pub(crate) fn start(&self) -> &Start {
+        &self.0.start
     }
 
     pub fn network(&self) -> &Arc<Network> {
