@@ -317,8 +317,8 @@ def needed(dictionary):
 def full_frame(x, given):
     begin, models, dictionary, blocks = x.at, [], b"", []
     x.take(3)
-    if x.byte() != 3:
-        raise ValueError("not version 0.3")
+    if x.byte() != 4:
+        raise ValueError("not version 0.4")
     while kind := x.varint():
         value = x.take(x.varint())
         if kind == 1:
@@ -376,13 +376,13 @@ def decode(data, dictionary):
         start = data[x.at : x.at + 4]
         if start[:3] == b"\xebLZ":
             yield from full_frame(x, dictionary)
-        elif start[:3] == b"\xebL\x83":
+        elif start[:3] == b"\xebL\x84":
             yield from short_frame(x, dictionary)
         elif 0x50 <= start[0] < 0x60 and start[1:] == b"\x2a\x4d\x18":
             x.take(4)
             x.take(int.from_bytes(x.take(4), "little"))
         else:
-            raise ValueError(f"no frame of version 0.3 begins at byte {x.at}")
+            raise ValueError(f"no frame of version 0.4 begins at byte {x.at}")
 
 
 def main():

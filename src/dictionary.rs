@@ -48,8 +48,8 @@ impl Dictionary {
     /// The longest text, in bytes.
     pub const LONGEST: usize = 64 << 20;
 
-    /// So many bytes at its end are what a neural language model reads. Its memory of a text reaches no further back.
-    pub const READ: usize = 32 << 10;
+    /// So many bytes at its end are what a neural language model reads: more takes longer and hardly helps.
+    pub const READ: usize = 8 << 10;
 
     /// Takes 1 to [`LONGEST`](Self::LONGEST) bytes; any other number is an error.
     pub fn new(bytes: &[u8]) -> Result<Self> {

@@ -273,6 +273,26 @@ fn nano_by_name_and_as_a_folder() {
     assert_eq!(names(&folder), ["a.lmz", "b"]);
 }
 
+#[cfg(feature = "embed")]
+#[test]
+fn the_model_alone() {
+    let text = &include_bytes!("../docs/ARITHMETIC.md")[..3000];
+    let folder = folder_with("a", text);
+    let output = lmz(&folder, &["-2v", "--mix", "off", "a"]);
+    ok(&output);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(message.contains(", coded, 1 stream: the language model alone"), "{message}");
+    let list = lmz(&folder, &["-lv", "a.lmz"]);
+    assert!(String::from_utf8_lossy(&list.stdout).contains(", 1 coded, model nano "), "{list:?}");
+    ok(&lmz(&folder, &["-d", "-o", "b", "a.lmz"]));
+    assert!(read(&folder, "b") == text);
+    assert!(lmz(&folder, &["-2c", "a"]).stdout.len() < read(&folder, "a.lmz").len());
+    assert_eq!(lmz(&folder, &["-2c", "--mix", "on", "a"]).stdout, lmz(&folder, &["-2c", "a"]).stdout);
+    // PPM has nothing to be mixed with; without any model nothing would be left.
+    ok(&lmz(&folder, &["-f", "--model", "ppm", "--mix", "off", "a"]));
+    assert_eq!(lmz(&folder, &["-f", "--mix", "off", "-1", "a"]).status.code(), Some(2));
+}
+
 #[test]
 fn an_archive_that_needs_a_model_folder() {
     let folder = folder_with("a.lmz", &tiny::short(b"some text"));

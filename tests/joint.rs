@@ -179,7 +179,8 @@ fn threads_after_a_dictionary() {
 
 #[test]
 fn many_messages() {
-    let messages: Vec<&[u8]> = TEXT[..3000].split(|b| *b == b'\n').collect();
+    let mut messages: Vec<Vec<u8>> = TEXT[..3000].split(|b| *b == b'\n').map(<[u8]>::to_vec).collect();
+    messages.extend(kinds()); // among them some that are stored, and some that need no model
     let expected: Vec<Vec<u8>> = messages.iter().map(|m| compress(m, &nano())).collect();
     for threads in [1, 3] {
         assert!(compress_many(&messages, &Options { threads, ..nano() }) == expected);

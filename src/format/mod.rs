@@ -16,7 +16,7 @@ pub use registry::{REGISTERED, Registered};
 pub use short::{ShortFrame, ShortModel};
 
 /// The version of the format, 0.N. A reader of another N refuses.
-pub const VERSION: u8 = 3;
+pub const VERSION: u8 = 4;
 
 /// Bounds on what a reader accepts, whatever the bytes claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
