@@ -141,7 +141,7 @@ fn what_is_no_text() {
         ("small utf16", utf16(&prose()[..10_000])),
     ] {
         let (method, segments) = match archive(&raw) {
-            short if short.starts_with(b"\xebL\x83") => continue, // one segment, and the size has been looked at
+            short if short.starts_with(b"\xebL") && short[2] >= 0x80 => continue, // one segment, and the size has been looked at
             full => block(&full),
         };
         let read = read_by_model(&segments, 0..raw.len());

@@ -56,7 +56,7 @@ fn the_archive_does_not_depend_on_threads() {
             assert!(decompress_with(&expected, &decoding).unwrap() == raw, "{threads} threads");
         }
     }
-    let long = &TEXT.repeat(8)[..66_000];
+    let long = &TEXT.repeat(17)[..132_000];
     assert_eq!(explained(long, unmixed()).1, [(Method::Coded, 2)]);
 }
 
