@@ -53,7 +53,7 @@ struct Raw {
     /// Overwrite existing files; write compressed data to a terminal
     #[arg(short, long)]
     force: bool,
-    /// Blocks coded at once (0: one for each core); the archive does not depend on it
+    /// Threads (0: one for each core); the archive does not depend on it
     #[arg(short = 'T', long, value_name = "N", default_value_t = 0)]
     threads: usize,
     /// Bytes of a block, such as 512KiB: what is read to reach a place inside, and lost with damage

@@ -28,7 +28,9 @@ pub const fn log2(x: u32) -> u32 {
     while bits < 12 {
         y = (y * y) >> 31;
         out = out << 1 | (y >> 32) as u32;
-        y >>= y >> 32;
+        if y >> 32 == 1 {
+            y >>= 1;
+        }
         bits += 1;
     }
     out
