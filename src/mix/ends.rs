@@ -133,7 +133,7 @@ impl Ends {
     #[inline(always)]
     pub fn update<K: Kernel>(&mut self, k: K, histories: &Histories, ended: bool) {
         self.age += u32::from(self.age < 1 << 16);
-        let rate = 0.016 + 0.05 / (self.age as f32 + 5.0);
+        let rate = 0.008 + 0.05 / (self.age as f32 + 5.0);
         self.mixer.learn(k, f32::from(u8::from(ended)), rate, 0.001, &self.x);
         let learnt = maps::learnt::<MAP_SHIFT, _>(self.ps, ended);
         for (i, p) in learnt.into_iter().enumerate() {
