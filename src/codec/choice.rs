@@ -19,9 +19,15 @@ const MOST: usize = 64;
 /// context models have learnt too little.
 const SAMPLE: usize = 1 << 10;
 const SAMPLES: usize = 16 << 10;
-/// The model has to gain this part of a sample. On text it gains a tenth and more; base64 beside text seems to gain 1.5%, because
+/// The model has to gain this part of a sample or window. On text it gains a tenth and more; base64 beside text seems to gain 1.5%, because
 /// weights that text and base64 share suit neither, as those of segments would.
 const LEAST_GAIN: u64 = 40;
+
+/// Up to this length a block that might be better in parts is coded as a whole with the model too.
+const WHOLE: usize = 256 << 10;
+/// Where the model gains less than this part of all samples, or of some nothing, the block is coded by context models alone as well:
+/// they learn more from a whole block than from samples.
+const CLEAR_GAIN: u64 = 5;
 
 /// What it costs to begin another segment: the model and the contexts begin again, and it is listed.
 const CHANGE: u64 = 8 * 64 * BIT;
@@ -30,6 +36,8 @@ const SAMPLE_CHANGE: u64 = 8 * BIT;
 
 /// The bitstream of codec 4 that the model reads all of, and what its [windows](WINDOW) cost.
 pub type Made = (Vec<u8>, Vec<u64>);
+
+const ALONE: &str = "context models alone make it smaller than with the model";
 
 /// Decides what a block is coded with.
 pub struct Choice<'a> {
@@ -88,12 +96,24 @@ impl Choice<'_> {
         let coded = match read {
             Read::Nothing => return self.alone(raw, "the model reads nothing of it"),
             Read::Unknown => self.by_coding(raw, model),
-            Read::Parts(parts) => self.together(raw, model, &parts, raw.len()).0,
+            Read::Parts { parts, clear: true } => self.together(raw, model, &parts, raw.len()).0,
+            Read::Parts { parts, clear: false } => self.by_trying(raw, model, &parts),
         };
         if coded.method == Method::Joint && raw.len() as u64 > Method::Joint.most_raw(coded.bytes.len() as u64) {
             return self.alone(raw, "repeats itself too much to need the model");
         }
         coded
+    }
+
+    /// A block by its parts, or alone, or as a whole.
+    fn by_trying(&self, raw: &[u8], model: &Ready, parts: &[Part]) -> Coded {
+        let (coded, _) = self.together(raw, model, parts, raw.len());
+        let best = self.smaller(self.alone(raw, ALONE), coded);
+        if parts.len() == 1 || raw.len() > WHOLE {
+            return best;
+        }
+        let whole = Part { begin: 0, end: raw.len(), model: true };
+        self.smaller(best, self.together(raw, model, &[whole], raw.len()).0)
     }
 
     /// A block, not empty, by the first model of the table, which is this one, without context models.
@@ -112,19 +132,25 @@ impl Choice<'_> {
     fn by_coding(&self, raw: &[u8], model: &Ready) -> Coded {
         let whole = Part { begin: 0, end: raw.len(), model: true };
         let (with, costs_with) = self.together(raw, model, &[whole], WINDOW);
-        let why = "context models alone make it smaller than with the model";
-        let (without, costs_without) = self.alone_by_windows(raw, WINDOW, why);
-        let best = if self.size(&without) <= self.size(&with) { without } else { with };
+        let (without, costs_without) = self.alone_by_windows(raw, WINDOW, ALONE);
+        let best = self.smaller(without, with);
         let costs: Vec<Costs> = costs_with.into_iter().zip(costs_without).map(|(a, b)| [a, b]).collect();
-        let (plan, cost) = parts::plan(&costs, CHANGE);
+        let plan = parts::plan(&costs.iter().map(handicapped).collect::<Vec<_>>(), CHANGE);
+        let changes = plan.windows(2).filter(|neighbours| neighbours[0] != neighbours[1]).count() as u64;
+        let cost = costs.iter().zip(&plan).map(|(c, read)| c[usize::from(!read)]).sum::<u64>() + changes * CHANGE;
         // Half a percent, because the windows' costs are not those of the segments.
         let hope = (cost / BIT / 8) as usize + self.apart;
-        if hope >= self.size(&best) - self.size(&best) / 200 || plan.iter().all(|read| *read == plan[0]) {
+        if changes == 0 || hope >= self.size(&best) - self.size(&best) / 200 {
             return best;
         }
         let begins: Vec<usize> = (0..plan.len()).map(|i| i * WINDOW).collect();
         let (apart, _) = self.together(raw, model, &parts::parts(raw, &begins, &plan), raw.len());
-        if self.size(&apart) < self.size(&best) { apart } else { best }
+        self.smaller(best, apart)
+    }
+
+    /// The smaller of two, the first if they are alike.
+    fn smaller(&self, a: Coded, b: Coded) -> Coded {
+        if self.size(&b) < self.size(&a) { b } else { a }
     }
 
     /// Bytes, with what they need around them.
@@ -139,8 +165,11 @@ pub enum Read {
     /// That is found out by coding it.
     Unknown,
     Nothing,
-    /// Some of these parts.
-    Parts(Vec<Part>),
+    /// Some of these parts; whether it is clear that this makes the block smaller.
+    Parts {
+        parts: Vec<Part>,
+        clear: bool,
+    },
 }
 
 impl Read {
@@ -151,12 +180,20 @@ impl Read {
         }
         let count = (raw.len() / PIECE).clamp(FEWEST, MOST);
         let begins: Vec<usize> = (0..count).map(|i| raw.len() * i / count).collect();
-        let (plan, _) = parts::plan(&samples(raw, &begins, model, models), SAMPLE_CHANGE);
+        let costs = samples(raw, &begins, model, models);
+        let plan = parts::plan(&costs, SAMPLE_CHANGE);
         if plan.iter().all(|read| !read) {
             return Self::Nothing;
         }
-        Self::Parts(parts::parts(raw, &begins, &plan))
+        let [with, without] = [0, 1].map(|i| costs.iter().map(|c| c[i]).sum::<u64>());
+        let clear = plan.iter().all(|read| *read) && with + without / CLEAR_GAIN <= without;
+        Self::Parts { parts: parts::parts(raw, &begins, &plan), clear }
     }
+}
+
+/// Costs by which the model is worth it only where it gains enough.
+fn handicapped([with, without]: &Costs) -> Costs {
+    [with + with / LEAST_GAIN, *without]
 }
 
 /// What samples of pieces cost with the model and without, when they are coded as a block of their own: the second half of each,
@@ -170,5 +207,5 @@ fn samples(raw: &[u8], begins: &[usize], model: &Ready, models: &Models) -> Vec<
     let segments = vec![Segment { length: sample as u64, model: Some(0) }; count];
     let (_, with) = block(&segments, model, models).encode_by_windows(&samples, sample / 2);
     let (_, without) = mixed::encode_by_windows(&samples, &vec![sample; count], models.dictionary(), sample / 2);
-    with.into_iter().zip(without).map(|(a, b)| [a + a / LEAST_GAIN, b]).skip(1).step_by(2).collect()
+    with.into_iter().zip(without).map(|(a, b)| handicapped(&[a, b])).skip(1).step_by(2).collect()
 }

@@ -16,9 +16,9 @@ pub struct Part {
     pub model: bool,
 }
 
-/// Whether the model is to read each piece, so that the whole costs least, and what it then costs. `change`: what is paid where
+/// Whether the model is to read each piece, so that the whole costs least. `change`: what is paid where
 /// neighbours are coded differently.
-pub fn plan(pieces: &[Costs], change: u64) -> (Vec<bool>, u64) {
+pub fn plan(pieces: &[Costs], change: u64) -> Vec<bool> {
     // The least cost so far for both ways to code the last piece, and whether the piece before it is then coded the other way.
     let mut least = [0; 2];
     let mut changes: Vec<[bool; 2]> = Vec::with_capacity(pieces.len());
@@ -27,13 +27,12 @@ pub fn plan(pieces: &[Costs], change: u64) -> (Vec<bool>, u64) {
         least = [0, 1].map(|way| least[way].min(least[1 - way] + change) + costs[way]);
     }
     let mut way = usize::from(least[1] < least[0]);
-    let cost = least[way];
     let mut plan = vec![false; pieces.len()];
     for (read, changes) in plan.iter_mut().zip(changes).rev() {
         *read = way == 0;
         way ^= usize::from(changes[way]);
     }
-    (plan, cost)
+    plan
 }
 
 /// The parts of a block whose pieces begin at these places and are planned so.
@@ -95,11 +94,11 @@ mod tests {
     #[test]
     fn a_plan_changes_where_that_pays() {
         let (text, sound, alike) = ([10, 20], [25, 20], [19, 20]);
-        assert_eq!(plan(&[text, text, sound, sound, text], 3), (vec![true, true, false, false, true], 76));
-        assert_eq!(plan(&[text, sound, text], 3), (vec![true; 3], 45), "a change and back would cost more");
-        assert_eq!(plan(&[sound, text, alike, alike, sound], 3).0, [false, true, true, true, false]);
-        assert_eq!(plan(&[sound, sound], 3), (vec![false; 2], 40));
-        assert_eq!(plan(&[], 3), (vec![], 0));
+        assert_eq!(plan(&[text, text, sound, sound, text], 3), [true, true, false, false, true]);
+        assert_eq!(plan(&[text, sound, text], 3), [true; 3], "a change and back would cost more");
+        assert_eq!(plan(&[sound, text, alike, alike, sound], 3), [false, true, true, true, false]);
+        assert_eq!(plan(&[sound, sound], 3), [false; 2]);
+        assert!(plan(&[], 3).is_empty());
     }
 
     #[test]
