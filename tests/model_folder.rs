@@ -193,3 +193,18 @@ proptest! {
         }
     }
 }
+
+/// What the context models begin with belongs to the model.
+#[test]
+fn the_mixer_is_part_of_the_identity() {
+    let mixer = include_bytes!("../models/nano/mixer.bin");
+    let parse = |mixer| {
+        Model::parse("tiny", &Files { config: CONFIG.as_bytes(), vocabulary: VOCABULARY, tensors: TENSORS, mixer })
+    };
+    let mut other = mixer.to_vec();
+    other[5000] ^= 1;
+    let identities = [None, Some(&mixer[..]), Some(&other[..])].map(|mixer| parse(mixer).unwrap().identity());
+    assert!(identities[0] != identities[1] && identities[1] != identities[2] && identities[0] != identities[2]);
+    let error = parse(Some(&mixer[1..])).unwrap_err().to_string();
+    assert!(error.contains("mixer.bin: expected 32940 bytes, found 32939"), "{error}");
+}
