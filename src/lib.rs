@@ -4,6 +4,8 @@
 //! PPM as a baseline; the training kit is in `scripts/train`, the models in `models`, and the arithmetic that the neural
 //! models follow bit for bit in `docs/ARITHMETIC.md`.
 
+#[cfg(feature = "bench")]
+pub mod bench;
 pub mod codec;
 mod decoder;
 mod dictionary;
