@@ -1,9 +1,21 @@
 //! Comparing codecs, and the experiments of "Language Modeling Is Compression" (feature `bench`).
 //!
-//! A [`Sample`] is data with its [`Form`]: bytes, a picture, or sound. A [`Codec`] turns samples into coded bytes and back.
+//! A [`Sample`] is data with its [`Form`]: bytes, a picture, or sound. A [`Codec`] turns samples into coded bytes and back;
+//! [`codecs`] has those that are compared. [`measure()`] codes samples, decodes them, compares, and takes the time;
+//! [`Worker`] has a process of its own do that, so that peak memory can be told. [`state`] keeps what is done, [`table`]
+//! shows it, [`plot`] draws it, and [`cost`] counts the model and the decoder too.
 
 pub mod codec;
+pub mod codecs;
+pub mod cost;
+pub mod measure;
+pub mod plot;
 pub mod sample;
+pub mod state;
+pub mod table;
+pub mod worker;
 
-pub use codec::{Codec, CodecFailure};
+pub use codec::{Codec, CodecFailure, ModelSize};
+pub use measure::{Failure, Measurement, Settings, measure};
 pub use sample::{Form, Sample};
+pub use worker::{Job, Worker};

@@ -5,6 +5,8 @@
 //! 130 interrupted.
 
 mod args;
+#[cfg(feature = "bench")]
+mod compare;
 mod file;
 mod list;
 mod model;
@@ -26,6 +28,13 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.collect();
     if args.get(1).is_some_and(|word| word == "model") {
         return model::run(args.into_iter().skip(1));
+    }
+    if args.get(1).is_some_and(|word| word == "compare") {
+        return compare(args.into_iter().skip(1));
+    }
+    #[cfg(feature = "bench")]
+    if args.get(1).is_some_and(|word| word == compare::WORKER) {
+        return compare::work();
     }
     let mut task = match Task::parse(args.into_iter()) {
         Ok(task) => task,
@@ -84,4 +93,14 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         }
     }
     ExitCode::from(u8::from(failed))
+}
+
+#[cfg(feature = "bench")]
+use compare::run as compare;
+
+/// Says how to get what this build leaves out.
+#[cfg(not(feature = "bench"))]
+fn compare(_: impl Iterator<Item = OsString>) -> ExitCode {
+    eprintln!("lmz: this build has no compare; install with it: cargo install lmz --features bench");
+    ExitCode::from(2)
 }

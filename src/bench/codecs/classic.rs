@@ -1,0 +1,120 @@
+//! gzip, bzip2, xz, LZ4, LZW and PPMd.
+
+use std::io::Write;
+
+use super::{library, read_all};
+use crate::bench::codec::{Codec, CodecFailure};
+use crate::bench::sample::Form;
+
+/// A codec that one function each way makes up.
+struct Classic {
+    name: &'static str,
+    /// The crate behind it.
+    library: &'static str,
+    /// What is set, in words.
+    settings: &'static str,
+    compress: fn(&[u8]) -> Result<Vec<u8>, CodecFailure>,
+    decompress: fn(&[u8]) -> Result<Vec<u8>, CodecFailure>,
+}
+
+const CODECS: [Classic; 6] = [
+    Classic {
+        name: "gzip-9",
+        library: "flate2",
+        settings: "zlib, level 9, .gz without a name",
+        compress: |bytes| {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+            encoder.write_all(bytes).and_then(|()| encoder.finish()).map_err(CodecFailure::of)
+        },
+        decompress: |coded| read_all(flate2::read::GzDecoder::new(coded)),
+    },
+    Classic {
+        name: "bzip2-9",
+        library: "bzip2",
+        settings: "blocks of 900 kB",
+        compress: |bytes| read_all(bzip2::read::BzEncoder::new(bytes, bzip2::Compression::best())),
+        decompress: |coded| read_all(bzip2::read::BzDecoder::new(coded)),
+    },
+    Classic {
+        name: "xz-9e",
+        library: "liblzma",
+        settings: "preset 9 extreme, CRC-64",
+        compress: |bytes| read_all(liblzma::bufread::XzEncoder::new(bytes, 9 | liblzma::stream::PRESET_EXTREME)),
+        decompress: |coded| read_all(liblzma::bufread::XzDecoder::new(coded)),
+    },
+    Classic {
+        name: "lz4",
+        library: "lz4_flex",
+        settings: "fast, frame format, blocks of 4 MiB, content check",
+        compress: |bytes| {
+            let info =
+                lz4_flex::frame::FrameInfo::new().block_size(lz4_flex::frame::BlockSize::Max4MB).content_checksum(true);
+            let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
+            encoder.write_all(bytes).map_err(CodecFailure::of)?;
+            encoder.finish().map_err(CodecFailure::of)
+        },
+        decompress: |coded| read_all(lz4_flex::frame::FrameDecoder::new(coded)),
+    },
+    Classic {
+        name: "lzw",
+        library: "weezl",
+        settings: "8-bit symbols, codes up to 12 bits, no head",
+        compress: |bytes| lzw_encoder().encode(bytes).map_err(CodecFailure::of),
+        decompress: |coded| lzw_decoder().decode(coded).map_err(CodecFailure::of),
+    },
+    Classic {
+        name: "ppmd",
+        library: "ppmd-rust",
+        settings: "variant H (PPMd7, 7z range coder), order 16, 192 MiB, behind 8 bytes of length",
+        compress: ppmd_compress,
+        decompress: ppmd_decompress,
+    },
+];
+
+/// The codec of a name.
+pub fn find(name: &str) -> Option<Box<dyn Codec>> {
+    CODECS.into_iter().find(|codec| codec.name == name).map(|codec| Box::new(codec) as _)
+}
+
+impl Codec for Classic {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn version(&self) -> String {
+        let zlib = if self.library == "flate2" { format!(" ({})", library("libz-sys")) } else { String::new() };
+        format!("{}{zlib}, {}", library(self.library), self.settings)
+    }
+
+    fn compress(&self, bytes: &[u8], _: &Form) -> Result<Vec<u8>, CodecFailure> {
+        (self.compress)(bytes)
+    }
+
+    fn decompress(&self, coded: &[u8], _: &Form) -> Result<Vec<u8>, CodecFailure> {
+        (self.decompress)(coded)
+    }
+}
+
+fn lzw_encoder() -> weezl::encode::Encoder {
+    weezl::encode::Encoder::new(weezl::BitOrder::Msb, 8)
+}
+
+fn lzw_decoder() -> weezl::decode::Decoder {
+    weezl::decode::Decoder::new(weezl::BitOrder::Msb, 8)
+}
+
+/// Longest context and bytes of memory: what 7-Zip's -mx9 takes when told order 16 is 192 MiB too.
+const PPMD: (u32, u32) = (16, 192 << 20);
+
+/// The stream has no end: 7z keeps the length in its directory, here it stands in front.
+fn ppmd_compress(bytes: &[u8]) -> Result<Vec<u8>, CodecFailure> {
+    let out = (bytes.len() as u64).to_le_bytes().to_vec();
+    let mut encoder = ppmd_rust::Ppmd7Encoder::new(out, PPMD.0, PPMD.1).map_err(CodecFailure::of)?;
+    encoder.write_all(bytes).and_then(|()| encoder.finish(false)).map_err(CodecFailure::of)
+}
+
+fn ppmd_decompress(coded: &[u8]) -> Result<Vec<u8>, CodecFailure> {
+    let (length, stream) = coded.split_first_chunk().ok_or_else(|| CodecFailure("it has no length".into()))?;
+    let decoder = ppmd_rust::Ppmd7Decoder::new(stream, PPMD.0, PPMD.1).map_err(CodecFailure::of)?;
+    read_all(std::io::Read::take(decoder, u64::from_le_bytes(*length)))
+}

@@ -1,0 +1,199 @@
+//! `lmz compare`: codecs beside each other, file by file.
+
+mod args;
+mod input;
+mod output;
+mod total;
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+use lmz::bench::codecs::{self, FindError};
+use lmz::bench::cost::Adjust;
+use lmz::bench::state::{Key, State};
+use lmz::bench::table::{Columns, Comparison, Format, Outcome, Row};
+use lmz::bench::{Codec, Job, Sample, Settings, Worker, worker};
+use lmz::lm::rwkv7::ModelError;
+
+use args::Line;
+use output::Output;
+
+/// The argument that makes this program measure what another of it asks for.
+pub const WORKER: &str = "--bench-worker";
+
+/// What the other program asks for ([`WORKER`]).
+pub fn work() -> ExitCode {
+    match worker::serve(io::stdin().lock(), io::stdout().lock()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// Runs what follows `lmz compare`; the first argument is passed over.
+pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let line = match Line::read(args) {
+        Ok(line) => line,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(error.exit_code() as u8);
+        }
+    };
+    if line.lists_codecs() {
+        return list(line.threads);
+    }
+    let mut codecs = Vec::new();
+    for name in line.codecs() {
+        match codecs::find(&name, line.threads) {
+            Ok(codec) => codecs.push(codec),
+            Err(error) => {
+                eprintln!("lmz: {error}");
+                let wrong = matches!(error, FindError::Unknown { .. } | FindError::Model(ModelError::Unknown { .. }));
+                return ExitCode::from(if wrong { 2 } else { 1 });
+            }
+        }
+    }
+    match compare(&line, &codecs) {
+        Ok(failed) => ExitCode::from(u8::from(failed)),
+        Err(error) => {
+            eprintln!("lmz: {error:#}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// Prints each codec's name, and the library behind it with what is set.
+fn list(threads: usize) -> ExitCode {
+    for name in codecs::names() {
+        match codecs::find(&name, threads) {
+            // A reader that has seen enough is no failure worth a message.
+            Ok(codec) => {
+                if writeln!(io::stdout(), "{name:<18}  {}", codec.version()).is_err() {
+                    return ExitCode::from(1);
+                }
+            }
+            Err(error) => {
+                eprintln!("lmz: {name}: {error}");
+                return ExitCode::from(1);
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// Measures, and writes what was asked for. Whether something failed that others did not suffer from.
+fn compare(line: &Line, codecs: &[Box<dyn Codec>]) -> Result<bool> {
+    // What cannot be written is known before hours of work.
+    let [output, plot, bars] =
+        [&line.output, &line.plot, &line.bars].map(|path| path.as_deref().map(Output::begin).transpose());
+    let (output, plot, bars) = (output?, plot?, bars?);
+    let mut state = line.resume.as_deref().map(State::open).transpose()?;
+    let files = input::find(&line.inputs, line.unpack_xz)?;
+    let bar = bar(line.quiet, (files.len() * codecs.len()) as u64);
+    let mut comparison = Comparison::default();
+    let mut failed = false;
+    let program = std::env::current_exe().context("cannot find this program to start it again")?;
+    let worker = Worker::new(program.clone(), vec![WORKER.into()]);
+    for file in &files {
+        let sample = match file.read() {
+            Ok(sample) => sample,
+            Err(error) => {
+                bar.suspend(|| eprintln!("lmz: {error:#}"));
+                bar.inc(codecs.len() as u64);
+                failed = true;
+                continue;
+            }
+        };
+        for codec in codecs {
+            bar.set_message(format!("{} {}", sample.name, codec.name()));
+            let outcome = measure(line, &**codec, &sample, &worker, state.as_mut())?;
+            if let Outcome::Failed(why) = &outcome {
+                bar.suspend(|| eprintln!("lmz: {}: {why}", sample.name));
+                failed = true;
+            }
+            let (file, codec, version, model) =
+                (sample.name.clone(), codec.name().to_owned(), codec.version(), codec.model());
+            comparison.rows.push(Row { file, codec, version, model, outcome, files: 1 });
+            bar.inc(1);
+        }
+    }
+    bar.finish_and_clear();
+    let raw = comparison.totals().iter().filter_map(|row| row.outcome.measured().map(|m| m.raw)).max().unwrap_or(0);
+    comparison.columns = Columns {
+        sizes_only: line.sizes_only,
+        header_once: line.header_once,
+        adjust: line.adjusted().map(|counting| Adjust { counting, over: line.over.unwrap_or(raw) }),
+    };
+    let mut text = comparison.write(line.format(), line.totals);
+    if line.total {
+        let (costs, left_out) = total::costs(line, &comparison, &program)?;
+        match line.format() {
+            Format::Json => {
+                let mut all: serde_json::Value = serde_json::from_str(&text)?;
+                all["total"] = total::json(&costs);
+                text = format!("{all:#}\n");
+            }
+            format => text += &total::report(&costs, &left_out, format == Format::Markdown),
+        }
+    }
+    if let Some(plot) = plot {
+        plot.finish(comparison.plot_speed().as_bytes())?;
+    }
+    if let Some(bars) = bars {
+        bars.finish(comparison.plot_bars().as_bytes())?;
+    }
+    match output {
+        Some(output) => output.finish(text.as_bytes())?,
+        None => match io::stdout().write_all(text.as_bytes()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
+            _ => {}
+        },
+    }
+    Ok(failed)
+}
+
+/// One codec on one file, or what is known of it already.
+fn measure(
+    line: &Line,
+    codec: &dyn Codec,
+    sample: &Sample,
+    worker: &Worker,
+    state: Option<&mut State>,
+) -> Result<Outcome> {
+    let settings = Settings { repeat: line.repeat.into(), header: line.header_once };
+    let job = Job { codec: codec.name().to_owned(), threads: line.threads, settings };
+    let pieces = match line.chunk {
+        Some(length) => sample.chunks(length as usize),
+        None => vec![sample.clone()],
+    };
+    if pieces.iter().any(|piece| !codec.takes(&piece.form)) {
+        return Ok(Outcome::NotTaken);
+    }
+    let key = Key::new(sample, line.chunk, &job, codec.version());
+    if let Some(known) = state.as_ref().and_then(|state| state.get(&key)) {
+        return Ok(Outcome::Measured(known.clone()));
+    }
+    match worker.measure(&job, &pieces) {
+        Ok(measurement) => {
+            if let Some(state) = state {
+                state.put(key, measurement.clone())?;
+            }
+            Ok(Outcome::Measured(measurement))
+        }
+        Err(failure) => Ok(Outcome::Failed(failure.to_string())),
+    }
+}
+
+/// How many measurements are done, on a terminal.
+fn bar(quiet: bool, length: u64) -> ProgressBar {
+    if quiet || !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:30} {pos} of {len} {msg} {eta}");
+    ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
