@@ -45,10 +45,11 @@ const CODECS: [Classic; 6] = [
     Classic {
         name: "lz4",
         library: "lz4_flex",
-        settings: "fast, frame format, blocks of 4 MiB, content check",
+        settings: "fast, frame format, blocks as long as the content, at most 4 MiB, content check",
         compress: |bytes| {
+            // A decoder clears a block's memory even for a few bytes.
             let info =
-                lz4_flex::frame::FrameInfo::new().block_size(lz4_flex::frame::BlockSize::Max4MB).content_checksum(true);
+                lz4_flex::frame::FrameInfo::new().block_size(lz4_flex::frame::BlockSize::Auto).content_checksum(true);
             let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
             encoder.write_all(bytes).map_err(CodecFailure::of)?;
             encoder.finish().map_err(CodecFailure::of)
@@ -65,7 +66,7 @@ const CODECS: [Classic; 6] = [
     Classic {
         name: "ppmd",
         library: "ppmd-rust",
-        settings: "variant H (PPMd7, 7z range coder), order 16, 192 MiB, behind 8 bytes of length",
+        settings: "variant H (PPMd7, 7z range coder), order 16, 192 MiB, behind 1 to 10 bytes of length",
         compress: ppmd_compress,
         decompress: ppmd_decompress,
     },
@@ -103,18 +104,29 @@ fn lzw_decoder() -> weezl::decode::Decoder {
     weezl::decode::Decoder::new(weezl::BitOrder::Msb, 8)
 }
 
-/// Longest context and bytes of memory: what 7-Zip's -mx9 takes when told order 16 is 192 MiB too.
+/// Longest context, and bytes of memory: 7-Zip's at its highest level.
 const PPMD: (u32, u32) = (16, 192 << 20);
 
-/// The stream has no end: 7z keeps the length in its directory, here it stands in front.
+/// The stream has no end: 7z keeps the length in its directory, here it stands in front, seven bits in a byte, the last byte
+/// below 128.
 fn ppmd_compress(bytes: &[u8]) -> Result<Vec<u8>, CodecFailure> {
-    let out = (bytes.len() as u64).to_le_bytes().to_vec();
+    let mut out = Vec::new();
+    let mut length = bytes.len() as u64;
+    while length >= 1 << 7 {
+        out.push(length as u8 | 1 << 7);
+        length >>= 7;
+    }
+    out.push(length as u8);
     let mut encoder = ppmd_rust::Ppmd7Encoder::new(out, PPMD.0, PPMD.1).map_err(CodecFailure::of)?;
     encoder.write_all(bytes).and_then(|()| encoder.finish(false)).map_err(CodecFailure::of)
 }
 
 fn ppmd_decompress(coded: &[u8]) -> Result<Vec<u8>, CodecFailure> {
-    let (length, stream) = coded.split_first_chunk().ok_or_else(|| CodecFailure("it has no length".into()))?;
+    let bytes = coded.iter().take(10).position(|b| *b < 1 << 7);
+    let (length, stream) = bytes
+        .and_then(|last| coded.split_at_checked(last + 1))
+        .ok_or_else(|| CodecFailure("expected a length in front, found none".into()))?;
+    let length = length.iter().rev().fold(0, |length, b| length << 7 | u64::from(b & 127));
     let decoder = ppmd_rust::Ppmd7Decoder::new(stream, PPMD.0, PPMD.1).map_err(CodecFailure::of)?;
-    read_all(std::io::Read::take(decoder, u64::from_le_bytes(*length)))
+    read_all(std::io::Read::take(decoder, length))
 }

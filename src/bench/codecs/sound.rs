@@ -55,8 +55,11 @@ impl Codec for Flac {
         let config =
             flacenc::config::Encoder::default().into_verified().map_err(|(_, error)| CodecFailure::of(error))?;
         let source = flacenc::source::MemSource::from_samples(&samples, channels.into(), bits.into(), rate as usize);
-        let stream = flacenc::encode_with_fixed_block_size(&config, source, config.block_size)
+        let mut stream = flacenc::encode_with_fixed_block_size(&config, source, config.block_size)
             .map_err(|error| CodecFailure(format!("{error:?}")))?;
+        // The encoder counts a short last block too, which the format does not, and decoders refuse less than 16.
+        let block = config.block_size;
+        stream.stream_info_mut().set_block_sizes(block, block).map_err(|error| CodecFailure(format!("{error:?}")))?;
         let mut sink = flacenc::bitsink::ByteSink::new();
         stream.write(&mut sink).map_err(|error| CodecFailure(format!("{error:?}")))?;
         Ok(sink.into_inner())

@@ -171,7 +171,9 @@ fn measure(
         Some(length) => sample.chunks(length as usize),
         None => vec![sample.clone()],
     };
-    if pieces.iter().any(|piece| !codec.takes(&piece.form)) {
+    // Of nothing there are no pieces.
+    let form = pieces.first().map_or(&sample.form, |piece| &piece.form);
+    if !codec.takes(form) {
         return Ok(Outcome::NotTaken);
     }
     let key = Key::new(sample, line.chunk, &job, codec.version());
