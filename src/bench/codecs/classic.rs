@@ -66,7 +66,7 @@ const CODECS: [Classic; 6] = [
     Classic {
         name: "ppmd",
         library: "ppmd-rust",
-        settings: "variant H (PPMd7, 7z range coder), order 16, 192 MiB, behind 1 to 10 bytes of length",
+        settings: "variant H (PPMd7, 7z range coder), order 16, 192 MiB (less if the content cannot fill it), behind 1 to 10 bytes of length",
         compress: ppmd_compress,
         decompress: ppmd_decompress,
     },
@@ -104,8 +104,14 @@ fn lzw_decoder() -> weezl::decode::Decoder {
     weezl::decode::Decoder::new(weezl::BitOrder::Msb, 8)
 }
 
-/// Longest context, and bytes of memory: 7-Zip's at its highest level.
-const PPMD: (u32, u32) = (16, 192 << 20);
+/// Longest context, in bytes.
+const PPMD_ORDER: u32 = 16;
+
+/// Bytes of memory for content so long: 7-Zip's at its highest level, or as much as the content can fill, since all of it is
+/// cleared. A byte begins a context of each order at most, of 12 bytes and as many for its first symbols.
+fn ppmd_memory(length: u64) -> u32 {
+    (length.saturating_mul(512)).clamp(64 << 10, 192 << 20) as u32
+}
 
 /// The stream has no end: 7z keeps the length in its directory, here it stands in front, seven bits in a byte, the last byte
 /// below 128.
@@ -117,7 +123,8 @@ fn ppmd_compress(bytes: &[u8]) -> Result<Vec<u8>, CodecFailure> {
         length >>= 7;
     }
     out.push(length as u8);
-    let mut encoder = ppmd_rust::Ppmd7Encoder::new(out, PPMD.0, PPMD.1).map_err(CodecFailure::of)?;
+    let mut encoder =
+        ppmd_rust::Ppmd7Encoder::new(out, PPMD_ORDER, ppmd_memory(bytes.len() as u64)).map_err(CodecFailure::of)?;
     encoder.write_all(bytes).and_then(|()| encoder.finish(false)).map_err(CodecFailure::of)
 }
 
@@ -126,7 +133,7 @@ fn ppmd_decompress(coded: &[u8]) -> Result<Vec<u8>, CodecFailure> {
     let (length, stream) = bytes
         .and_then(|last| coded.split_at_checked(last + 1))
         .ok_or_else(|| CodecFailure("expected a length in front, found none".into()))?;
-    let length = length.iter().rev().fold(0, |length, b| length << 7 | u64::from(b & 127));
-    let decoder = ppmd_rust::Ppmd7Decoder::new(stream, PPMD.0, PPMD.1).map_err(CodecFailure::of)?;
+    let length = length.iter().rev().fold(0_u64, |length, b| length << 7 | u64::from(b & 127));
+    let decoder = ppmd_rust::Ppmd7Decoder::new(stream, PPMD_ORDER, ppmd_memory(length)).map_err(CodecFailure::of)?;
     read_all(std::io::Read::take(decoder, length))
 }

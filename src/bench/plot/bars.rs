@@ -4,7 +4,7 @@ use super::{Anchor, FAINT, FONT, INK, Svg, color, text_width};
 use crate::bench::table::{Comparison, Row, grouped};
 
 /// Width of the bar of 100%, in pixels; longer ones are cut off and say so.
-const FULL: f64 = 150.0;
+const FULL: f64 = 200.0;
 /// Height of a codec's line.
 const LINE: f64 = 15.0;
 /// Files side by side.

@@ -23,10 +23,11 @@ pub struct Placed {
     pub led: bool,
 }
 
-/// Finds a place for each point's label, in their order: the nearest one where it covers no point, no other label and, as far
-/// as it can be, no edge of the area (left, top, right, bottom).
-pub fn place(points: &[((f64, f64), String)], edges: (f64, f64, f64, f64)) -> Vec<Placed> {
+/// Finds a place for each point's label, in their order: the nearest one where it covers no point, no other label, none of the
+/// line from corner to corner and, as far as it can be, no edge of the area (left, top, right, bottom).
+pub fn place(points: &[((f64, f64), String)], line: &[(f64, f64)], edges: (f64, f64, f64, f64)) -> Vec<Placed> {
     let mut taken: Vec<Area> = points.iter().map(|((x, y), _)| Area(x - 5.0, y - 5.0, x + 5.0, y + 5.0)).collect();
+    taken.extend(line.windows(2).flat_map(|ends| along(ends[0], ends[1])));
     let mut out = Vec::new();
     for ((x, y), text) in points {
         let width = text_width(text);
@@ -67,4 +68,14 @@ pub fn place(points: &[((f64, f64), String)], edges: (f64, f64, f64, f64)) -> Ve
         }
     }
     out
+}
+
+/// Small areas on a line, one beside the other.
+fn along(from: (f64, f64), to: (f64, f64)) -> impl Iterator<Item = Area> {
+    let steps = ((to.0 - from.0).hypot(to.1 - from.1) / 3.0).ceil().max(1.0);
+    (0..=steps as usize).map(move |step| {
+        let part = step as f64 / steps;
+        let (x, y) = (from.0 + part * (to.0 - from.0), from.1 + part * (to.1 - from.1));
+        Area(x - 1.0, y - 1.0, x + 1.0, y + 1.0)
+    })
 }

@@ -84,7 +84,7 @@ impl Comparison {
         }
         svg.path(&front, "#94a3b8", "stroke-dasharray=\"5 4\"");
         let named: Vec<_> = points.iter().map(|p| ((x(p.speed), y(p.rate)), p.codec.clone())).collect();
-        let places = labels::place(&named, (AREA.0, AREA.1, AREA.2 + 20.0, AREA.3));
+        let places = labels::place(&named, &front, (AREA.0, AREA.1, AREA.2 + 20.0, AREA.3));
         for ((at, codec), place) in named.iter().zip(places) {
             if place.led {
                 svg.line(*at, (place.at.0, place.at.1 - 4.0), FAINT);
