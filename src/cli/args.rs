@@ -13,6 +13,7 @@ use clap::{ArgAction, CommandFactory, Parser};
 #[command(
     after_help = "Commands instead of flags: lmz compress|decompress|test|list|recover ... stand for lmz, lmz -d, -t, -l, --recover.\n\
     lmz model list|info looks at models (lmz model --help).\n\
+    lmz explain FILE writes a web page that shows where the bits go (lmz explain --help).\n\
     A file with such a name is written ./list.\n\n\
     Exit codes: 0 all went well, 1 something failed, 2 the command line was wrong, 130 interrupted."
 )]
@@ -266,7 +267,7 @@ impl Task {
 }
 
 /// A number of bytes: 4096, 64KiB, 5MB, 1g (powers of 1024 unless the unit ends in a plain B).
-fn size(text: &str) -> Result<u64, String> {
+pub fn size(text: &str) -> Result<u64, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let number: u64 =

@@ -5,6 +5,7 @@
 //! 130 interrupted.
 
 mod args;
+mod explain;
 mod file;
 mod list;
 mod model;
@@ -26,6 +27,9 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.collect();
     if args.get(1).is_some_and(|word| word == "model") {
         return model::run(args.into_iter().skip(1));
+    }
+    if args.get(1).is_some_and(|word| word == "explain") {
+        return explain::run(args.into_iter().skip(1));
     }
     let mut task = match Task::parse(args.into_iter()) {
         Ok(task) => task,
