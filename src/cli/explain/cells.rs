@@ -87,9 +87,8 @@ impl Piece<'_> {
         let Some(c) = self.char else { return Some(self.raw.iter().map(|b| format!("\\x{b:02x}")).collect()) };
         match c {
             '\t' => None,
-            // Control pictures.
-            '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(c)).map(String::from),
-            '\x7f' => Some('\u{2421}'.into()),
+            '\r' => Some("\\r".into()),
+            '\0'..='\x1f' | '\x7f' => Some(format!("\\x{:02x}", u32::from(c))),
             // Other controls, and what has no width or changes the direction of the text around it.
             '\u{80}'..='\u{9f}'
             | '\u{ad}'
@@ -145,7 +144,7 @@ impl Shown {
                 let before = row.text.len();
                 let units = match piece.char {
                     Some('\n') => 1,
-                    Some('\r') if next == Some('\n') => 1,
+                    Some('\r') if next == Some('\n') => 2,
                     char => {
                         match (piece.escape(), char) {
                             (Some(escape), _) => {
@@ -178,7 +177,7 @@ impl Shown {
             let own = |token: &&TokenCost| (token.range.start as usize) < cell.range.end;
             cell.contexts = contexts
                 .as_mut()
-                .map(|all| std::iter::from_fn(|| all.next_if(|token| own(&token))).map(|token| token.bits).sum());
+                .map(|all| std::iter::from_fn(|| all.next_if(|token| own(token))).map(|token| token.bits).sum());
             out.cells.push(cell);
         }
         if row.range.end > row.range.start {
@@ -230,18 +229,14 @@ mod tests {
     #[test]
     fn lines_and_their_ends() {
         let found = shown(b"a\r\nb\n\nc\rd", &[1, 3, 2, 1, 1, 1]);
-        let expected = [
-            ("a", End::CrLf, 1, 2.0),
-            ("b", End::Lf, 2, 1.0),
-            ("", End::Lf, 3, 0.0),
-            ("c\u{240d}d", End::Open, 4, 3.0),
-        ];
+        let expected =
+            [("a", End::CrLf, 1, 2.0), ("b", End::Lf, 2, 1.0), ("", End::Lf, 3, 0.0), ("c\\rd", End::Open, 4, 3.0)];
         assert_eq!(rows(&found), expected);
-        assert_eq!(found.cells.iter().map(|c| c.units).collect::<Vec<_>>(), [1, 3, 2, 1, 1, 1]);
-        assert_eq!(found.escapes, [7]);
+        assert_eq!(found.cells.iter().map(|c| c.units).collect::<Vec<_>>(), [1, 4, 2, 1, 2, 1]);
+        assert_eq!(found.escapes, [8]);
         assert_eq!(rows(&shown(b"", &[])), []);
         assert_eq!(rows(&shown(b"\n", &[1])), [("", End::Lf, 1, 1.0)]);
-        assert_eq!(rows(&shown(b"\r", &[1])), [("\u{240d}", End::Open, 1, 1.0)]);
+        assert_eq!(rows(&shown(b"\r", &[1])), [("\\r", End::Open, 1, 1.0)]);
     }
 
     #[test]
@@ -254,10 +249,10 @@ mod tests {
     #[test]
     fn what_cannot_be_shown_is_escaped() {
         let found = shown(b"\0\xff\xe2\x80\xae\t\xe2\x80", &[1, 1, 3, 1, 2]);
-        assert_eq!(found.rows[0].text, "\u{2400}\\xff\\u{202e}\t\\xe2\\x80");
-        assert_eq!(found.escapes, [0, 1, 5, 14, 18]);
-        assert_eq!(found.cells.iter().map(|c| c.units).sum::<usize>(), 22);
-        assert_eq!(visible(b"a\r\n\xff"), "a\u{240d}\u{21b5}\\xff");
+        assert_eq!(found.rows[0].text, "\\x00\\xff\\u{202e}\t\\xe2\\x80");
+        assert_eq!(found.escapes, [0, 4, 8, 17, 21]);
+        assert_eq!(found.cells.iter().map(|c| c.units).sum::<usize>(), 25);
+        assert_eq!(visible(b"a\r\n\xff"), "a\\r\u{21b5}\\xff");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 "use strict";
 // Colours the text and says what each token cost. A row's spans are made when it comes near the window, so that a long
-// page opens at once. Places are in UTF-16 units of the shown text, in which a line end counts 1 or, with a CR, 2.
+// page opens at once. Places are in UTF-16 units of the shown text, in which a line end counts 1 and a CR before it 2.
 (() => {
   const $ = (id) => document.getElementById(id);
   window.addEventListener("error", (e) => { document.documentElement.dataset.error = e.message; });
@@ -47,7 +47,7 @@
   };
 
   const text = $("text"), rows = [...text.querySelectorAll("p")];
-  const tails = { r: "\u240d\u21b5", o: "" };
+  const tails = { r: "\\r\u21b5", o: "" };
   const texts = rows.map((p) => p.textContent + (tails[p.className] ?? "\u21b5"));
   const places = new Float64Array(rows.length + 1);
   texts.forEach((t, i) => { places[i + 1] = places[i] + t.length; });
@@ -70,19 +70,18 @@
   // What one escape stands for: its bytes, and its length in the text.
   const encoder = new TextEncoder();
   const escape = (text) => {
+    if (text.startsWith("\\r")) return [[13], 2];
     const hex = /^\\x([0-9a-f]{2})/.exec(text), point = /^\\u\{([0-9a-f]+)\}/.exec(text);
     if (hex) return [[parseInt(hex[1], 16)], 4];
-    if (point) return [[...encoder.encode(String.fromCodePoint(parseInt(point[1], 16)))], point[0].length];
-    const code = text.charCodeAt(0) - 0x2400;
-    return [[code === 0x21 ? 0x7f : code], 1];
+    return [[...encoder.encode(String.fromCodePoint(parseInt(point[1], 16)))], point[0].length];
   };
   const hex = (from, to) => {
     const out = [];
     for (let unit = from; unit < to; ) {
       const row = rowOf(unit), rest = texts[row].slice(unit - places[row]), tail = unit - places[row] >= rows[row].dataset.units;
       let [raw, length] = [[], 1];
-      if (tail) raw = [rest[0] === "\u240d" ? 13 : 10];
-      else if (escapes.has(unit)) [raw, length] = escape(rest);
+      if (tail && rest[0] === "\u21b5") raw = [10];
+      else if (tail || escapes.has(unit)) [raw, length] = escape(rest);
       else {
         const char = String.fromCodePoint(rest.codePointAt(0));
         [raw, length] = [encoder.encode(char), char.length];
@@ -166,7 +165,7 @@
     const own = shown(begins[cell], begins[cell + 1]), size = bytes[cell + 1] - bytes[cell];
     const codes = hex(begins[cell], begins[cell + 1]);
     const where = `${size === 1 ? "byte" : size + " bytes at"} ${bytes[cell]}` + (tokens[cell] > 1 ? `, ${tokens[cell]} tokens` : "");
-    const lines = [["both", $("both").value], ["model", "model alone"], ["contexts", "context mixing alone"]]
+    const lines = [["both", "as coded"], ["model", "model alone"], ["contexts", "context mixing alone"]]
       .filter(([key], i) => i === 0 || !isNaN(costs[key][cell]));
     const most = Math.max(8, ...lines.map(([key]) => costs[key][cell]));
     const table = element("table", lines.map(([key, name]) => element("tr", [element("td", name),

@@ -10,6 +10,7 @@ use lmz::format::Method;
 use lmz::vocab::Vocabulary;
 use lmz::{Explanation, Predictor};
 
+use super::super::args::STDIN;
 use super::cells::{End, Row, Shown, visible};
 use super::{curve, data};
 
@@ -94,8 +95,10 @@ impl Page<'_> {
 
     fn write(&self, out: &mut String) -> fmt::Result {
         let shown = Shown::new(self.raw, self.both, self.contexts);
-        let name = visible(self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().as_bytes());
-        let name = if name == "-" { "standard input".to_owned() } else { name };
+        let name = match self.path.file_name() {
+            _ if self.path == Path::new(STDIN) => "standard input".to_owned(),
+            name => visible(name.unwrap_or_default().as_encoded_bytes()),
+        };
         write!(
             out,
             "<!DOCTYPE html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n\
@@ -153,7 +156,9 @@ impl Page<'_> {
         let name = match self.predictor {
             Predictor::None => "context mixing alone",
             Predictor::Ppm => "ppm",
-            Predictor::Model(_) => "model and context mixing: what lmz makes",
+            // Where the model helps nowhere, context mixing works alone.
+            Predictor::Model(_) if self.reads() => "what lmz makes: model and context mixing",
+            Predictor::Model(_) => "what lmz makes",
         };
         let mut rows = vec![("", "as it is", raw)];
         rows.extend(self.contexts.map(|e| ("contexts", "context mixing alone (--model none)", e.archive)));
@@ -171,12 +176,13 @@ impl Page<'_> {
             )?;
         }
         *out += "</table>\n<p class=soft>Each row is an archive that was made, with its header and checks.";
-        if let (Some(contexts), Some(model)) = (self.contexts, self.model) {
+        let sizes = self.contexts.map(|e| e.archive).zip(self.model);
+        if let Some((contexts, model)) = sizes.filter(|sizes| both < sizes.0.min(sizes.1)) {
             write!(
                 out,
                 " With the model the archive is {:.1}% smaller than by context mixing alone; with context mixing it is {:.1}% \
                  smaller than by the model alone.",
-                saved(both, contexts.archive),
+                saved(both, contexts),
                 saved(both, model)
             )?;
         }
@@ -184,11 +190,15 @@ impl Page<'_> {
         Ok(())
     }
 
+    /// Whether a language model reads any of what is shown.
+    fn reads(&self) -> bool {
+        self.both.tokens.iter().any(|t| t.said.is_some())
+    }
+
     /// The keys of the lines of curve and tooltip that there are, with what they are called.
     fn ways(&self) -> Vec<(&'static str, &'static str)> {
-        let reads = self.both.tokens.iter().any(|t| t.said.is_some());
         let mut ways = vec![("both", "as coded")];
-        ways.extend(reads.then_some(("model", "model alone")));
+        ways.extend(self.reads().then_some(("model", "model alone")));
         ways.extend(self.contexts.map(|_| ("contexts", "context mixing alone")));
         ways
     }
@@ -231,7 +241,8 @@ impl Page<'_> {
             )?;
             for segment in block.segments.iter().filter(|s| s.range.start < end) {
                 let Range { start, end } = segment.range;
-                let cells = &shown.cells[self.first_cell(shown, start)..self.first_cell(shown, end)];
+                let [first, last] = [start, end].map(|at| shown.cells.partition_point(|c| (c.range.start as u64) < at));
+                let cells = &shown.cells[first..last];
                 let bits: f64 = cells.iter().map(|cell| cell.bits).sum();
                 let bytes: usize = cells.iter().map(|cell| cell.range.len()).sum();
                 let cut = if (bytes as u64) < end - start { format!(" (of {})", end - start) } else { String::new() };
@@ -249,20 +260,14 @@ impl Page<'_> {
         Ok(())
     }
 
-    fn first_cell(&self, shown: &Shown, byte: u64) -> usize {
-        shown.cells.partition_point(|cell| (cell.range.start as u64) < byte)
-    }
-
     fn text(&self, out: &mut String, shown: &Shown) -> fmt::Result {
         *out += "<h2>The text</h2>\n<p class=soft>Every token is coloured by its bits per byte; pointing at it, or a tap, shows what it cost and \
                  what the model expected. By keyboard: <kbd>Tab</kbd> into the text, then the arrows; <kbd>Esc</kbd> ends. \
                  The margin has the number of each line and its bits.</p>\n<noscript>Colours and costs of tokens need scripts.</noscript>\n\
                  <div class=view><fieldset><legend>Colour by</legend>";
         for (i, (key, name)) in self.ways().into_iter().enumerate() {
-            let (id, checked) = if i == 0 { (" id=both", " checked") } else { ("", "") };
-            // The first is what the tooltip calls its first line.
-            let label = if i == 0 { format!("<input type=hidden{id} value=\"{name}\">") } else { String::new() };
-            write!(out, "{label}<label><input type=radio name=view value={key}{checked}> {name}</label>")?;
+            let checked = if i == 0 { " checked" } else { "" };
+            write!(out, "<label><input type=radio name=view value={key}{checked}> {name}</label>")?;
         }
         *out += "</fieldset><div class=scale title=\"bits per byte\">";
         for (i, label) in ["0", "\u{bc}", "\u{bd}", "1", "1\u{bd}", "2", "3", "4", "6+"].into_iter().enumerate() {
@@ -283,7 +288,8 @@ impl Page<'_> {
                     n if dearest.iter().any(|d| d.line == n) => (n.to_string(), format!(" id=L{n}")),
                     n => (n.to_string(), String::new()),
                 };
-                writeln!(out, "<p{id}{class} data-n=\"{number}\" data-b={:.1}>{}</p>", row.bits, Escaped(&row.text))?;
+                let bits = if row.bits > 0.0 { format!("{:.1}", row.bits) } else { String::new() };
+                writeln!(out, "<p{id}{class} data-n=\"{number}\" data-b=\"{bits}\">{}</p>", Escaped(&row.text))?;
             }
             *out += "</section>\n";
         }
