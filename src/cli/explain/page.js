@@ -152,7 +152,7 @@
   const element = (name, content, className) => {
     const e = document.createElement(name);
     if (className) e.className = className;
-    e.append(...[content ?? ""].flat());
+    e.append(...[content].flat());
     return e;
   };
   const bar = (share, className) => {
@@ -174,7 +174,9 @@
     if (!isNaN(costs.model[cell])) {
       at = guesses[cell];
       const told = Array.from({ length: number() }, () => [strings[number()], number() / 10]);
-      if (told.length) tip.append(element("table", [element("tr", [element("th", "the model\u2019s best guesses"), element("th"), element("th")]),
+      const head = element("th", "the model\u2019s best guesses");
+      head.colSpan = 3;
+      if (told.length) tip.append(element("table", [element("tr", head),
         ...told.map(([guess, p]) => element("tr", [element("td", readable(guess) + (guess === own ? " \u2713" : "")),
           element("td", p.toFixed(1) + "%", "n"), bar(p / 100)], "guess" + (guess === own ? " hit" : "")))]));
       else tip.append(element("div", "The model holds no token likelier than 1%.", "soft"));

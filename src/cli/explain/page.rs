@@ -157,7 +157,7 @@ impl Page<'_> {
             Predictor::None => "context mixing alone",
             Predictor::Ppm => "ppm",
             // Where the model helps nowhere, context mixing works alone.
-            Predictor::Model(_) if self.reads() => "what lmz makes: model and context mixing",
+            Predictor::Model(_) if self.reads() => "what lmz makes: both together",
             Predictor::Model(_) => "what lmz makes",
         };
         let mut rows = vec![("", "as it is", raw)];
