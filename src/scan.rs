@@ -132,6 +132,13 @@ impl<R: Read + Seek> Archive<R> {
         Ok(scan.parse(BlockHead::longest(limits) as u64, |i| BlockHead::read(i, models, limits))?.method)
     }
 
+    /// A block as it stands in the archive: its head, its coded bytes and its check.
+    pub(crate) fn block(&mut self, frame: &Frame, block: &Block) -> Result<(BlockHead, Vec<u8>, Vec<u8>)> {
+        let bytes = fetch(&mut self.inner, block)?;
+        let (head, coded, check) = parts(&bytes, frame, block, &self.options.limits)?;
+        Ok((head, coded.to_vec(), check.to_vec()))
+    }
+
     /// Raw bytes of all frames.
     pub fn raw(&self) -> u64 {
         self.frames.iter().map(Frame::raw).sum()
@@ -228,6 +235,19 @@ fn head(input: &mut Input, frame: &Frame, limits: &Limits) -> Result<BlockHead, 
         _ => BlockHead::read(input, frame.models.len(), limits),
     }
 }
+/// A block's head, its coded bytes and its check.
+fn parts<'a>(bytes: &'a [u8], frame: &Frame, b: &Block, limits: &Limits) -> Result<(BlockHead, &'a [u8], &'a [u8])> {
+    let format = |source| Error::Format { at: b.at, source };
+    let mut input = Input::new(bytes);
+    let head = head(&mut input, frame, limits).map_err(format)?;
+    let check = if frame.kind == Start::Short { 4 } else { 8 };
+    if head.raw != b.raw || Some(b.bytes) != head.coded.checked_add(input.position() as u64 + check) {
+        return Err(format(FormatError::Malformed { what: "index", found: "other lengths than a block's head" }));
+    }
+    let coded = input.take(head.coded as usize).map_err(format)?;
+    let check = input.take(check as usize).map_err(format)?;
+    Ok((head, coded, check))
+}
 
 /// Decodes a block from its bytes in the archive. They are believed no more than those of a stream.
 fn decode(
@@ -238,15 +258,7 @@ fn decode(
     options: &DecodeOptions,
     threads: usize,
 ) -> Result<Vec<u8>> {
-    let format = |source| Error::Format { at: b.at, source };
-    let mut input = Input::new(bytes);
-    let BlockHead { method, raw, coded, segments, .. } = head(&mut input, frame, &options.limits).map_err(format)?;
-    let check = if frame.kind == Start::Short { 4 } else { 8 };
-    if raw != b.raw || Some(b.bytes) != coded.checked_add(input.position() as u64 + check) {
-        return Err(format(FormatError::Malformed { what: "index", found: "other lengths than a block's head" }));
-    }
-    let coded = input.take(coded as usize).map_err(format)?;
-    let check = input.take(check as usize).map_err(format)?;
+    let (BlockHead { method, raw, segments, .. }, coded, check) = parts(bytes, frame, b, &options.limits)?;
     let dictionary = options.dictionary(frame.dictionary.as_deref(), frame.at)?;
     let table = options.models(&frame.models, frame.at)?;
     let models = Models::to_decode(&table, dictionary, threads);

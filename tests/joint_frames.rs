@@ -131,7 +131,10 @@ fn any_coded_bytes_end() {
     let pure = lmz::codec::joint::Block { segments: &read, ..joint };
     let decode = |coded: &[u8]| {
         let out = &mut Vec::new();
-        [joint.decode(coded, out).is_ok(), lmz::codec::pure::decode(&pure, coded, out).is_ok()]
+        [
+            joint.decode(coded, out).is_ok(),
+            lmz::codec::pure::decode(&pure, &mut lmz::codec::range::Decoder::new(coded), coded.len(), out).is_ok(),
+        ]
     };
     let mut state = 1u32;
     for length in 0..40 {

@@ -101,30 +101,7 @@ fn output_name(action: Action, path: &Path) -> Result<PathBuf> {
 }
 
 fn to_file(task: &Task, path: &Path, input: Box<dyn Read>, length: Option<u64>, output: &Path) -> Result<Sizes> {
-    let exists = format!("{} exists; -f overwrites it", output.display());
-    ensure!(task.force || fs::symlink_metadata(output).is_err(), "{exists}");
-    let folder = output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .prefix(".lmz-")
-        .suffix(".partial")
-        .tempfile_in(folder)
-        .with_context(|| format!("no output can be made in {}", folder.display()))?;
-    set_partial(Some(file.path().to_owned()));
-    let result = fill(task, path, input, length, &mut file).and_then(|sizes| {
-        // From here on an interrupt must not remove what is becoming the output.
-        set_partial(None);
-        let persisted = if task.force { file.persist(output) } else { file.persist_noclobber(output) };
-        if let Err(failure) = persisted {
-            ensure!(failure.error.kind() != io::ErrorKind::AlreadyExists, "{exists}");
-            return Err(failure.error).with_context(|| format!("{} cannot be put in place", output.display()));
-        }
-        if let Ok(folder) = File::open(folder) {
-            let _ = folder.sync_all(); // the name is then safe as well, where the system can do that
-        }
-        Ok(sizes)
-    });
-    set_partial(None);
-    let sizes = result?;
+    let sizes = place(output, task.force, |file| fill(task, path, input, length, file))?;
     if task.remove {
         if task.action == Action::Compress {
             verify(task, path, output).with_context(|| format!("kept: {} does not decode to it", output.display()))?;
@@ -132,6 +109,41 @@ fn to_file(task: &Task, path: &Path, input: Box<dyn Read>, length: Option<u64>, 
         fs::remove_file(path).context("cannot be removed")?;
     }
     Ok(sizes)
+}
+
+/// An error if there is something by this name that must not be overwritten.
+pub fn ensure_free(output: &Path, force: bool) -> Result<()> {
+    ensure!(force || fs::symlink_metadata(output).is_err(), "{} exists; -f overwrites it", output.display());
+    Ok(())
+}
+
+/// Lets `fill` write and sync a temporary file, and gives it the name `output` when it is complete.
+pub fn place<T>(output: &Path, force: bool, fill: impl FnOnce(&mut NamedTempFile) -> Result<T>) -> Result<T> {
+    ensure_free(output, force)?;
+    let folder = output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .prefix(".lmz-")
+        .suffix(".partial")
+        .tempfile_in(folder)
+        .with_context(|| format!("no output can be made in {}", folder.display()))?;
+    set_partial(Some(file.path().to_owned()));
+    let result = fill(&mut file).and_then(|done| {
+        // From here on an interrupt must not remove what is becoming the output.
+        set_partial(None);
+        let persisted = if force { file.persist(output) } else { file.persist_noclobber(output) };
+        if let Err(failure) = persisted {
+            if failure.error.kind() == io::ErrorKind::AlreadyExists {
+                ensure_free(output, force)?;
+            }
+            return Err(failure.error).with_context(|| format!("{} cannot be put in place", output.display()));
+        }
+        if let Ok(folder) = File::open(folder) {
+            let _ = folder.sync_all(); // the name is then safe as well, where the system can do that
+        }
+        Ok(done)
+    });
+    set_partial(None);
+    result
 }
 
 /// Writes the whole output into the temporary file, with the input's mode and times.

@@ -7,6 +7,7 @@
 mod args;
 #[cfg(feature = "bench")]
 mod compare;
+mod explain;
 mod file;
 mod list;
 mod model;
@@ -35,6 +36,9 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     #[cfg(feature = "bench")]
     if args.get(1).is_some_and(|word| word == compare::WORKER) {
         return compare::work();
+    }
+    if args.get(1).is_some_and(|word| word == "explain") {
+        return explain::run(args.into_iter().skip(1));
     }
     let mut task = match Task::parse(args.into_iter()) {
         Ok(task) => task,

@@ -11,6 +11,7 @@ use crate::lm::LanguageModel;
 use crate::lm::ppm::Ppm;
 use crate::lm::rwkv7::Ready;
 use crate::vocab::Token;
+use std::ops::Range;
 
 /// How many threads a block with a neural model keeps busy: the coder is one, and has about as much to do as the model. More
 /// blocks at once would be as fast, and each needs memory of its own.
@@ -109,22 +110,24 @@ impl<'a> Models<'a> {
     }
 }
 
-/// Codes one stream of a model that has begun: the step function of encoder and decoder. `known` is what to encode, or nothing
-/// when decoding; `each` gets each token's bytes.
+/// Codes one stream of a model that has begun, which is this part of the block: the step function of encoder and decoder.
+/// `known` is what to encode, or nothing when decoding; `each` gets each token's bytes.
 fn stream<C: Coder>(
     coder: &mut C,
     model: &mut dyn LanguageModel,
-    length: u64,
+    Range { start, end }: Range<u64>,
     mut known: impl FnMut(u64) -> Token,
     mut each: impl FnMut(&[u8]),
 ) -> Result<(), CodecError> {
-    let mut at = 0;
-    while at < length {
+    let mut at = start;
+    while at < end {
+        coder.at(at as usize);
         let token = walk::token(coder, model.vocabulary(), model.sums(0), known(at))?;
         coder.check()?;
+        coder.token(model.vocabulary(), model.sums(0), token);
         let bytes = model.vocabulary().token(token);
         at += bytes.len() as u64;
-        if at > length {
+        if at > end {
             return Err(CodecError::NotACodeword);
         }
         each(bytes);
@@ -223,7 +226,7 @@ pub fn bare(raw: &[u8], models: &Models) -> Vec<u8> {
             let mut coder = Encoder::default();
             let known = |at| Token::from(raw[at as usize]);
             let mut model = models.begin(Some(0)).expect("the table has a model of PPM");
-            stream(&mut coder, &mut *model, raw.len() as u64, known, |_| ()).expect("encoding cannot fail");
+            stream(&mut coder, &mut *model, 0..raw.len() as u64, known, |_| ()).expect("encoding cannot fail");
             coder.finish()
         }
     }
@@ -231,6 +234,19 @@ pub fn bare(raw: &[u8], models: &Models) -> Vec<u8> {
 
 /// Appends the raw bytes of a block to `out`, which grows as they are decoded.
 pub fn decode(
+    method: Method,
+    raw: u64,
+    segments: &[Segment],
+    models: &Models,
+    coded: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), CodecError> {
+    decode_by(&mut Decoder::new(coded), method, raw, segments, models, coded, out)
+}
+
+/// The same by a coder that reads `coded`.
+pub fn decode_by<C: Coder>(
+    coder: &mut C,
     method: Method,
     raw: u64,
     segments: &[Segment],
@@ -246,22 +262,24 @@ pub fn decode(
                 return Err(CodecError::NoModel);
             }
             let model = models.in_common(segments)?;
-            pure::decode(&block(segments, model, models), coded, out)?;
+            pure::decode(&block(segments, model, models), coder, coded.len(), out)?;
         }
         Method::Coded => {
-            let mut coder = Decoder::new(coded);
+            let mut begin = 0;
             for segment in segments {
                 let mut model = models.begin(segment.model)?;
-                stream(&mut coder, &mut *model, segment.length, |_| 0, |b| out.extend_from_slice(b))?;
+                let end = begin + segment.length;
+                stream(coder, &mut *model, begin..end, |_| 0, |b| out.extend_from_slice(b))?;
+                begin = end;
             }
         }
         Method::Mixed => {
             let lengths: Vec<usize> = segments.iter().map(|s| s.length as usize).collect();
-            mixed::decode(coded, &lengths, models.dictionary(), out)?;
+            mixed::decode(coder, &lengths, models.dictionary(), out)?;
         }
         Method::Joint => {
             let model = models.in_common(segments)?;
-            block(segments, model, models).decode(coded, out)?;
+            block(segments, model, models).decode_by(coder, out)?;
         }
     }
     Ok(())

@@ -43,7 +43,12 @@ impl Block<'_> {
 
     /// Appends the raw bytes of a block to `out`.
     pub fn decode(&self, coded: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
-        let mix = self.run(&mut Decoder::new(coded), None, self.begin())?;
+        self.decode_by(&mut Decoder::new(coded), out)
+    }
+
+    /// The same by a coder that reads the block.
+    pub fn decode_by<C: Coder>(&self, coder: &mut C, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        let mix = self.run(coder, None, self.begin())?;
         out.extend_from_slice(&mix.raw()[self.read_first().len()..]);
         Ok(())
     }
@@ -116,6 +121,7 @@ impl<C: Coder> Job for Steps<'_, '_, C> {
                     let walk = Walk::of(block.model, &row.stream, row.token, *left);
                     row.token = walk.token(k, coder, &mut mix, *stream, known)?;
                     coder.check()?;
+                    coder.token(vocabulary, row.stream.sums(), row.token);
                     mix.end_token(*stream, row.token);
                     *left -= vocabulary.token(row.token).len();
                 }

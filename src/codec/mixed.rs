@@ -1,7 +1,7 @@
 //! Codec 3: blocks by context mixing. Streams advance in lock step, one byte each.
 
 use super::cost::Metered;
-use super::range::{Coder, Decoder};
+use super::range::Coder;
 use crate::error::CodecError;
 use crate::mix::kernel::{self, Job, Kernel};
 use crate::mix::{Lengths, Mix};
@@ -20,10 +20,15 @@ pub fn encode_by_windows(raw: &[u8], lengths: &[usize], dictionary: &[u8], windo
     coder.finish()
 }
 
-/// Appends the raw bytes of a block to `out`.
-pub fn decode(coded: &[u8], lengths: &[usize], dictionary: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
+/// Appends the raw bytes of a block, which `coder` reads, to `out`.
+pub fn decode<C: Coder>(
+    coder: &mut C,
+    lengths: &[usize],
+    dictionary: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), CodecError> {
     let lengths = Lengths { dictionary: dictionary.len(), streams: lengths };
-    let mix = kernel::run(Block { coder: &mut Decoder::new(coded), dictionary, lengths, raw: None })?;
+    let mix = kernel::run(Block { coder, dictionary, lengths, raw: None })?;
     out.extend_from_slice(&mix.raw()[dictionary.len()..]);
     Ok(())
 }

@@ -14,3 +14,4 @@ mod sample;
 mod streams;
 mod unread;
 pub mod walk;
+pub mod watch;

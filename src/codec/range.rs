@@ -18,6 +18,7 @@ use constriction::stream::{Decode, Encode};
 use constriction::{BitArray, Queue, UnwrapInfallible};
 
 use crate::error::CodecError;
+use crate::vocab::{Token, Vocabulary};
 
 /// Bits of precision of a decision's probability.
 pub const PRECISION: usize = 16;
@@ -34,6 +35,9 @@ pub trait Coder {
 
     /// Says where in the block the next decisions are.
     fn at(&mut self, _place: usize) {}
+
+    /// Says that the token that a language model predicted with these prefix sums has been coded.
+    fn token(&mut self, _vocabulary: &Vocabulary, _sums: &[u64], _token: Token) {}
 
     /// An error if more was decoded than the input can hold. Always fine when encoding.
     fn check(&self) -> Result<(), CodecError> {

@@ -1,0 +1,209 @@
+//! `lmz explain`: a page that shows where the bits go.
+//!
+//! A file is compressed as `lmz` would, and the archive explained ([`lmz::explain`]); so is one by context mixing alone, to
+//! compare with. [`cells`] turns costs into rows and cells of shown text, [`page`] writes the HTML around them, [`curve`] its
+//! drawing and [`data`] the numbers, which `page.js` reads.
+
+mod cells;
+mod curve;
+mod data;
+mod page;
+
+use std::cell::RefCell;
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use lmz::explain::explain_archive;
+use lmz::lm::rwkv7::ModelError;
+use lmz::{DecodeOptions, Encoder, Explanation, Options, Predictor};
+
+use super::args::{STDIN, size};
+use super::file;
+use super::model::message;
+use super::progress::bar;
+use page::Page;
+
+/// Write a web page that shows where the bits go: what each token of a file costs, and what the model expected there.
+/// One file without links to others. It takes about four times as long as compressing.
+#[derive(Parser)]
+#[command(name = "lmz explain", bin_name = "lmz explain", max_term_width = 100)]
+#[command(
+    after_help = "The page is FILE.html unless -o says otherwise. Sizes are those of archives that were really made, of the \
+    whole file; costs of tokens are ideal code lengths of the decisions in them.\n\
+    page.html#byte=N opens at byte N."
+)]
+struct Line {
+    /// File to explain; - for standard input, whose page goes to standard output
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Write the page to this file; - for standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Write the page to standard output
+    #[arg(short = 'c', long, conflicts_with = "output")]
+    stdout: bool,
+    /// Overwrite an existing page
+    #[arg(short, long)]
+    force: bool,
+    /// Model that predicts: nano (the default), none (context mixing alone), ppm, or the path of a model folder
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
+    /// Show the first so many bytes, such as 1MiB: pages grow by about 10 bytes for each
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "256KiB")]
+    limit: u64,
+    /// A text like the input, which the model reads first
+    #[arg(short = 'D', long, value_name = "FILE")]
+    dictionary: Option<PathBuf>,
+    /// Threads (0: one for each core)
+    #[arg(short = 'T', long, value_name = "N", default_value_t = 0)]
+    threads: usize,
+    /// No progress
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// Runs what follows `lmz explain`; the first argument is passed over.
+pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let line = match Line::try_parse_from(args) {
+        Ok(line) => line,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(error.exit_code() as u8);
+        }
+    };
+    let predictor = match line.model.as_deref().map(Predictor::find) {
+        None => Predictor::default(),
+        Some(Ok(predictor)) => predictor,
+        Some(Err(error)) => {
+            eprintln!("lmz: {}", message(line.model.as_deref().unwrap_or_default(), &error));
+            return ExitCode::from(if matches!(error, ModelError::Unknown { .. }) { 2 } else { 1 });
+        }
+    };
+    file::remove_partial_output_on_interrupt();
+    match explain(&line, predictor) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("lmz: {}: {error:#}", line.file.display());
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// Where the page goes: nothing stands for standard output.
+fn output(line: &Line) -> Option<PathBuf> {
+    match &line.output {
+        Some(path) => Some(path.clone()).filter(|path| path != Path::new(STDIN)),
+        None if line.stdout || line.file == Path::new(STDIN) => None,
+        None => {
+            let mut name = line.file.as_os_str().to_owned();
+            name.push(".html");
+            Some(name.into())
+        }
+    }
+}
+
+fn explain(line: &Line, predictor: Predictor) -> Result<()> {
+    let output = output(line);
+    match &output {
+        // Before the work, and again when the page takes its name.
+        Some(output) => file::ensure_free(output, line.force)?,
+        None => ensure!(
+            line.force || !io::stdout().is_terminal(),
+            "a page is not written to a terminal; -o names a file, -f writes it anyway"
+        ),
+    }
+    let raw = read(&line.file)?;
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let dictionary = line
+        .dictionary
+        .as_deref()
+        .map(|path| file::dictionary(path).with_context(|| format!("dictionary {}", path.display())));
+    let options = Options {
+        predictor,
+        threads: if line.threads == 0 { cores() } else { line.threads },
+        dictionary: dictionary.transpose()?,
+        ..Options::default()
+    };
+    let work = Work { line, raw: &raw };
+    let (both, whys) = work.explained(&options)?;
+    let contexts = match options.predictor {
+        Predictor::None => None,
+        _ => Some(work.explained(&Options { predictor: Predictor::None, ..options.clone() })?.0),
+    };
+    let model = match options.predictor {
+        Predictor::Model(_) => Some(work.compressed(&Options { mix: false, ..options.clone() })?.0.len() as u64),
+        Predictor::None | Predictor::Ppm => None,
+    };
+    let page = Page {
+        path: &line.file,
+        raw: &raw,
+        predictor: &options.predictor,
+        both: &both,
+        whys: &whys,
+        contexts: contexts.as_ref(),
+        model,
+    };
+    let html = page.html();
+    match output {
+        Some(output) => file::place(&output, line.force, |file| {
+            if line.file != Path::new(STDIN) {
+                // The page holds what the file does, so it is for the same eyes.
+                file.as_file().set_permissions(fs::metadata(&line.file)?.permissions())?;
+            }
+            file.write_all(html.as_bytes()).and_then(|()| file.as_file().sync_all()).context("writing the page")
+        }),
+        None => Ok(io::stdout().write_all(html.as_bytes())?),
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    if path == Path::new(STDIN) {
+        let mut raw = Vec::new();
+        io::stdin().read_to_end(&mut raw).context("cannot be read")?;
+        return Ok(raw);
+    }
+    let data = fs::metadata(path).context("cannot be read")?;
+    ensure!(!data.is_dir(), "is a directory; give one of its files");
+    fs::read(path).context("cannot be read")
+}
+
+struct Work<'a> {
+    line: &'a Line,
+    raw: &'a [u8],
+}
+
+impl Work<'_> {
+    /// The archive, and why each block of it is coded as it is.
+    fn compressed(&self, options: &Options) -> Result<(Vec<u8>, Vec<&'static str>)> {
+        let name = self.line.file.file_name().map_or_else(|| "-".into(), |n| n.to_string_lossy());
+        let bar = bar(self.line.quiet, &name, Some(self.raw.len() as u64));
+        let whys = Rc::new(RefCell::new(Vec::new()));
+        let mut encoder = Encoder::new(Vec::new(), options.clone());
+        let told = Rc::clone(&whys);
+        encoder.on_block(move |report| told.borrow_mut().push(report.why));
+        for part in self.raw.chunks(1 << 16) {
+            encoder.write_all(part)?;
+            bar.inc(part.len() as u64);
+        }
+        let archive = encoder.finish()?;
+        bar.finish_and_clear();
+        Ok((archive, whys.take()))
+    }
+
+    fn explained(&self, options: &Options) -> Result<(Explanation, Vec<&'static str>)> {
+        let (archive, whys) = self.compressed(options)?;
+        let models = match &options.predictor {
+            Predictor::Model(model) => vec![model.clone()],
+            Predictor::None | Predictor::Ppm => Vec::new(),
+        };
+        let dictionaries = options.dictionary.iter().cloned().collect();
+        let decoding = DecodeOptions { models, dictionaries, threads: options.threads, ..DecodeOptions::default() };
+        Ok((explain_archive(&archive, &decoding, self.line.limit)?, whys))
+    }
+}
