@@ -107,10 +107,10 @@ fn lzw_decoder() -> weezl::decode::Decoder {
 /// Longest context, in bytes.
 const PPMD_ORDER: u32 = 16;
 
-/// Bytes of memory for content so long: 7-Zip's at its highest level, or as much as the content can fill, since all of it is
-/// cleared. A byte begins a context of each order at most, of 12 bytes and as many for its first symbols.
+/// Bytes of memory for content so long: 7-Zip's at its highest level, or what content that is not noise stays well below
+/// (prose takes 30 bytes for each of its own), since all of it is cleared first.
 fn ppmd_memory(length: u64) -> u32 {
-    (length.saturating_mul(512)).clamp(64 << 10, 192 << 20) as u32
+    (length.saturating_mul(64)).clamp(1 << 20, 192 << 20) as u32
 }
 
 /// The stream has no end: 7z keeps the length in its directory, here it stands in front, seven bits in a byte, the last byte
