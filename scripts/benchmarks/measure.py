@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""Measures what BENCHMARKS.md shows, and keeps it in results/.
+
+    cargo build --release --features bench
+    scripts/benchmarks/measure.py --eval FOLDER [NAME...]      without names: everything (an hour and more)
+    scripts/benchmarks/measure.py --list
+    scripts/benchmarks/make.py                                 writes BENCHMARKS.md from the results
+
+FOLDER holds the public test files (scripts/fetch_data gets them). A run that was interrupted goes on where it stopped:
+what is done is in target/benchmarks. results/manifest.json says of each result which command made it, on which
+machine, with which version, when, and in which time.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+RESULTS = HERE / "results"
+MANIFEST = RESULTS / "manifest.json"
+STATE = ROOT / "target" / "benchmarks"
+
+TEXT = "text/calgary text/canterbury text/enwik text/short"
+LARGE = "text/large text/silesia"
+COMPARE = "lmz compare --format json --unpack-xz --resume STATE -o OUT"
+# What is measured: the name of the result, and its command. OUT and STATE stand for paths; those of the test files are relative
+# to their folder, so that results do not depend on where it is.
+MEASURED = {
+    "text.json": f"{COMPARE} {TEXT}",
+    "text-chunks.json": f"{COMPARE} --chunk 2048 --codecs lmz-none,lmz-nano,lmz-ppm,gzip-9,xz-9e,zstd-19,brotli-11,ppmd "
+                        f"text/enwik text/canterbury",
+    "large.json": f"{COMPARE} --sizes-only --codecs lmz-none,lmz-nano,lmz-ppm,bzip2-9,xz-9e,zstd-19,zstd-22,brotli-11,ppmd "
+                  f"{LARGE}",
+    "experiment": "lmz experiment table --data . --out OUT",
+    "engine-steps.md": "cargo bench --bench engine -- steps",
+    "engine-parts.md": "cargo bench --bench engine -- parts",
+    "engine-shapes.md": "cargo bench --bench engine -- shapes",
+}
+
+
+def machine() -> str:
+    """The processor and how many of its cores there are."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        name = platform.processor() or platform.machine()
+    return f"{name}, {os.cpu_count()} cores, {platform.system()}"
+
+
+def version(command: list) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip()
+
+
+def compact(path: Path):
+    """A row on a line, without what the totals say too: results are in the repository."""
+    data = json.loads(path.read_text())
+    rows = [json.dumps({k: v for k, v in row.items() if k not in ("version", "files", "pieces")}) for row in data["rows"]]
+    totals = [json.dumps(row) for row in data["totals"]]
+    listed = {name: "[\n" + ",\n".join(lines) + "\n]" for name, lines in (("rows", rows), ("totals", totals))}
+    path.write_text(f'{{"lmz": {json.dumps(data["lmz"])}, "rows": {listed["rows"]}, "totals": {listed["totals"]}}}\n')
+
+
+def run(name: str, command: str, folder: Path):
+    out = RESULTS / name
+    STATE.mkdir(parents=True, exist_ok=True)
+    paths = {"OUT": str(out), "STATE": str(STATE / f"{name}.jsonl")}
+    words = [paths.get(word, word) for word in shlex.split(command)]
+    ours = words[0] == "lmz"
+    if ours:
+        words[0] = str(ROOT / "target" / "release" / "lmz")
+    began = time.monotonic()
+    captured = "OUT" not in command.split()
+    done = subprocess.run(words, cwd=folder if ours else ROOT, stdout=subprocess.PIPE if captured else None, text=True)
+    if done.returncode:
+        raise SystemExit(f"{name}: {command}: exit code {done.returncode}")
+    if captured:
+        out.write_text(done.stdout)
+    elif out.suffix == ".json":
+        compact(out)
+    manifest = json.loads(MANIFEST.read_text()) if MANIFEST.exists() else {}
+    shown = command.replace("--resume STATE ", "").replace("OUT", f"results/{name}")
+    manifest[name] = {
+        "command": shown, "machine": machine(), "date": datetime.date.today().isoformat(),
+        "lmz": version([str(ROOT / "target" / "release" / "lmz"), "--version"]),
+        "rustc": version(["rustc", "--version"]), "seconds": round(time.monotonic() - began),
+    }
+    MANIFEST.write_text(json.dumps(dict(sorted(manifest.items())), indent=1) + "\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--eval", type=Path, help="folder of the public test files")
+    parser.add_argument("--list", action="store_true", help="print what there is to measure")
+    args = parser.parse_args()
+    unknown = [name for name in args.names if name not in MEASURED]
+    if unknown:
+        parser.error(f"{', '.join(unknown)}: expected {', '.join(MEASURED)}")
+    if args.list:
+        for name, command in MEASURED.items():
+            print(f"{name}\t{command}")
+        return
+    for name in args.names or MEASURED:
+        if MEASURED[name].startswith("lmz") and (args.eval is None or not args.eval.is_dir()):
+            parser.error(f"{name}: --eval: expected the folder of the test files, found {args.eval}")
+        print(f"{name}: {MEASURED[name]}", file=sys.stderr)
+        run(name, MEASURED[name], args.eval.resolve() if args.eval else HERE)
+
+
+if __name__ == "__main__":
+    main()
