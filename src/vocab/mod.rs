@@ -7,6 +7,7 @@
 
 mod file;
 mod segment;
+mod world;
 
 use std::sync::LazyLock;
 

@@ -15,6 +15,13 @@ pub enum ModelError {
     /// A file of the folder cannot be read.
     #[error("{}: {source}; a model folder holds config.json, vocab.txt and model.safetensors", path.display())]
     File { path: PathBuf, source: io::Error },
+    /// A file of a checkpoint's folder cannot be read.
+    #[error(
+        "{}: {source}; a folder with an RWKV-7 checkpoint holds config.json, model.safetensors (or its index and parts) and \
+         rwkv_vocab_v20230424.txt",
+        path.display()
+    )]
+    Checkpoint { path: PathBuf, source: io::Error },
     /// `config.json` is not what this engine can run.
     #[error("config.json: {0}")]
     Config(String),

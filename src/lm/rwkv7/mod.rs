@@ -4,6 +4,7 @@
 //! definition, for one stream; [`Engine`] computes many at full speed, and [`LockStep`] is it as a language model.
 
 mod builtin;
+mod checkpoint;
 mod config;
 pub mod engine;
 mod error;

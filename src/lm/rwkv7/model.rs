@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::error::ModelError;
 use super::identity::Identity;
 use super::weights::Weights;
-use super::{builtin, load};
+use super::{builtin, checkpoint, load};
 use crate::mix::Start;
 use crate::vocab::{START, Token, Vocabulary};
 
@@ -66,19 +66,27 @@ impl Model {
         }
     }
 
-    /// The folder at a path.
+    /// The folder at a path: one of this project's, or an RWKV-7 checkpoint as it is published on the Hugging Face hub.
     pub fn open(folder: &Path) -> Result<Self, ModelError> {
         let read = |name| {
             let path = folder.join(name);
             std::fs::read(&path).map_err(|source| ModelError::File { path, source })
         };
-        let (config, vocabulary, tensors) = (read("config.json")?, read("vocab.txt")?, read("model.safetensors")?);
+        let config = read("config.json")?;
+        let checkpoint = checkpoint::Stated::parse(&config);
         let mixer = match read("mixer.bin") {
             Err(ModelError::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
             read => Some(read?),
         };
         let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy();
         let mixer = mixer.as_deref();
+        if let Some(stated) = checkpoint {
+            let files = checkpoint::Files::read(folder)?;
+            let (weights, vocabulary) = files.model(&stated)?;
+            let stored = config.len() + files.stored() + mixer.unwrap_or_default().len();
+            return Self::new(&name, weights, vocabulary, mixer, stored);
+        }
+        let (vocabulary, tensors) = (read("vocab.txt")?, read("model.safetensors")?);
         Self::parse(&name, &Files { config: &config, vocabulary: &vocabulary, tensors: &tensors, mixer })
     }
 
@@ -96,13 +104,23 @@ impl Model {
             let message = format!("vocab.txt: expected an empty first line (token 0 begins a document), found {found}");
             return Err(ModelError::Shape(message));
         }
-        let start = match files.mixer {
+        let stored = [files.config, files.vocabulary, files.tensors, files.mixer.unwrap_or_default()];
+        Self::new(name, weights, vocabulary, files.mixer, stored.iter().map(|file| file.len()).sum())
+    }
+
+    /// From its parts, whose files have `stored` bytes. Token 0 is empty, and there are as many tokens as the weights have.
+    fn new(
+        name: &str,
+        weights: Weights,
+        vocabulary: Vocabulary,
+        mixer: Option<&[u8]>,
+        stored: usize,
+    ) -> Result<Self, ModelError> {
+        let start = match mixer {
             None => Start::with_model(),
             Some(bytes) => Arc::new(Start::of_model(bytes).ok_or(ModelError::Mixer { found: bytes.len() })?),
         };
-        let identity = Identity::new(&weights, &vocabulary, files.mixer);
-        let files = [files.config, files.vocabulary, files.tensors, files.mixer.unwrap_or_default()];
-        let stored = files.iter().map(|file| file.len()).sum();
+        let identity = Identity::new(&weights, &vocabulary, mixer);
         Ok(Self { name: name.to_owned(), weights, vocabulary, start, identity, stored })
     }
 
