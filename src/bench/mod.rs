@@ -8,8 +8,10 @@
 pub mod codec;
 pub mod codecs;
 pub mod cost;
+pub mod data;
 pub mod measure;
 pub mod plot;
+pub mod runner;
 pub mod sample;
 pub mod state;
 pub mod table;
@@ -17,5 +19,6 @@ pub mod worker;
 
 pub use codec::{Codec, CodecFailure, ModelSize};
 pub use measure::{Failure, Measurement, Settings, measure};
+pub use runner::Runner;
 pub use sample::{Form, Sample};
 pub use worker::{Job, Worker};

@@ -11,6 +11,8 @@ mod explain;
 mod file;
 mod list;
 mod model;
+#[cfg(feature = "bench")]
+mod output;
 mod progress;
 
 use std::ffi::OsString;
