@@ -35,7 +35,9 @@ impl Key {
     /// The key of a job on pieces of one form, cut to `chunk` bytes if they are.
     pub fn new(pieces: &[Sample], chunk: Option<u64>, job: &Job, version: String) -> Self {
         let mut hash = blake3::Hasher::new();
-        pieces.iter().for_each(|piece| drop(hash.update(&piece.bytes)));
+        for piece in pieces {
+            hash.update(&piece.bytes);
+        }
         let form = pieces.first().map_or(Form::Bytes, |piece| piece.form);
         let (hash, lmz) = (hash.finalize().to_hex().to_string(), env!("CARGO_PKG_VERSION").to_owned());
         Self { hash, form, chunk, job: job.clone(), version, lmz }
