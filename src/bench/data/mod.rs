@@ -41,7 +41,7 @@ pub enum DataError {
     Unreadable { path: PathBuf, why: io::Error },
     #[error("expected files to compress, found only empty folders")]
     NoFiles,
-    #[error("{}: expected a whole .xz file ({why}); without --unpack-xz lmz compare takes it as it is", path.display())]
+    #[error("{}: expected a whole .xz file ({why}); it is taken as it is without --unpack-xz (compare), with --keep-xz (experiment)", path.display())]
     Xz { path: PathBuf, why: CodecFailure },
     #[error("{}: {why}", path.display())]
     Picture { path: PathBuf, why: String },

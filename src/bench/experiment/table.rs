@@ -124,7 +124,7 @@ impl Table {
                     lost: seven.lost,
                     rate: 100.0 * seven.rate(m.header_once),
                     bound: 100.0 * seven.bound(m.header_once),
-                    lossless: entries.iter().find(same).and_then(|entry| rate(entry)),
+                    lossless: entries.iter().find(same).and_then(rate),
                 });
             }
         }
@@ -261,7 +261,7 @@ impl Table {
             let heads: Vec<String> = ["codec".to_owned()].into_iter().chain(sets.clone()).collect();
             let lines = self.codecs.iter().filter_map(|codec| {
                 let cells: Vec<_> =
-                    sets.iter().map(|set| of(Way::Files, codec.name(), set).and_then(|entry| rate(entry))).collect();
+                    sets.iter().map(|set| of(Way::Files, codec.name(), set).and_then(rate)).collect();
                 let any = cells.iter().any(Option::is_some);
                 any.then(|| [codec.name().to_owned()].into_iter().chain(cells.into_iter().map(one)).collect())
             });
