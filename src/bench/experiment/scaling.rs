@@ -129,19 +129,41 @@ impl Scaling {
             files. Programs are counted for nobody. Sizes marked ~ are EXTRAPOLATED with the last measured raw rate (larger \
             data would be coded better by codecs that learn from it).\n\n"
             .to_owned();
-        let heads = ["codec", "bytes", "raw %", "adjusted, 2 B a parameter %", "adjusted, stored %"].map(str::to_owned);
-        let shown = points.iter().filter(|point| point.coded.is_some() || point.raw.log10().fract() < 1e-9);
-        let lines = shown.map(|point| {
-            let bytes = crate::bench::table::grouped(point.raw.round() as u64);
-            vec![
-                self.codecs[point.codec].name().to_owned(),
-                if point.coded.is_some() { bytes } else { format!("~ {bytes}") },
-                format!("{:.2}", point.rate),
-                format!("{:.2}", self.adjusted(point, Counting::Paper)),
-                format!("{:.2}", self.adjusted(point, Counting::Stored)),
-            ]
-        });
-        out += &markdown(&heads, 1, &lines.collect::<Vec<_>>());
+        let mut sizes: Vec<f64> = Vec::new();
+        for point in points.iter().filter(|point| point.coded.is_some() || point.raw.log10().fract() < 1e-9) {
+            if !sizes.contains(&point.raw) {
+                sizes.push(point.raw);
+            }
+        }
+        sizes.sort_by(f64::total_cmp);
+        let heads: Vec<String> =
+            ["bytes".to_owned()].into_iter().chain(self.codecs.iter().map(|codec| codec.name().to_owned())).collect();
+        for (title, counting) in [
+            ("Raw rate %", None),
+            ("Adjusted rate %, 2 bytes a parameter", Some(Counting::Paper)),
+            ("Adjusted rate %, bytes of the model's files", Some(Counting::Stored)),
+        ] {
+            let lines = sizes.iter().map(|size| {
+                let same: Vec<&Point> = points.iter().filter(|point| point.raw == *size).collect();
+                let bytes = crate::bench::table::grouped(size.round() as u64);
+                let guessed = same.iter().any(|point| point.coded.is_none());
+                let cell = |codec| match same.iter().find(|point| point.codec == codec) {
+                    Some(point) => {
+                        format!("{:.2}", counting.map_or(point.rate, |counting| self.adjusted(point, counting)))
+                    }
+                    None => "-".to_owned(),
+                };
+                let cells = (0..self.codecs.len()).map(cell);
+                [if guessed { format!("~ {bytes}") } else { bytes }].into_iter().chain(cells).collect()
+            });
+            out += &format!("{title}:\n\n{}\n", markdown(&heads, 0, &lines.collect::<Vec<_>>()));
+        }
+        for codec in &self.codecs {
+            if let Some(model) = codec.model() {
+                let [parameters, stored] = [model.parameters, model.stored].map(crate::bench::table::grouped);
+                out += &format!("- {}: {parameters} parameters, {stored} bytes of files\n", codec.name());
+            }
+        }
         out + "\n## Data\n\n" + &set_line(&self.set)
     }
 }

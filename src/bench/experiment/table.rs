@@ -260,8 +260,7 @@ impl Table {
             let sets: Vec<String> = self.members.iter().map(|set| set.name.clone()).collect();
             let heads: Vec<String> = ["codec".to_owned()].into_iter().chain(sets.clone()).collect();
             let lines = self.codecs.iter().filter_map(|codec| {
-                let cells: Vec<_> =
-                    sets.iter().map(|set| of(Way::Files, codec.name(), set).and_then(rate)).collect();
+                let cells: Vec<_> = sets.iter().map(|set| of(Way::Files, codec.name(), set).and_then(rate)).collect();
                 let any = cells.iter().any(Option::is_some);
                 any.then(|| [codec.name().to_owned()].into_iter().chain(cells.into_iter().map(one)).collect())
             });
@@ -313,5 +312,5 @@ fn plot(entries: &[Entry], way: Way) -> String {
     let row = |entry: &Entry| Row { file: format!("{} {name}", entry.set), ..entry.row.clone() };
     let rows = entries.iter().filter(of).map(row).collect();
     let columns = Columns { header_once: true, ..Columns::default() };
-    Comparison { rows, columns }.plot_bars()
+    Comparison { rows, columns }.plot_bars_apart()
 }

@@ -77,7 +77,7 @@ impl Tokens {
             csv: csv(&records),
             json: json!({ "set": set_json(&self.set), "rows": rows(&records) }),
             markdown: self.markdown(&entries),
-            plots: vec![("", comparison.plot_bars())],
+            plots: vec![("", comparison.plot_bars_apart())],
             failures,
         })
     }

@@ -1,6 +1,6 @@
 //! Lines over a logarithmic axis.
 
-use super::{Anchor, FAINT, INK, OTHERS, Svg, labels, step};
+use super::{Anchor, FAINT, FONT, INK, OTHERS, Svg, step};
 
 const WIDTH: f64 = 900.0;
 const HEIGHT: f64 = 560.0;
@@ -74,15 +74,19 @@ impl Chart {
             }
             measured.iter().for_each(|point| svg.circle(*point, color));
             if let Some(end) = line.last() {
-                names.push((*end, series.name.clone(), color));
+                names.push((*end, &series.name, color));
             }
         }
-        let ends: Vec<_> = names.iter().map(|(end, name, _)| (*end, name.clone())).collect();
-        for ((end, name, color), place) in names.iter().zip(labels::place(&ends, &[], (AREA.2, 0.0, WIDTH, HEIGHT))) {
-            if place.led {
-                svg.line(*end, (place.at.0, place.at.1 - 4.0), FAINT);
-            }
-            svg.text(place.at, place.anchor, color, name);
+        // Beside the ends of the lines, one below the other.
+        names.sort_by(|a, b| a.0.1.total_cmp(&b.0.1));
+        let room = FONT + 3.0;
+        let mut next = f64::NEG_INFINITY;
+        for (number, (end, name, color)) in names.iter().enumerate() {
+            let lowest = HEIGHT - (names.len() - number) as f64 * room;
+            let at = end.1.max(next).min(lowest);
+            next = at + room;
+            svg.line(*end, (AREA.2 + 6.0, at), FAINT);
+            svg.text((AREA.2 + 9.0, at + FONT * 0.35), Anchor::Start, color, name);
         }
         svg.finish()
     }

@@ -68,7 +68,7 @@ pub struct Common {
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Bytes of each data set at most
-    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "256KiB")]
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "128KiB")]
     pub limit: u64,
     /// Codecs, with commas between, as in lmz compare; with -7bit behind a name (of table) the paper's way, which is not
     /// lossless
