@@ -9,6 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::measure::Measurement;
@@ -18,7 +19,7 @@ use super::worker::Job;
 /// What a measurement depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Key {
-    /// BLAKE3 hash of the bytes, in hexadecimal.
+    /// BLAKE3 hash of the bytes, piece after piece, in hexadecimal.
     pub hash: String,
     pub form: Form,
     /// Bytes of the pieces that it was cut into, if it was.
@@ -31,18 +32,22 @@ pub struct Key {
 }
 
 impl Key {
-    /// The key of a job on a sample, whole or cut.
-    pub fn new(sample: &Sample, chunk: Option<u64>, job: &Job, version: String) -> Self {
-        let hash = blake3::hash(&sample.bytes).to_hex().to_string();
-        let lmz = env!("CARGO_PKG_VERSION").to_owned();
-        Self { hash, form: sample.form, chunk, job: job.clone(), version, lmz }
+    /// The key of a job on pieces of one form, cut to `chunk` bytes if they are.
+    pub fn new(pieces: &[Sample], chunk: Option<u64>, job: &Job, version: String) -> Self {
+        let mut hash = blake3::Hasher::new();
+        for piece in pieces {
+            hash.update(&piece.bytes);
+        }
+        let form = pieces.first().map_or(Form::Bytes, |piece| piece.form);
+        let (hash, lmz) = (hash.finalize().to_hex().to_string(), env!("CARGO_PKG_VERSION").to_owned());
+        Self { hash, form, chunk, job: job.clone(), version, lmz }
     }
 }
 
 #[derive(Serialize, Deserialize)]
-struct Line {
+struct Line<V> {
     key: Key,
-    measurement: Measurement,
+    measurement: V,
 }
 
 /// Why measurements cannot be kept.
@@ -57,14 +62,14 @@ pub enum StateError {
     Line { path: PathBuf, line: usize, source: serde_json::Error },
 }
 
-/// Measurements in a file.
-pub struct State {
+/// Measurements in a file. `V`: what one is; a file holds one kind.
+pub struct State<V = Measurement> {
     path: PathBuf,
     file: File,
-    known: HashMap<Key, Measurement>,
+    known: HashMap<Key, V>,
 }
 
-impl State {
+impl<V: Clone + Serialize + DeserializeOwned> State<V> {
     /// Reads what is there, or begins a file. A last line without an end, which an interruption leaves, is taken away.
     pub fn open(path: &Path) -> Result<Self, StateError> {
         let fail = |source| StateError::Io { path: path.to_owned(), source };
@@ -93,12 +98,12 @@ impl State {
     }
 
     /// What was measured for a key, if it was.
-    pub fn get(&self, key: &Key) -> Option<&Measurement> {
+    pub fn get(&self, key: &Key) -> Option<&V> {
         self.known.get(key)
     }
 
     /// Keeps a measurement; it is in the file when this returns.
-    pub fn put(&mut self, key: Key, measurement: Measurement) -> Result<(), StateError> {
+    pub fn put(&mut self, key: Key, measurement: V) -> Result<(), StateError> {
         let fail = |source| StateError::Io { path: self.path.clone(), source };
         let mut line = serde_json::to_vec(&Line { key: key.clone(), measurement: measurement.clone() })
             .map_err(|error| fail(error.into()))?;

@@ -14,6 +14,7 @@ use clap::{ArgAction, CommandFactory, Parser};
     after_help = "Commands instead of flags: lmz compress|decompress|test|list|recover ... stand for lmz, lmz -d, -t, -l, --recover.\n\
     lmz model list|info looks at models (lmz model --help).\n\
     lmz compare measures codecs beside each other (lmz compare --help).\n\
+    lmz experiment repeats those of \"Language Modeling Is Compression\" (lmz experiment --help).\n\
     lmz explain FILE writes a web page that shows where the bits go (lmz explain --help).\n\
     A file with such a name is written ./list.\n\n\
     Exit codes: 0 all went well, 1 something failed, 2 the command line was wrong, 130 interrupted."

@@ -7,10 +7,14 @@
 mod args;
 #[cfg(feature = "bench")]
 mod compare;
+#[cfg(feature = "bench")]
+mod experiment;
 mod explain;
 mod file;
 mod list;
 mod model;
+#[cfg(feature = "bench")]
+mod output;
 mod progress;
 
 use std::ffi::OsString;
@@ -32,6 +36,9 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     }
     if args.get(1).is_some_and(|word| word == "compare") {
         return compare(args.into_iter().skip(1));
+    }
+    if args.get(1).is_some_and(|word| word == "experiment") {
+        return experiment(args.into_iter().skip(1));
     }
     #[cfg(feature = "bench")]
     if args.get(1).is_some_and(|word| word == compare::WORKER) {
@@ -100,11 +107,21 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 #[cfg(feature = "bench")]
-use compare::run as compare;
+use {compare::run as compare, experiment::run as experiment};
+
+#[cfg(not(feature = "bench"))]
+fn compare(_: impl Iterator<Item = OsString>) -> ExitCode {
+    left_out("compare")
+}
+
+#[cfg(not(feature = "bench"))]
+fn experiment(_: impl Iterator<Item = OsString>) -> ExitCode {
+    left_out("experiment")
+}
 
 /// Says how to get what this build leaves out.
 #[cfg(not(feature = "bench"))]
-fn compare(_: impl Iterator<Item = OsString>) -> ExitCode {
-    eprintln!("lmz: this build has no compare; install with it: cargo install lmz --features bench");
+fn left_out(command: &str) -> ExitCode {
+    eprintln!("lmz: this build has no {command}; install with it: cargo install lmz --features bench");
     ExitCode::from(2)
 }

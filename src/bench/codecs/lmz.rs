@@ -19,6 +19,8 @@ pub struct Lmz {
 impl Lmz {
     /// `lmz-none`, `lmz-ppm`, `lmz-NAME` for a built-in model, `lmz:PATH` for a folder; `lmz-unmixed-NAME` and
     /// `lmz-unmixed:PATH` without context mixing. Nothing if the name is of another kind.
+    ///
+    /// `threads`: as in [`find`](super::find).
     pub fn find(name: &str, threads: usize) -> Result<Option<Self>, ModelError> {
         let (mix, named, path) = if let Some(path) = name.strip_prefix("lmz:") {
             (true, None, Some(path))
@@ -50,6 +52,13 @@ impl Lmz {
         let options = Options { predictor, mix, threads, ..Options::default() };
         let decoding = DecodeOptions { models, threads, ..DecodeOptions::default() };
         Ok(Some(Self { name: name.to_owned(), options, decoding, model }))
+    }
+}
+
+impl Lmz {
+    /// What it compresses with.
+    pub fn options(&self) -> &Options {
+        &self.options
     }
 }
 

@@ -4,7 +4,7 @@
 //! files of its format, with head and checks. What a setting is, each codec's [`version`](Codec::version) says.
 
 mod classic;
-mod lmz;
+pub mod lmz;
 mod picture;
 mod sound;
 mod window;
@@ -72,6 +72,12 @@ pub fn find(name: &str, threads: usize) -> Result<Box<dyn Codec>, FindError> {
             .or_else(|| sound::find(name)),
     };
     codec.ok_or_else(|| FindError::Unknown { name: name.to_owned() })
+}
+
+/// The codec that lmz is with a model: `none`, `ppm`, a built-in one, or else the path of a folder.
+pub fn of_model(model: &str) -> String {
+    let known = ["none", "ppm"].into_iter().chain(Model::builtin_names()).any(|name| name == model);
+    format!("lmz{}{model}", if known { '-' } else { ':' })
 }
 
 fn built_in() -> impl Iterator<Item = String> {

@@ -14,6 +14,15 @@ impl Comparison {
     /// A small chart for each file and one for the totals, four in a row: the rate of each codec as a bar with its number.
     /// The codecs have the same order in all of them, that of the totals. SVG.
     pub fn plot_bars(&self) -> String {
+        self.bars(true)
+    }
+
+    /// The same without the totals, for files that have nothing in common.
+    pub fn plot_bars_apart(&self) -> String {
+        self.bars(false)
+    }
+
+    fn bars(&self, with_totals: bool) -> String {
         let totals = self.totals();
         let codecs: Vec<&str> = totals.iter().map(|row| &row.codec[..]).collect();
         let mut charts: Vec<(String, Vec<&Row>)> = Vec::new();
@@ -23,13 +32,16 @@ impl Comparison {
                 _ => charts.push((row.file.clone(), vec![row])),
             }
         }
-        charts.push((format!("total of {} files", self.files()), totals.iter().collect()));
+        if with_totals {
+            charts.push((format!("total of {} files", self.files()), totals.iter().collect()));
+        }
         // Only the first chart of a row names the codecs: the others stand in line with it.
-        let names = codecs.iter().map(|codec| text_width(codec)).fold(40.0, f64::max) + 12.0;
+        let names = codecs.iter().map(|codec| text_width(codec)).fold(40.0, f64::max) + 20.0;
         let (width, height) = (FULL + 60.0, codecs.len() as f64 * LINE + 46.0);
         let across = ACROSS.min(charts.len()) as f64;
         let down = charts.len().div_ceil(ACROSS) as f64;
-        let mut svg = Svg::new(names + across * width + 10.0, down * height + 50.0);
+        // As wide as the title at least.
+        let mut svg = Svg::new((names + across * width + 10.0).max(450.0), down * height + 50.0);
         let title = "Coded bytes in percent of raw ones (shorter is smaller)";
         svg.text_with((10.0, 26.0), Anchor::Start, INK, title, "font-size=\"15\"");
         for (number, (file, rows)) in charts.iter().enumerate() {

@@ -1,10 +1,13 @@
 //! Comparisons as pictures: SVG, drawn by hand, with nothing but lines, rectangles and text.
 
 mod bars;
+mod chart;
 mod labels;
 mod speed;
 
 use std::fmt::{Display, Write};
+
+pub use chart::{Chart, Series};
 
 /// What lmz is drawn in, and what everything else is.
 const OURS: &str = "#c2410c";
@@ -110,4 +113,10 @@ fn escaped(text: &str) -> String {
         }
     }
     out
+}
+
+/// The distance of marks on an axis so long: about eight of 1, 2 or 5 times a power of ten.
+fn step(length: f64) -> f64 {
+    let power = 10f64.powf((length / 8.0).log10().floor());
+    [1.0, 2.0, 5.0, 10.0].into_iter().map(|n| n * power).find(|step| length / step <= 8.0).unwrap_or(power)
 }

@@ -1,6 +1,6 @@
 //! Rate against speed.
 
-use super::{Anchor, FAINT, INK, Svg, color, labels};
+use super::{Anchor, FAINT, INK, Svg, color, labels, step};
 use crate::bench::table::Comparison;
 use crate::bench::table::grouped;
 
@@ -105,10 +105,4 @@ fn speed(decade: i32) -> String {
         _ => ("GB/s", 9),
     };
     format!("{} {unit}", 10f64.powi(decade - power))
-}
-
-/// The distance of marks on an axis so long: about eight of 1, 2 or 5 times a power of ten.
-fn step(length: f64) -> f64 {
-    let power = 10f64.powf((length / 8.0).log10().floor());
-    [1.0, 2.0, 5.0, 10.0].into_iter().map(|n| n * power).find(|step| length / step <= 8.0).unwrap_or(power)
 }

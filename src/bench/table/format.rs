@@ -106,7 +106,7 @@ impl Comparison {
 }
 
 /// Keeps a bar in a name from beginning a cell.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('|', "\\|")
 }
 
@@ -129,7 +129,7 @@ fn csv<'a>(columns: &[Column], rows: impl Iterator<Item = &'a &'a Row>) -> Strin
 }
 
 /// A field of CSV (RFC 4180).
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }
 

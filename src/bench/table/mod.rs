@@ -9,6 +9,7 @@ use super::codec::ModelSize;
 use super::cost::Adjust;
 use super::measure::Measurement;
 pub use format::{Format, grouped};
+pub(crate) use format::{escaped, quoted};
 
 /// What became of one codec on one file, or on all of them.
 #[derive(Debug, Clone, PartialEq)]

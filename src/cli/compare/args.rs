@@ -8,7 +8,6 @@ use clap::{CommandFactory, Parser, ValueEnum};
 use lmz::bench::codecs;
 use lmz::bench::cost::Counting;
 use lmz::bench::table::Format;
-use lmz::lm::rwkv7::Model;
 
 use crate::cli::args::size;
 
@@ -140,10 +139,7 @@ impl Line {
             [all] if all == "all" => codecs::default_names(true),
             chosen => chosen.to_vec(),
         };
-        names.extend(self.model.iter().map(|model| {
-            let known = ["none", "ppm"].into_iter().chain(Model::builtin_names()).any(|name| name == model);
-            format!("lmz{}{model}", if known { '-' } else { ':' })
-        }));
+        names.extend(self.model.iter().map(|model| codecs::of_model(model)));
         let mut seen = std::collections::HashSet::new();
         names.retain(|name| seen.insert(name.clone()));
         names

@@ -1,8 +1,6 @@
 //! `lmz compare`: codecs beside each other, file by file.
 
 mod args;
-mod input;
-mod output;
 mod total;
 
 use std::ffi::OsString;
@@ -13,13 +11,14 @@ use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use lmz::bench::codecs::{self, FindError};
 use lmz::bench::cost::Adjust;
-use lmz::bench::state::{Key, State};
+use lmz::bench::data::file;
+use lmz::bench::state::State;
 use lmz::bench::table::{Columns, Comparison, Format, Outcome, Row};
-use lmz::bench::{Codec, Job, Sample, Settings, Worker, worker};
+use lmz::bench::{Codec, Form, Runner, Sample, Settings, Worker, worker};
 use lmz::lm::rwkv7::ModelError;
 
+use super::output::Output;
 use args::Line;
-use output::Output;
 
 /// The argument that makes this program measure what another of it asks for.
 pub const WORKER: &str = "--bench-worker";
@@ -92,26 +91,32 @@ fn compare(line: &Line, codecs: &[Box<dyn Codec>]) -> Result<bool> {
     let [output, plot, bars] =
         [&line.output, &line.plot, &line.bars].map(|path| path.as_deref().map(Output::begin).transpose());
     let (output, plot, bars) = (output?, plot?, bars?);
-    let mut state = line.resume.as_deref().map(State::open).transpose()?;
-    let files = input::find(&line.inputs, line.unpack_xz)?;
+    let state = line.resume.as_deref().map(State::open).transpose()?;
+    let files = file::find(&line.inputs, line.unpack_xz)?;
     let bar = bar(line.quiet, (files.len() * codecs.len()) as u64);
     let mut comparison = Comparison::default();
     let mut failed = false;
     let program = std::env::current_exe().context("cannot find this program to start it again")?;
     let worker = Worker::new(program.clone(), vec![WORKER.into()]);
+    let mut runner = Runner { worker, state, threads: line.threads };
+    let settings = Settings { repeat: line.repeat.into(), header: line.header_once };
     for file in &files {
         let sample = match file.read() {
-            Ok(sample) => sample,
+            Ok(bytes) => Sample { name: file.name.clone(), form: Form::Bytes, bytes },
             Err(error) => {
-                bar.suspend(|| eprintln!("lmz: {error:#}"));
+                bar.suspend(|| eprintln!("lmz: {error}"));
                 bar.inc(codecs.len() as u64);
                 failed = true;
                 continue;
             }
         };
+        let pieces = match line.chunk {
+            Some(length) => sample.chunks(length as usize),
+            None => vec![sample.clone()],
+        };
         for codec in codecs {
             bar.set_message(format!("{} {}", sample.name, codec.name()));
-            let outcome = measure(line, &**codec, &sample, &worker, state.as_mut())?;
+            let outcome = runner.run(&**codec, &pieces, line.chunk, settings)?;
             if let Outcome::Failed(why) = &outcome {
                 bar.suspend(|| eprintln!("lmz: {}: {why}", sample.name));
                 failed = true;
@@ -157,42 +162,8 @@ fn compare(line: &Line, codecs: &[Box<dyn Codec>]) -> Result<bool> {
     Ok(failed)
 }
 
-/// One codec on one file, or what is known of it already.
-fn measure(
-    line: &Line,
-    codec: &dyn Codec,
-    sample: &Sample,
-    worker: &Worker,
-    state: Option<&mut State>,
-) -> Result<Outcome> {
-    let settings = Settings { repeat: line.repeat.into(), header: line.header_once };
-    let job = Job { codec: codec.name().to_owned(), threads: line.threads, settings };
-    let pieces = match line.chunk {
-        Some(length) => sample.chunks(length as usize),
-        None => vec![sample.clone()],
-    };
-    // Of nothing there are no pieces.
-    let form = pieces.first().map_or(&sample.form, |piece| &piece.form);
-    if !codec.takes(form) {
-        return Ok(Outcome::NotTaken);
-    }
-    let key = Key::new(sample, line.chunk, &job, codec.version());
-    if let Some(known) = state.as_ref().and_then(|state| state.get(&key)) {
-        return Ok(Outcome::Measured(known.clone()));
-    }
-    match worker.measure(&job, &pieces) {
-        Ok(measurement) => {
-            if let Some(state) = state {
-                state.put(key, measurement.clone())?;
-            }
-            Ok(Outcome::Measured(measurement))
-        }
-        Err(failure) => Ok(Outcome::Failed(failure.to_string())),
-    }
-}
-
 /// How many measurements are done, on a terminal.
-fn bar(quiet: bool, length: u64) -> ProgressBar {
+pub fn bar(quiet: bool, length: u64) -> ProgressBar {
     if quiet || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
