@@ -90,8 +90,8 @@ def command(name: str) -> str:
     made = load("manifest.json").get(name)
     if made is None:
         raise SystemExit(f"{name}: not in manifest.json; scripts/benchmarks/measure.py {name} makes it")
-    return (f"    {made['command']}\n\n{made['machine']}; {made['lmz']}, {made['rustc'].split(' (')[0]}; {made['date']}, "
-            f"{made['seconds'] / 60:.0f} minutes.")
+    took = "" if made["seconds"] is None else f", {made['seconds'] / 60:.0f} minutes"
+    return f"    {made['command']}\n\n{made['machine']}; {made['lmz']}, {made['rustc'].split(' (')[0]}; {made['date']}{took}."
 
 
 def versions(name: str) -> str:

@@ -77,6 +77,7 @@ def run(name: str, command: str, folder: Path):
     ours = words[0] == "lmz"
     if ours:
         words[0] = str(ROOT / "target" / "release" / "lmz")
+    resumed = Path(paths["STATE"]).exists()
     began = time.monotonic()
     captured = "OUT" not in command.split()
     done = subprocess.run(words, cwd=folder if ours else ROOT, stdout=subprocess.PIPE if captured else None, text=True)
@@ -91,7 +92,9 @@ def run(name: str, command: str, folder: Path):
     manifest[name] = {
         "command": shown, "machine": machine(), "date": datetime.date.today().isoformat(),
         "lmz": version([str(ROOT / "target" / "release" / "lmz"), "--version"]),
-        "rustc": version(["rustc", "--version"]), "seconds": round(time.monotonic() - began),
+        "rustc": version(["rustc", "--version"]), 
+        # Of a run that went on where another had stopped nobody knows.
+        "seconds": None if resumed else round(time.monotonic() - began),
     }
     MANIFEST.write_text(json.dumps(dict(sorted(manifest.items())), indent=1) + "\n")
 
