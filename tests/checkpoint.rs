@@ -83,7 +83,8 @@ fn what_is_wrong_is_said() {
     let remove = |file: &'static str| move |folder: &Path| std::fs::remove_file(folder.join(file)).unwrap();
     const INDEX: &str = "model.safetensors.index.json";
     const WORLD: &str = "rwkv_vocab_v20230424.txt";
-    let cases: [(&dyn Fn(&Path), &str); 8] = [
+    type Case<'a> = (&'a dyn Fn(&Path), &'a str);
+    let cases: [Case; 8] = [
         (&remove(INDEX), "holds config.json, model.safetensors (or its index and parts)"),
         (&remove("model-00002-of-00002.safetensors"), "model-00002-of-00002.safetensors"),
         (&remove(WORLD), WORLD),

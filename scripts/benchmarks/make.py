@@ -8,7 +8,7 @@ In page.md a line {{...}} stands for
 
     {{totals RESULT}}              codecs by size: bytes, rate, bpb, speeds, memory
     {{files RESULT CODEC,...}}     files: bytes and bits per byte by these codecs, with a total for each folder
-    {{include RESULT}}             the result as it is
+    {{include RESULT}}             the result as it is, but for headings and links
     {{command RESULT}}             the command that made it, when, where, and how long it took
     {{versions RESULT}}            the libraries behind the codecs
 
@@ -100,7 +100,11 @@ def versions(name: str) -> str:
 
 
 def include(name: str) -> str:
-    return (RESULTS / name).read_text().strip()
+    """Without a first heading, with others a level lower, and with links that work from the page."""
+    text = re.sub(r"\A# .*\n", "", (RESULTS / name).read_text())
+    folder = (RESULTS / name).parent.relative_to(PAGE.parent).as_posix()
+    text = re.sub(r"\]\(([\w.-]+)\)", rf"]({folder}/\1)", text)
+    return re.sub(r"^(#+ )", r"#\1", text, flags=re.MULTILINE).strip()
 
 
 VERBS = {f.__name__: f for f in (totals, files, command, versions, include)}

@@ -87,6 +87,8 @@ def run(name: str, command: str, folder: Path):
         out.write_text(done.stdout)
     elif out.suffix == ".json":
         compact(out)
+    for path in out.glob("*.md") if out.is_dir() else []:
+        path.write_text(path.read_text().replace(str(out), f"results/{name}"))
     manifest = json.loads(MANIFEST.read_text()) if MANIFEST.exists() else {}
     shown = command.replace("--resume STATE ", "").replace("OUT", f"results/{name}")
     manifest[name] = {
