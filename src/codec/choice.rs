@@ -34,7 +34,7 @@ const CHANGE: u64 = 8 * 64 * BIT;
 /// The same between samples, which stand for more than themselves.
 const SAMPLE_CHANGE: u64 = 8 * BIT;
 
-/// The bitstream of codec 4 that the model reads all of, and what its [windows](WINDOW) cost.
+/// The bitstream of codec 4 that the model reads all of, and what its windows cost.
 pub type Made = (Vec<u8>, Vec<u64>);
 
 const ALONE: &str = "context models alone make it smaller than with the model";

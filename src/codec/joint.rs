@@ -2,7 +2,7 @@
 //!
 //! A token is coded on its way down the byte trie, as in [`walk`](super::walk): does it end here, then the bits of the next byte.
 //! The model's mass below each node is one more input of the mixer, which sees the bytes as context mixing alone does.
-//! Segments that the model does not read are coded in between ([`unread`](super::unread)).
+//! Segments that the model does not read are coded in between (`unread`).
 
 use super::cost::Metered;
 use super::crew::{self, Crew};
@@ -34,7 +34,7 @@ impl Block<'_> {
         self.encode_by_windows(raw, raw.len()).0
     }
 
-    /// The same, and what each window of so many bytes cost, in units of [`BIT`](super::cost::BIT).
+    /// The same, and what each window of so many bytes cost, in units of `BIT`.
     pub fn encode_by_windows(&self, raw: &[u8], window: usize) -> (Vec<u8>, Vec<u64>) {
         let mut coder = Metered::new(raw.len(), window);
         self.run(&mut coder, Some(raw), self.begin()).expect("encoding cannot fail");

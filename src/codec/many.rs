@@ -21,7 +21,7 @@ const MEMORY: u64 = 256 << 20;
 pub struct Batch<'a> {
     pub model: &'a Ready,
     pub dictionary: Option<&'a Dictionary>,
-    /// Rows, as far as [`ROWS`] and memory allow.
+    /// Rows, as far as `ROWS` and memory allow.
     pub rows: usize,
 }
 

@@ -11,7 +11,7 @@ pub fn encode(raw: &[u8], lengths: &[usize], dictionary: &[u8]) -> Vec<u8> {
     encode_by_windows(raw, lengths, dictionary, raw.len()).0
 }
 
-/// The same, and what each window of so many bytes cost, in units of [`BIT`](super::cost::BIT).
+/// The same, and what each window of so many bytes cost, in units of `BIT`.
 pub fn encode_by_windows(raw: &[u8], lengths: &[usize], dictionary: &[u8], window: usize) -> (Vec<u8>, Vec<u64>) {
     let mut coder = Metered::new(raw.len(), window);
     let lengths = Lengths { dictionary: dictionary.len(), streams: lengths };
