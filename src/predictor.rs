@@ -15,7 +15,7 @@ pub enum Predictor {
 
 impl Predictor {
     /// The name of what predicts unless something else is asked for. The one place to change it.
-    pub const DEFAULT: &str = "nano";
+    pub const DEFAULT: &str = "base";
 
     /// What a name stands for: `none`, `ppm`, a built-in model, or else the path of a model folder.
     ///
@@ -23,7 +23,6 @@ impl Predictor {
     /// # #[cfg(feature = "embed")] {
     /// use lmz::{Options, Predictor};
     ///
-    /// // The default where it is built in.
     /// let options = Options { predictor: Predictor::find("nano")?, ..Options::default() };
     /// let archive = lmz::compress(b"What a small text needs is a model that knows the language.", &options);
     /// assert!(archive.len() < 45);

@@ -255,7 +255,7 @@ fn nano_by_name_and_as_a_folder() {
     let text = &include_bytes!("../docs/ARITHMETIC.md")[..5000];
     let folder = folder_with("a", text);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/models/nano");
-    let archives = [&["--model", "nano"][..], &["-2"], &["-8", "-T2"], &["--model", path]].map(|args| {
+    let archives = [&["--model", "nano"][..], &["-2"], &["-2", "-T2"], &["--model", path]].map(|args| {
         ok(&lmz(&folder, &[args, &["-f", "a"]].concat()));
         read(&folder, "a.lmz")
     });
@@ -427,6 +427,6 @@ fn model_list_and_info() {
     }
     fs::create_dir(folder.path().join("empty")).unwrap();
     fails(&lmz(&folder, &["model", "info", "empty"]), "config.json");
-    fails(&lmz(&folder, &["model", "info", "nanoo"]), "expected nano or the path");
+    fails(&lmz(&folder, &["model", "info", "nanoo"]), "expected nano, base or the path");
     assert_eq!(lmz(&folder, &["model"]).status.code(), Some(2));
 }

@@ -69,7 +69,11 @@ fn a_page_beside_the_file() {
     let size = archive.stdout.len();
     assert!(page.contains(&format!("{} bytes, compressed to <strong>{size}</strong>", TEXT.len())), "{size}");
     #[cfg(feature = "embed")]
-    for words in ["model nano, identity <code>", "model alone (--mix off)", "context mixing alone (--model none)"] {
+    for words in [
+        &format!("model {}, identity <code>", lmz::Predictor::DEFAULT),
+        "model alone (--mix off)",
+        "context mixing alone (--model none)",
+    ] {
         assert!(page.contains(words), "{words}");
     }
 }

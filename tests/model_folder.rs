@@ -159,7 +159,7 @@ fn folders() {
 #[cfg(feature = "embed")]
 #[test]
 fn built_in() {
-    assert_eq!(Model::builtin_names().collect::<Vec<_>>(), ["nano"]);
+    assert_eq!(Model::builtin_names().collect::<Vec<_>>(), ["nano", "base"]);
     let built_in = Model::find("nano").unwrap();
     let folder = Model::find(concat!(env!("CARGO_MANIFEST_DIR"), "/models/nano")).unwrap();
     assert_eq!(built_in.identity(), folder.identity());

@@ -62,8 +62,9 @@ struct Raw {
     /// Bytes of a block, such as 512KiB: what is read to reach a place inside, and lost with damage
     #[arg(long, value_name = "SIZE", value_parser = size)]
     block: Option<u64>,
-    /// Model that predicts: nano (the default), none (context mixing alone), ppm (the baseline), or the path of a model
-    /// folder; when decompressing, a folder that the archive needs (may be given more than once there)
+    /// Model that predicts: base (the default), nano (smaller and faster), none (context mixing alone), ppm (the
+    /// baseline), or the path of a model folder; when decompressing, a folder that the archive needs (may be given more
+    /// than once there)
     #[arg(long, value_name = "MODEL", conflicts_with = "level")]
     model: Vec<String>,
     /// Whether context mixing predicts together with a model; off shows what the model alone is worth, for comparisons
@@ -88,10 +89,11 @@ struct Raw {
     /// Fastest: context mixing alone
     #[arg(short = '1', group = "level")]
     level_1: bool,
-    /// The default: the model nano and context mixing; so are -3 to -8, until there are larger models
+    /// Fast: the model nano and context mixing
     #[arg(short = '2', group = "level")]
     level_2: bool,
-    #[arg(short = '3', group = "level", hide = true)]
+    /// The default: the model base and context mixing; so are -4 to -8, until there are larger models
+    #[arg(short = '3', group = "level")]
     level_3: bool,
     #[arg(short = '4', group = "level", hide = true)]
     level_4: bool,
@@ -222,9 +224,8 @@ impl Task {
             None if raw.range.is_some() => Target::Stdout,
             None => Target::Beside,
         };
-        let nano =
-            [raw.level_2, raw.level_3, raw.level_4, raw.level_5, raw.level_6, raw.level_7, raw.level_8, raw.level_9]
-                .contains(&true);
+        let default =
+            [raw.level_3, raw.level_4, raw.level_5, raw.level_6, raw.level_7, raw.level_8, raw.level_9].contains(&true);
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let options = lmz::Options {
             block: raw.block.map_or(if raw.level_9 { 16 << 20 } else { lmz::Options::BLOCK }, |b| b as usize),
@@ -238,7 +239,8 @@ impl Task {
         };
         let models = match () {
             _ if raw.level_1 => vec!["none".to_owned()],
-            _ if nano => vec!["nano".to_owned()],
+            _ if raw.level_2 => vec!["nano".to_owned()],
+            _ if default => vec![lmz::Predictor::DEFAULT.to_owned()],
             _ => raw.model,
         };
         if action == Action::Compress
@@ -375,8 +377,8 @@ mod tests {
             ("lmz a", &[][..]),
             ("lmz -1 a", &["none"]),
             ("lmz -2 a", &["nano"]),
-            ("lmz -6 a", &["nano"]),
-            ("lmz -9 a", &["nano"]),
+            ("lmz -3 a", &["base"]),
+            ("lmz -9 a", &["base"]),
             ("lmz --model ppm a", &["ppm"]),
             ("lmz -d --model x --model y a", &["x", "y"]),
         ] {

@@ -13,11 +13,18 @@ pub struct Registered {
 
 /// All of them. A number is given once: other weights are another model, under another number. (Before version 1.0 of the
 /// format, the identity may be replaced when the format's version changes.)
-pub static REGISTERED: [Registered; 1] = [Registered {
-    number: 1,
-    name: "nano",
-    identity: hex(b"33a5f9c4a7d231e0982f46f4b8c579db28f805a1a6ea70e86904cd84e935bc0f"),
-}];
+pub static REGISTERED: [Registered; 2] = [
+    Registered {
+        number: 1,
+        name: "nano",
+        identity: hex(b"33a5f9c4a7d231e0982f46f4b8c579db28f805a1a6ea70e86904cd84e935bc0f"),
+    },
+    Registered {
+        number: 2,
+        name: "base",
+        identity: hex(b"073f292ddc29a53b2f260d86fcb9837108a6bfe898a6d859b68658cebba79a65"),
+    },
+];
 
 impl Registered {
     /// The largest number that a short frame has room for.

@@ -61,7 +61,8 @@ pub fn all() -> Vec<Golden> {
 /// Codec 4, with built-in models.
 #[cfg(feature = "embed")]
 fn joint() -> Vec<Golden> {
-    let nano = || Options { predictor: Predictor::find("nano").expect("it is built in"), ..Options::default() };
+    let by = |name| Options { predictor: Predictor::find(name).expect("it is built in"), ..Options::default() };
+    let (nano, base) = (|| by("nano"), || by("base"));
     vec![
         golden!("joint-message.txt", nano()),
         golden!("joint-streams.txt", Options { streams: Some(5), ..nano() }),
@@ -69,5 +70,7 @@ fn joint() -> Vec<Golden> {
         golden!("joint-primed.txt", Options { dictionary: Some(dictionary()), ..nano() }),
         golden!("joint-segments.bin", Options { block: 14_000, ..nano() }),
         golden!("unmixed.txt", Options { mix: false, streams: Some(3), ..nano() }),
+        golden!("joint-base-message.txt", base()),
+        golden!("joint-base-streams.txt", Options { streams: Some(5), ..base() }),
     ]
 }

@@ -87,6 +87,10 @@ pub const NANO: Golden = {
     let mixer: &[u8] = include_bytes!("../../models/nano/mixer.bin");
     golden!("nano", "models/nano", Some(mixer), false, (170, 8))
 };
+pub const BASE: Golden = {
+    let mixer: &[u8] = include_bytes!("../../models/base/mixer.bin");
+    golden!("base", "models/base", Some(mixer), false, (157, 8))
+};
 
 #[derive(serde::Deserialize)]
 pub struct Trace {
@@ -180,7 +184,7 @@ impl Golden {
 /// Functions, vectors, models, by every engine.
 pub fn check_all() -> Result<(), String> {
     check_functions()?;
-    [TINY, TINY16, NANO].iter().try_for_each(Golden::check_all)
+    [TINY, TINY16, NANO, BASE].iter().try_for_each(Golden::check_all)
 }
 
 /// The functions and vectors of tests/golden/functions.safetensors.

@@ -84,13 +84,13 @@ def test_pytorch_model_agrees(folder):
     assert divergence.mean() < 2e-3 and divergence.max() < 2e-2
 
 
-@pytest.mark.parametrize("name", ["tiny", "tiny16", "nano"])
+@pytest.mark.parametrize("name", ["tiny", "tiny16", "nano", "base"])
 def test_golden_vectors_are_what_the_reference_gives(name):
     path = GOLDEN / f"{name}.json"
     if not path.exists():
         pytest.fail(f"{path} is missing: golden.py makes it")
     held = json.loads(path.read_text())
-    folder = MODELS / name if name == "nano" else GOLDEN / "tiny-model"
+    folder = MODELS / name if name in ("nano", "base") else GOLDEN / "tiny-model"
     changes = {"activations": "int16"} if name == "tiny16" else {}
     logits = golden.trace(folder, held["ids"], **changes)
     hashes = golden.hashes(logits)

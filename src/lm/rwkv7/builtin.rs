@@ -18,7 +18,7 @@ macro_rules! folder {
 }
 
 #[cfg(feature = "embed")]
-static MODELS: [(&str, Files<'static>); 1] = [folder!("nano")];
+static MODELS: [(&str, Files<'static>); 2] = [folder!("nano"), folder!("base")];
 #[cfg(not(feature = "embed"))]
 static MODELS: [(&str, Files<'static>); 0] = [];
 
