@@ -1,7 +1,7 @@
 """What the context models' start state is learnt from.
 
     python primer.py --primer /tmp/primer --documents /tmp/documents
-    cargo run --release --features train --example train_mix -- /tmp/primer /tmp/documents src/mix/start.bin
+    cargo run --release --features train --example train_mix -- none /tmp/documents src/mix/start.bin --primer /tmp/primer --rounds 4
 
 The primer is a text of phrases that many documents share; every block's context models read it before
 they code. It is chosen greedily: the phrase that brings most for its length comes next, where a phrase
@@ -87,6 +87,7 @@ def main():
     parser.add_argument("--size", type=int, default=42_000, help="bytes of the primer")
     parser.add_argument("--primer", required=True)
     parser.add_argument("--documents", required=True)
+    parser.add_argument("--sample", type=int, default=3, help="documents sampled, in 485")
     args = parser.parse_args()
     rng = random.Random(5)
     for_primer, sample = [], []
@@ -94,7 +95,7 @@ def main():
         rng.shuffle(texts)
         half = len(texts) // 2
         for_primer += [(SHARES[category], cut(t, 12_000, 0, rng)) for t in texts[: min(half, 700)]]
-        for text in texts[half : half + 3 * SHARES[category]]:
+        for text in texts[half : half + args.sample * SHARES[category]]:
             text = cut(text, rng.choice([1500, 6000, 16000, 16000, 40000]), 0.6, rng)
             sample.append(corpus.with_crlf(text) if len(sample) % 16 == 0 else text)
     rng.shuffle(sample)

@@ -22,7 +22,7 @@ pub static REGISTERED: [Registered; 2] = [
     Registered {
         number: 2,
         name: "base",
-        identity: hex(b"073f292ddc29a53b2f260d86fcb9837108a6bfe898a6d859b68658cebba79a65"),
+        identity: hex(b"c563e4c6d4b04d52ed04a9188691c4fb1965aeb79ca321169fddd8037e764960"),
     },
 ];
 

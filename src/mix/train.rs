@@ -5,6 +5,7 @@ use super::kernel::{Job, Kernel, SETS, Vector};
 pub use super::start::{Kind, Start};
 use super::start::{LAST, LAST_WEIGHT, USED, WEIGHT};
 use super::{CONTEXTS, INPUTS, Lengths, Mix, Shared, Stream, matching};
+use crate::lm::rwkv7::Ready;
 use std::collections::HashMap;
 
 /// Codes a document with a block that has begun, and gives it back with what it has learnt.
@@ -36,14 +37,21 @@ impl Code for Alone {
     }
 }
 
+/// What a model begins with, to go on from.
+pub fn start_of(model: &Ready) -> Start {
+    model.start().clone()
+}
+
 /// A start state for these documents, as the bytes of `start.bin` or `mixer.bin`: each is coded by itself, and what
-/// the weights and probabilities became is averaged; several rounds, because each begins with the last.
+/// the weights and probabilities became is averaged; several rounds, because each begins with the last. Weights go `relax`
+/// times as far as the average.
 /// `report` gets the round and the code length of all documents in bytes.
 pub fn learn(
     mut start: Start,
     code: &impl Code,
     documents: &[&[u8]],
     rounds: usize,
+    relax: f64,
     mut report: impl FnMut(usize, f64),
 ) -> Vec<u8> {
     for round in 0..rounds {
@@ -56,7 +64,7 @@ pub fn learn(
             running.into_iter().filter_map(|t| t.join().ok()).collect::<Vec<_>>()
         });
         report(round, sums.iter().map(|s| s.bits).sum::<f64>() / 8.0);
-        start = Sums::average(&start, sums);
+        start = Sums::average(&start, sums, relax);
     }
     start.write()
 }
@@ -178,7 +186,7 @@ impl Sums {
     }
 
     /// What was counted, where there was enough to count; else what was there.
-    fn average(before: &Start, parts: Vec<Self>) -> Start {
+    fn average(before: &Start, parts: Vec<Self>, relax: f64) -> Start {
         let mut out = before.clone();
         // As if the old value had been seen 20 times.
         let mean = |old: &mut u16, values: Vec<Mean>| {
@@ -201,7 +209,8 @@ impl Sums {
             let all: f64 = values.iter().map(|v| v.1).sum();
             for (i, w) in old.iter_mut().enumerate() {
                 let sum: f64 = values.iter().map(|v| v.0[i]).sum();
-                *w = ((sum + f64::from(*w) * 200.0) / (all + 200.0)) as f32;
+                let old = f64::from(*w);
+                *w = (old + relax * (sum - all * old) / (all + 200.0)) as f32;
             }
         };
         for (f, family) in out.families.iter_mut().enumerate() {
