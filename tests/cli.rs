@@ -427,6 +427,6 @@ fn model_list_and_info() {
     }
     fs::create_dir(folder.path().join("empty")).unwrap();
     fails(&lmz(&folder, &["model", "info", "empty"]), "config.json");
-    fails(&lmz(&folder, &["model", "info", "nanoo"]), "expected nano or the path");
+    fails(&lmz(&folder, &["model", "info", "nanoo"]), "expected nano, the path");
     assert_eq!(lmz(&folder, &["model"]).status.code(), Some(2));
 }
