@@ -43,7 +43,7 @@ pub fn message(name: &str, error: &ModelError) -> String {
 pub fn exit_code(error: &ModelError) -> ExitCode {
     match error {
         #[cfg(feature = "hub")]
-        ModelError::Hub(lmz::hub::HubError::Name(_)) => ExitCode::from(2),
+        ModelError::Hub(error) if matches!(**error, lmz::hub::HubError::Name(_)) => ExitCode::from(2),
         ModelError::Unknown { .. } | ModelError::NoHub { .. } => ExitCode::from(2),
         _ => ExitCode::from(1),
     }

@@ -101,7 +101,10 @@ fn each(models: &[String], what: impl Fn(&str) -> Result<Option<String>, ModelEr
             }
             Err(error) => {
                 eprintln!("lmz: {}", hub::message(name, &error));
-                code = hub::exit_code(&error);
+                code = match error {
+                    ModelError::Unknown { .. } => ExitCode::from(1),
+                    _ => hub::exit_code(&error),
+                };
             }
         }
     }

@@ -8,11 +8,11 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HubName {
     /// `OWNER/NAME`, or `NAME` of one of the hub's oldest.
-    repository: String,
+    repository: Box<str>,
     /// One checkpoint of a repository that holds several.
-    file: Option<String>,
+    file: Option<Box<str>>,
     /// A branch, a tag or a commit; none stands for `main`.
-    revision: Option<String>,
+    revision: Option<Box<str>>,
 }
 
 impl HubName {
@@ -38,9 +38,9 @@ impl HubName {
             && file.is_none_or(|file| is_part(file) && file.ends_with(".pth"))
             && revision.is_none_or(|revision| revision.split('/').all(is_part));
         let out = Self {
-            repository: repository.join("/"),
-            file: file.map(str::to_owned),
-            revision: revision.map(str::to_owned),
+            repository: repository.join("/").into(),
+            file: file.map(Into::into),
+            revision: revision.map(Into::into),
         };
         fits.then_some(out)
     }
@@ -73,13 +73,13 @@ impl HubName {
     /// The same at another revision.
     pub fn at(&self, revision: &str) -> Option<Self> {
         let fits = revision.split('/').all(is_part);
-        fits.then(|| Self { revision: Some(revision.to_owned()), ..self.clone() })
+        fits.then(|| Self { revision: Some(revision.into()), ..self.clone() })
     }
 
     /// The same, of one checkpoint of the repository.
     pub fn with_file(&self, file: &str) -> Option<Self> {
         let fits = is_part(file) && file.ends_with(".pth");
-        fits.then(|| Self { file: Some(file.to_owned()), ..self.clone() })
+        fits.then(|| Self { file: Some(file.into()), ..self.clone() })
     }
 }
 

@@ -51,10 +51,8 @@ pub enum HubError {
     #[error("{name}: {file} broke off after {have} of {size} bytes: {what}; the same command goes on from there")]
     Interrupted { name: HubName, file: String, have: u64, size: u64, what: String },
     /// Another content than the hub's own check says.
-    #[error(
-        "{name}: {file} is not what the hub says it is (expected {expected}, found {found}); it was thrown away, try again"
-    )]
-    Damaged { name: HubName, file: String, expected: String, found: String },
+    #[error("{name}: {file} is not what the hub says it is ({what}); it was thrown away, try again")]
+    Damaged { name: HubName, file: String, what: String },
     /// Someone else gets it.
     #[error("{name}: {file} is being downloaded by another program; wait for it, or end it")]
     Busy { name: HubName, file: String },

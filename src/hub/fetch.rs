@@ -155,8 +155,8 @@ impl<'a> Fetch<'a> {
                 Ok(()) if have == about.size => break,
                 Ok(()) if have > about.size => {
                     fs::remove_file(&partial).map_err(failed)?;
-                    let (name, file, expected) = (self.name.clone(), file.to_owned(), format!("{} bytes", about.size));
-                    return Err(HubError::Damaged { name, file, expected, found: "more".into() });
+                    let what = format!("expected {} bytes, found more", about.size);
+                    return Err(HubError::Damaged { name: self.name.clone(), file: file.to_owned(), what });
                 }
                 Ok(()) => "the connection was closed".to_owned(),
                 Err(Broken::Hub(error)) => return Err(error),
@@ -235,8 +235,8 @@ impl<'a> Fetch<'a> {
             return Ok(());
         }
         fs::remove_file(partial).map_err(failed)?;
-        let (name, file, expected) = (self.name.clone(), file.to_owned(), about.etag.clone());
-        Err(HubError::Damaged { name, file, expected, found })
+        let what = format!("expected SHA-256 {}, found {found}", about.etag);
+        Err(HubError::Damaged { name: self.name.clone(), file: file.to_owned(), what })
     }
 
     /// Asks again where asking failed in a way that may pass.

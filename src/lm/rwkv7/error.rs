@@ -81,10 +81,17 @@ pub enum ModelError {
     /// Getting a model from the hub, or from its cache.
     #[cfg(feature = "hub")]
     #[error(transparent)]
-    Hub(#[from] crate::hub::HubError),
+    Hub(Box<crate::hub::HubError>),
     /// Sizes that no model can have, or that contradict each other.
     #[error("{0}")]
     Shape(String),
+}
+
+#[cfg(feature = "hub")]
+impl From<crate::hub::HubError> for ModelError {
+    fn from(error: crate::hub::HubError) -> Self {
+        Self::Hub(Box::new(error))
+    }
 }
 
 /// Bytes in a unit that people read.
