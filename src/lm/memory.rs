@@ -40,8 +40,14 @@ pub fn needed(path: &Path) -> u64 {
                 weights += tensors.iter().sum::<u64>();
                 largest = tensors.into_iter().fold(largest, u64::max);
             }
-            // Read tensor by tensor, which have 16 bits or more.
-            Some("pth") => weights += bytes / 2,
+            // Read tensor by tensor, the largest as it is, too.
+            #[cfg(feature = "hub")]
+            Some("pth") => {
+                let tensors = super::rwkv7::checkpoint::elements(&file).unwrap_or_default();
+                weights += tensors.iter().sum::<u64>();
+                largest = tensors.into_iter().fold(largest, u64::max);
+                held += 2 * largest;
+            }
             _ => {}
         }
     }
@@ -91,6 +97,14 @@ mod tests {
         let needed = needed(Path::new(MODEL));
         // Two bytes a weight, the same in one, and its embedding of 320 x 64 as floats, twice.
         assert!((file * 3 / 2 + 8 * 320 * 64).abs_diff(needed) < 10_000, "{file} {needed}");
+    }
+
+    #[cfg(feature = "hub")]
+    #[test]
+    fn what_pytorch_wrote_is_read_tensor_by_tensor() {
+        let file = fs::metadata(Path::new(MODEL).join("model.safetensors")).unwrap().len();
+        let needed = needed(&Path::new(MODEL).with_file_name("pth"));
+        assert!((file / 2 + 10 * 320 * 64).abs_diff(needed) < 10_000, "{file} {needed}");
     }
 
     #[test]

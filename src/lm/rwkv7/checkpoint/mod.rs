@@ -67,6 +67,12 @@ pub(crate) fn is_pth(file: &Path) -> bool {
     pth::Pth::open(file).is_ok_and(|pth| pth.shape("blocks.0.att.r_k").is_some())
 }
 
+/// How many elements each tensor has of a file that PyTorch wrote.
+#[cfg(feature = "hub")]
+pub(crate) fn elements(file: &Path) -> Option<Vec<u64>> {
+    Some(pth::Pth::open(file).ok()?.elements())
+}
+
 /// A checkpoint's files.
 pub(super) struct Files {
     tensors: Container,

@@ -39,6 +39,15 @@ impl Pth {
         Ok(Self { tensors })
     }
 
+    /// How many elements each tensor has.
+    pub fn elements(&self) -> Vec<u64> {
+        self.tensors
+            .tensor_infos()
+            .values()
+            .map(|info| info.layout.dims().iter().map(|n| *n as u64).product())
+            .collect()
+    }
+
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tensors.tensor_infos().keys().map(String::as_str)
     }
