@@ -67,7 +67,7 @@ impl DecodeOptions {
             if self.model(identity).is_some() {
                 continue;
             }
-            let failed = |source| Error::Model { at, origin: Box::new(origin.clone()), source: Box::new(source) };
+            let failed = |reason| Error::Model { at, origin: Box::new(origin.clone()), reason: Box::new(reason) };
             match finder.cached(origin).map_err(failed)? {
                 Some(ready) if ready.identity().0.starts_with(identity) => self.models.push(ready),
                 Some(_) => {

@@ -53,8 +53,8 @@ pub enum Error {
     #[error("at byte {at} of the archive: made with {}; {}", model(needed), remedy(needed, origin.as_deref()))]
     NoModel { at: u64, needed: Vec<u8>, origin: Option<Box<HubName>> },
     /// A model is in the hub's cache and cannot be loaded.
-    #[error("at byte {at} of the archive: made with {origin}, which is in the cache: {source}")]
-    Model { at: u64, origin: Box<HubName>, source: Box<ModelError> },
+    #[error("at byte {at} of the archive: made with {origin}, which is in the cache: {reason}")]
+    Model { at: u64, origin: Box<HubName>, reason: Box<ModelError> },
     /// What the hub's cache has is not the model that the frame needs.
     #[error(
         "at byte {at} of the archive: made with {}; what the cache has as {origin} is another: remove it (lmz model rm {origin}) and get it \
