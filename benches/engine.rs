@@ -4,16 +4,19 @@
 //!     cargo bench --bench engine -- steps           whole steps: kernel x batch x threads
 //!     cargo bench --bench engine -- parts           a step's parts: kernel x batch
 //!     cargo bench --bench engine -- shapes          shapes to choose a model from
+//!     LMZ_BENCH_MODEL=PATH cargo bench --bench engine -- load    where the time goes when that model is loaded
 //!
 //! `LMZ_BENCH_KERNEL=NAME` restricts it to one kernel, `LMZ_BENCH_SECONDS` sets the time for each figure (0.3).
 //! Figures are medians.
 
+use std::hint::black_box;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lmz::exact::kernel::Kernel;
 use lmz::lm::rwkv7::engine::Part;
-use lmz::lm::rwkv7::{Config, Engine, Network, Stream, Weights};
+use lmz::lm::rwkv7::{Config, Engine, Identity, Model, Network, Stream, Weights};
 use lmz::vocab::{START, Token};
 
 fn main() {
@@ -28,6 +31,24 @@ fn main() {
     if wants("shapes") {
         shapes();
     }
+    if let Ok(path) = std::env::var("LMZ_BENCH_MODEL") {
+        load(path.as_ref());
+    }
+}
+
+/// Where the time goes when a checkpoint is loaded.
+fn load(path: &Path) {
+    let model = Model::open(path).expect("LMZ_BENCH_MODEL: a model");
+    let print = |what: &str, time: Duration| println!("{what:<36} {:.3} s", time.as_secs_f64());
+    let files = median(|| {
+        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+            black_box(std::fs::read(entry.path()).map_or(0, |bytes| bytes.len()));
+        }
+    });
+    print("reading the files (in the page cache)", files);
+    print("opening: that, quantising, identity", median(|| drop(black_box(Model::open(path)))));
+    print("identity", median(|| _ = black_box(Identity::new(model.weights(), model.vocabulary(), None))));
+    print("packing", median(|| drop(black_box(Network::for_model(&model, Kernel::chosen())))));
 }
 
 const NANO: (&str, Config) = ("nano", Config::new(6, 192, 4096));

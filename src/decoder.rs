@@ -8,9 +8,10 @@ use crate::dictionary::Dictionary;
 use crate::encoder::BlockReport;
 use crate::error::{Error, Result};
 use crate::format::{
-    self, BlockHead, Entry, FormatError, FrameHeader, Index, Input, Limits, ShortFrame, Start, TRAILER_BYTES, Trailer,
-    start, within,
+    self, BlockHead, Entry, FormatError, FrameHeader, Index, Input, Limits, Origins, ShortFrame, Start, TRAILER_BYTES,
+    Trailer, start, within,
 };
+use crate::lm::Finder;
 use crate::lm::rwkv7::Ready;
 use crate::parallel;
 
@@ -22,6 +23,10 @@ pub struct DecodeOptions {
     pub dictionaries: Vec<Dictionary>,
     /// Neural models that the archive may name, besides the built-in ones, which are there without being asked for.
     pub models: Vec<Ready>,
+    /// How models are found in the hub's cache that the archive names and that are neither given nor built in (feature `hub`). Only a
+    /// model that the archive says was got from the hub is looked for, where it says, and nothing is ever got from the network. `None`: none is
+    /// looked for.
+    pub finder: Option<Finder>,
     /// Threads: as many blocks are read before the first of them is delivered. They decode blocks at once, and compute a neural
     /// model beside the coder.
     pub threads: usize,
@@ -29,7 +34,13 @@ pub struct DecodeOptions {
 
 impl Default for DecodeOptions {
     fn default() -> Self {
-        Self { limits: Limits::default(), dictionaries: Vec::new(), models: Vec::new(), threads: 1 }
+        Self {
+            limits: Limits::default(),
+            dictionaries: Vec::new(),
+            models: Vec::new(),
+            finder: Some(Finder::default()),
+            threads: 1,
+        }
     }
 }
 
@@ -41,17 +52,44 @@ impl DecodeOptions {
         found.map(Some).ok_or_else(|| Error::NoDictionary { at, needed: needed.to_vec() })
     }
 
+    /// The model whose identity begins so, of those that are given or built in.
+    fn model(&self, identity: &[u8]) -> Option<Ready> {
+        let given = self.models.iter().find(|m| m.identity().0.starts_with(identity)).cloned();
+        given.or_else(|| Ready::built_in(identity))
+    }
+
+    /// Adds the models of a frame's table that are not there but in the hub's cache, where the frame says that they were got; `at` is for
+    /// messages.
+    pub(crate) fn look_up(&mut self, table: &[format::Model], origins: &Origins, at: u64) -> Result<()> {
+        for (number, model) in table.iter().enumerate() {
+            let format::Model::Rwkv7 { identity } = model else { continue };
+            let (Some(origin), Some(finder)) = (origins.get(&number), &self.finder) else { continue };
+            if self.model(identity).is_some() {
+                continue;
+            }
+            let failed = |reason| Error::Model { at, origin: Box::new(origin.clone()), reason: Box::new(reason) };
+            match finder.cached(origin).map_err(failed)? {
+                Some(ready) if ready.identity().0.starts_with(identity) => self.models.push(ready),
+                Some(_) => {
+                    return Err(Error::OtherModel { at, origin: Box::new(origin.clone()), needed: identity.clone() });
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
     /// The models of a frame's table, ready to predict; `at` is for the message.
-    pub(crate) fn models(&self, table: &[format::Model], at: u64) -> Result<Vec<Model>> {
-        let find = |model: &format::Model| match model {
+    pub(crate) fn models(&self, table: &[format::Model], origins: &Origins, at: u64) -> Result<Vec<Model>> {
+        let find = |(number, model): (usize, &format::Model)| match model {
             format::Model::Ppm { order, memory } => Ok(Model::Ppm { order: *order, memory: *memory }),
             format::Model::Rwkv7 { identity } => {
-                let given = self.models.iter().find(|m| m.identity().0.starts_with(identity)).cloned();
-                let found = given.or_else(|| Ready::built_in(identity)).map(Model::Rwkv7);
-                found.ok_or_else(|| Error::NoModel { at, needed: identity.clone() })
+                let origin = origins.get(&number).cloned().map(Box::new);
+                let found = self.model(identity).map(Model::Rwkv7);
+                found.ok_or_else(|| Error::NoModel { at, needed: identity.clone(), origin })
             }
         };
-        table.iter().map(find).collect()
+        table.iter().enumerate().map(find).collect()
     }
 }
 
@@ -240,7 +278,8 @@ impl<R: Read> Decoder<R> {
                 let header = self.parse(FrameHeader::longest(&limits), |input| FrameHeader::read(input, &limits))?;
                 let dictionary = header.dictionary.as_ref().map(|h| &h[..]);
                 let dictionary = self.options.dictionary(dictionary, begin)?.cloned();
-                let models = self.options.models(&header.models, begin)?;
+                self.options.look_up(&header.models, &header.origins, begin)?;
+                let models = self.options.models(&header.models, &header.origins, begin)?;
                 self.inside = Some(Inside { models, dictionary, begin, index: Vec::new(), last_seen: false });
             }
             Ok(Start::Short) => self.short()?,
@@ -269,7 +308,7 @@ impl<R: Read> Decoder<R> {
         let at = self.at;
         let short = self.parse(ShortFrame::LONGEST as u64, ShortFrame::read)?;
         let dictionary = self.options.dictionary(short.dictionary.as_ref().map(|d| &d[..]), at)?.cloned();
-        let table = self.options.models(&short.models(), at)?;
+        let table = self.options.models(&short.models(), &Origins::new(), at)?;
         let job = self.job(short.into_head(), at, 4, 0)?;
         let models = Models::to_decode(&table, dictionary.as_ref(), self.options.threads);
         let raw = job.decode(&models)?;

@@ -223,8 +223,10 @@ impl<W: Write> Encoder<W> {
             // Of content of one block it is known what it needs.
             let needless = last && blocks.len() == 1 && blocks[0].1.segments.iter().all(|s| s.model.is_none());
             let models = if needless { &[][..] } else { &self.models };
+            let origins =
+                models.iter().enumerate().filter_map(|(i, model)| Some((i, model.origin()?.clone()))).collect();
             let models = models.iter().map(Model::named).collect();
-            FrameHeader { models, dictionary, raw: None }.write(&mut out);
+            FrameHeader { models, origins, dictionary, raw: None }.write(&mut out);
             self.put(&out)?;
         }
         if last && blocks.is_empty() {

@@ -3,7 +3,8 @@
 use std::io;
 
 use crate::dictionary::{Dictionary, hex};
-use crate::format::{FormatError, Registered};
+use crate::format::{FormatError, HubName, Registered};
+use crate::lm::rwkv7::ModelError;
 
 /// A coded block that does not decode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -47,9 +48,20 @@ pub enum Error {
         hash(needed)
     )]
     NoDictionary { at: u64, needed: Vec<u8> },
-    /// A frame names a neural model that is neither built in nor given. `needed` is its identity, or the beginning of it.
-    #[error("at byte {at} of the archive: made with {}; {}", model(needed), remedy(needed))]
-    NoModel { at: u64, needed: Vec<u8> },
+    /// A frame names a neural model that is neither built in nor given, nor in the hub's cache. `needed` is its identity, or the beginning of it;
+    /// `origin` is where on the hub it was got, if the frame says so.
+    #[error("at byte {at} of the archive: made with {}; {}", model(needed), remedy(needed, origin.as_deref()))]
+    NoModel { at: u64, needed: Vec<u8>, origin: Option<Box<HubName>> },
+    /// A model is in the hub's cache and cannot be loaded.
+    #[error("at byte {at} of the archive: made with {origin}, which is in the cache: {reason}")]
+    Model { at: u64, origin: Box<HubName>, reason: Box<ModelError> },
+    /// What the hub's cache has is not the model that the frame needs.
+    #[error(
+        "at byte {at} of the archive: made with {}; what the cache has as {origin} is another: remove it (lmz model rm {origin}) and get it \
+         again, or use the lmz that made the archive",
+        model(needed)
+    )]
+    OtherModel { at: u64, origin: Box<HubName>, needed: Vec<u8> },
     /// A dictionary too short or too long.
     #[error("expected a dictionary of 1 to {} bytes, found {found}", Dictionary::LONGEST)]
     DictionaryLength { found: usize },
@@ -84,9 +96,11 @@ fn model(identity: &[u8]) -> String {
 }
 
 /// How to get a model.
-fn remedy(identity: &[u8]) -> &'static str {
-    match Registered::by_identity(identity) {
-        Some(_) => "give its folder (--model PATH), or use an lmz that has it built in (feature embed)",
-        None => "give its folder (--model PATH)",
+fn remedy(identity: &[u8], origin: Option<&HubName>) -> String {
+    let hub = if cfg!(feature = "hub") { "" } else { " (with an lmz that has the feature hub)" };
+    match (Registered::by_identity(identity), origin) {
+        (Some(_), _) => "give its folder (--model PATH), or use an lmz that has it built in (feature embed)".into(),
+        (_, Some(origin)) => format!("get it: lmz model pull {origin}{hub}, or give its folder (--model PATH)"),
+        (None, None) => "give its folder (--model PATH), or its name on the hub (--model hf:OWNER/NAME)".into(),
     }
 }

@@ -86,10 +86,12 @@ pub fn explain(raw: &[u8], options: &Options, limit: u64) -> Result<Explanation>
 /// Explains an archive that there is. It fails where decoding its first `limit` bytes does.
 pub fn explain_archive(archive: &[u8], options: &DecodeOptions, limit: u64) -> Result<Explanation> {
     let mut scan = Archive::open(Cursor::new(archive), options.clone())?;
+    let mut options = options.clone();
     let mut out = Explanation { raw: scan.raw(), archive: archive.len() as u64, ..Explanation::default() };
     for frame in scan.frames().to_vec() {
+        options.look_up(&frame.models, &frame.origins, frame.at)?;
         let dictionary = options.dictionary(frame.dictionary.as_deref(), frame.at)?;
-        let table = options.models(&frame.models, frame.at)?;
+        let table = options.models(&frame.models, &frame.origins, frame.at)?;
         let models = Models::to_decode(&table, dictionary, options.threads);
         for (number, b) in frame.blocks.iter().enumerate().filter(|(_, b)| b.raw > 0 && b.raw_at < limit) {
             let (head, coded, check) = scan.block(&frame, b)?;

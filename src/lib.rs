@@ -14,6 +14,8 @@ pub mod error;
 pub mod exact;
 pub mod explain;
 pub mod format;
+#[cfg(feature = "hub")]
+pub mod hub;
 pub mod lm;
 mod message;
 mod mix;

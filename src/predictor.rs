@@ -1,5 +1,6 @@
 //! What predicts, by name.
 
+use crate::lm::Finder;
 use crate::lm::rwkv7::{ModelError, Ready};
 
 /// What predicts the content.
@@ -17,7 +18,7 @@ impl Predictor {
     /// The name of what predicts unless something else is asked for. The one place to change it.
     pub const DEFAULT: &str = "base";
 
-    /// What a name stands for: `none`, `ppm`, a built-in model, or else the path of a model folder.
+    /// What a name stands for: `none`, `ppm`, a built-in model, the path of a model folder, or a name of the hub (`hf:OWNER/NAME`).
     ///
     /// ```
     /// # #[cfg(feature = "embed")] {
@@ -31,10 +32,15 @@ impl Predictor {
     /// # Ok::<(), lmz::lm::rwkv7::ModelError>(())
     /// ```
     pub fn find(name_or_path: &str) -> Result<Self, ModelError> {
+        Self::find_with(name_or_path, &Finder::default())
+    }
+
+    /// The same, found in a way that the caller says.
+    pub fn find_with(name_or_path: &str, finder: &Finder) -> Result<Self, ModelError> {
         match name_or_path {
             "none" => Ok(Self::None),
             "ppm" => Ok(Self::Ppm),
-            _ => Ready::find(name_or_path).map(Self::Model),
+            _ => finder.ready(name_or_path).map(Self::Model),
         }
     }
 }

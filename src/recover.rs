@@ -11,7 +11,7 @@ use crate::decoder::DecodeOptions;
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
 use crate::format::{
-    BlockHead, FormatError, FrameHeader, Index, Input, Limits, Method, ShortFrame, Start, Trailer, start,
+    BlockHead, FormatError, FrameHeader, Index, Input, Limits, Method, Origins, ShortFrame, Start, Trailer, start,
 };
 use crate::lm::ppm;
 use crate::lm::rwkv7::{self, Ready};
@@ -51,8 +51,16 @@ pub fn recover<R: Read + Seek>(
     options: &DecodeOptions,
     mut write: impl FnMut(&[u8]) -> std::io::Result<()>,
 ) -> Result<Recovered> {
-    let mut search =
-        Search { inner, options, models: None, dictionary: None, at: 0, window: Vec::new(), window_at: 0, ends: false };
+    let mut search = Search {
+        inner,
+        options: options.clone(),
+        models: None,
+        dictionary: None,
+        at: 0,
+        window: Vec::new(),
+        window_at: 0,
+        ends: false,
+    };
     let mut out = Recovered::default();
     let mut hole: Option<Hole> = None;
     loop {
@@ -90,9 +98,9 @@ enum Part {
     End,
 }
 
-struct Search<'a, R> {
+struct Search<R> {
     inner: R,
-    options: &'a DecodeOptions,
+    options: DecodeOptions,
     /// Those of the last header, if there was one.
     models: Option<Vec<Model>>,
     dictionary: Option<Dictionary>,
@@ -104,7 +112,7 @@ struct Search<'a, R> {
     ends: bool,
 }
 
-impl<R: Read + Seek> Search<'_, R> {
+impl<R: Read + Seek> Search<R> {
     /// The bytes at the current place, `n` or more unless the archive ends.
     fn bytes(&mut self, n: u64) -> Result<&[u8]> {
         let have = (self.window_at + self.window.len() as u64).saturating_sub(self.at);
@@ -121,7 +129,8 @@ impl<R: Read + Seek> Search<'_, R> {
 
     /// Reads the part at the current place and moves behind it.
     fn part(&mut self) -> Result<Part> {
-        let limits = &self.options.limits;
+        let limits = self.options.limits.clone();
+        let limits = &limits;
         let most = (BlockHead::longest(limits) as u64).max(FrameHeader::longest(limits));
         // Where the header is lost, blocks name the one model of nearly all archives.
         let models = self.models.as_ref().map_or(1, Vec::len);
@@ -139,7 +148,8 @@ impl<R: Read + Seek> Search<'_, R> {
         match parse(&mut n, bytes) {
             Some(Found::Header(header)) => {
                 self.dictionary = self.find(header.dictionary.as_ref().map(|h| &h[..]))?;
-                self.models = Some(self.options.models(&header.models, self.at)?);
+                self.options.look_up(&header.models, &header.origins, self.at)?;
+                self.models = Some(self.options.models(&header.models, &header.origins, self.at)?);
                 self.at += n as u64;
                 Ok(Part::Structure)
             }
@@ -203,7 +213,7 @@ impl<R: Read + Seek> Search<'_, R> {
             found => found?,
         };
         // As for the dictionary; without its model nothing can come out.
-        let table = self.options.models(&short.models(), self.at).unwrap_or_default();
+        let table = self.options.models(&short.models(), &Origins::new(), self.at).unwrap_or_default();
         let models = Models::to_decode(&table, dictionary.as_ref(), self.options.threads);
         let found = self.decode(n, &short.into_head(), 4, &models)?;
         Ok(found.unwrap_or_else(|| {

@@ -7,8 +7,8 @@ use crate::codec::block::{self, Models};
 use crate::decoder::DecodeOptions;
 use crate::error::{Error, Result};
 use crate::format::{
-    BlockHead, FormatError, FrameHeader, Index, Input, Limits, Method, Model, ShortFrame, Start, TRAILER_BYTES,
-    Trailer, start, within,
+    BlockHead, FormatError, FrameHeader, Index, Input, Limits, Method, Model, Origins, ShortFrame, Start,
+    TRAILER_BYTES, Trailer, start, within,
 };
 use crate::parallel;
 
@@ -35,6 +35,8 @@ pub struct Frame {
     pub kind: Start,
     /// What its blocks may be predicted by; of a short frame what it is predicted by.
     pub models: Vec<Model>,
+    /// Of these models, by their number, where on the hub they were got.
+    pub origins: Origins,
     /// The hash of the dictionary that its blocks need, or how it begins (in short frames).
     pub dictionary: Option<Vec<u8>>,
     pub blocks: Vec<Block>,
@@ -153,6 +155,9 @@ impl<R: Read + Seek> Archive<R> {
             let touched = |b: &&Block| range.start.max(b.raw_at) < range.end.min(b.raw_at + b.raw);
             let blocks: Vec<&Block> = frame.blocks.iter().filter(touched).collect();
             let number = |b: &Block| (frame.blocks.partition_point(|x| x.at < b.at)) as u64;
+            if !blocks.is_empty() {
+                options.look_up(&frame.models, &frame.origins, frame.at)?;
+            }
             for group in blocks.chunks(options.threads.max(1)) {
                 let read: Vec<_> = group.iter().map(|b| (**b, fetch(inner, b))).collect();
                 let uses = |(_, bytes): &(Block, Result<Vec<u8>>)| {
@@ -182,6 +187,7 @@ impl<R: Read + Seek> Archive<R> {
         for frame in self.frames.iter().skip_while(|f| f.raw_end() <= at) {
             let number = frame.blocks.partition_point(|b| b.raw_at + b.raw <= at);
             if let Some(&b) = frame.blocks.get(number) {
+                self.options.look_up(&frame.models, &frame.origins, frame.at)?;
                 let bytes = fetch(&mut self.inner, &b)?;
                 self.last = Some((b, decode(&bytes, frame, &b, number as u64, &self.options, self.options.threads)?));
                 break;
@@ -260,7 +266,7 @@ fn decode(
 ) -> Result<Vec<u8>> {
     let (BlockHead { method, raw, segments, .. }, coded, check) = parts(bytes, frame, b, &options.limits)?;
     let dictionary = options.dictionary(frame.dictionary.as_deref(), frame.at)?;
-    let table = options.models(&frame.models, frame.at)?;
+    let table = options.models(&frame.models, &frame.origins, frame.at)?;
     let models = Models::to_decode(&table, dictionary, threads);
     block::decode_checked(method, raw, &segments, &models, coded, check).map_err(|source| Error::Block {
         block: number,
@@ -346,10 +352,10 @@ impl<R: Read + Seek> Scan<'_, R> {
     fn header(&mut self) -> Result<Frame> {
         let at = self.at;
         let limits = &self.options.limits;
-        let FrameHeader { models, dictionary, .. } =
+        let FrameHeader { models, origins, dictionary, .. } =
             self.parse(FrameHeader::longest(limits), |input| FrameHeader::read(input, limits))?;
         let dictionary = dictionary.map(|hash| hash.to_vec());
-        Ok(Frame { at, bytes: 0, kind: Start::Full, models, dictionary, blocks: Vec::new() })
+        Ok(Frame { at, bytes: 0, kind: Start::Full, models, origins, dictionary, blocks: Vec::new() })
     }
 
     /// The frames from the current place to `end`; nothing if none ends there. The archive's own end is
@@ -379,7 +385,15 @@ impl<R: Read + Seek> Scan<'_, R> {
             start(first.take(n)?)
         })?;
         self.at = at;
-        let mut frame = Frame { at, bytes: 0, kind, models: Vec::new(), dictionary: None, blocks: Vec::new() };
+        let mut frame = Frame {
+            at,
+            bytes: 0,
+            kind,
+            models: Vec::new(),
+            origins: Origins::new(),
+            dictionary: None,
+            blocks: Vec::new(),
+        };
         match kind {
             Start::Skippable(length) => self.at += 8 + length,
             Start::Short => {

@@ -427,6 +427,30 @@ fn model_list_and_info() {
     }
     fs::create_dir(folder.path().join("empty")).unwrap();
     fails(&lmz(&folder, &["model", "info", "empty"]), "config.json");
-    fails(&lmz(&folder, &["model", "info", "nanoo"]), "expected nano, base or the path");
+    fails(&lmz(&folder, &["model", "info", "nanoo"]), "expected nano, base, the path");
     assert_eq!(lmz(&folder, &["model"]).status.code(), Some(2));
+}
+
+/// Without the feature, names of the hub say how to get it.
+#[cfg(not(feature = "hub"))]
+#[test]
+fn names_of_the_hub_need_the_feature() {
+    let folder = folder_with("a", b"text");
+    for args in [
+        &["--model", "hf:o/n", "a"][..],
+        &["model", "pull", "hf:o/n"],
+        &["model", "rm", "hf:o/n"],
+        &["model", "info", "hf:o/n"],
+    ] {
+        let output = lmz(&folder, args);
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(
+            message.contains("hf:o/n needs an lmz with the feature hub; install it: cargo install lmz --features hub"),
+            "{message}"
+        );
+    }
+    fs::write(folder.path().join("x.pth"), b"").unwrap();
+    let output = lmz(&folder, &["--model", "x.pth", "a"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("feature hub"), "{output:?}");
 }

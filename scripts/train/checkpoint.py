@@ -1,9 +1,9 @@
-"""A small random RWKV-7 checkpoint in both published layouts, and what it predicts, in float32.
+"""A small random RWKV-7 checkpoint in the layouts in which they are published, and what it predicts, in float32.
 
     python checkpoint.py ../../tests/golden/checkpoint
 
 Writes reference/ (names of the reference code) and transformers/ (names of `transformers`, in two parts with an index), each a
-folder as on the Hugging Face hub, and logits.safetensors: ids [T] and logits [T, V] by the formulas of the paper ("RWKV-7
+folder as on the Hugging Face hub, pth/ (what PyTorch writes, which has no config.json), and logits.safetensors: ids [T] and logits [T, V] by the formulas of the paper ("RWKV-7
 Goose", 2025), written down here once more and independent of the engine. Matrices are whole multiples of powers of two, so
 that int8 with a scale a row holds them exactly: what is left between the engine and these logits is the embedding's rounding,
 which is applied here too, and that of activations.
@@ -164,6 +164,9 @@ def main():
         (part / "config.json").write_text(json.dumps(config, indent=1) + "\n")
         (part / "rwkv_vocab_v20230424.txt").write_text(vocabulary())
     save_file(half, folder / "reference" / "model.safetensors")
+    (folder / "pth").mkdir(exist_ok=True)
+    torch.save(half, folder / "pth" / "rwkv7-tiny.pth")
+    (folder / "pth" / "rwkv_vocab_v20230424.txt").write_text(vocabulary())
     renamed = transformers_names(half)
     names = sorted(renamed)
     parts = {f"model-0000{i + 1}-of-00002.safetensors": names[i::2] for i in range(2)}

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser};
+use lmz::lm::Finder;
 
 /// Compress or decompress files. With no FILE, or with -, from standard input to standard output.
 #[derive(Parser)]
 #[command(name = "lmz", version, max_term_width = 100)]
 #[command(
     after_help = "Commands instead of flags: lmz compress|decompress|test|list|recover ... stand for lmz, lmz -d, -t, -l, --recover.\n\
-    lmz model list|info looks at models (lmz model --help).\n\
+    lmz model list|info|pull|rm looks at models, gets and removes those of the Hugging Face hub (lmz model --help).\n\
     lmz compare measures codecs beside each other (lmz compare --help).\n\
     lmz experiment repeats those of \"Language Modeling Is Compression\" (lmz experiment --help).\n\
     lmz explain FILE writes a web page that shows where the bits go (lmz explain --help).\n\
@@ -63,10 +64,16 @@ struct Raw {
     #[arg(long, value_name = "SIZE", value_parser = size)]
     block: Option<u64>,
     /// Model that predicts: base (the default), nano (smaller and faster), none (context mixing alone), ppm (the
-    /// baseline), or the path of a model folder; when decompressing, a folder that the archive needs (may be given more
-    /// than once there)
+    /// baseline), the path of a model folder, or hf:OWNER/NAME[@REVISION] of the Hugging Face hub; when decompressing, one
+    /// that the archive needs (may be given more than once there)
     #[arg(long, value_name = "MODEL", conflicts_with = "level")]
     model: Vec<String>,
+    /// Get no model from the network: what is not in the hub's cache is an error
+    #[arg(long)]
+    offline: bool,
+    /// Memory that loading a model may take, such as 8GiB (default: what is free)
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    memory: Option<u64>,
     /// Whether context mixing predicts together with a model; off shows what the model alone is worth, for comparisons
     #[arg(long, value_name = "on|off", default_value = "on", hide_default_value = true, hide_possible_values = true)]
     mix: Switch,
@@ -158,6 +165,8 @@ pub struct Task {
     /// Names and paths of models, to be found for the options: when compressing the one that predicts, or none for the
     /// default.
     pub models: Vec<String>,
+    /// How they are found.
+    pub finder: Finder,
     pub options: lmz::Options,
     pub decoding: lmz::DecodeOptions,
 }
@@ -264,6 +273,7 @@ impl Task {
             range: raw.range,
             dictionaries: raw.dictionary,
             models,
+            finder: Finder { offline: raw.offline, memory: raw.memory },
             options,
             decoding,
         })

@@ -51,13 +51,14 @@ fn describe(archive: &mut Archive<impl Read + Seek>, frame: &Frame) -> Result<St
             out += &format!(", {count} {}", method_name(method));
         }
     }
-    for model in &frame.models {
+    for (number, model) in frame.models.iter().enumerate() {
         out += &match model {
             Model::Ppm { order, memory } => format!(", ppm of order {order} in 2^{memory} bytes"),
             Model::Rwkv7 { identity } => {
                 let name = Registered::by_identity(identity).map_or("without a number", |r| r.name);
                 // As many digits as a short frame has.
-                format!(", model {name} {}", hex(&identity[..identity.len().min(8)]))
+                let pull = frame.origins.get(&number).map(|origin| format!(", to be had by lmz model pull {origin}"));
+                format!(", model {name} {}{}", hex(&identity[..identity.len().min(8)]), pull.unwrap_or_default())
             }
         };
     }

@@ -11,6 +11,7 @@ mod compare;
 mod experiment;
 mod explain;
 mod file;
+mod hub;
 mod list;
 mod model;
 #[cfg(feature = "bench")]
@@ -22,7 +23,6 @@ use std::process::ExitCode;
 
 use args::{Action, Task};
 use lmz::Predictor;
-use lmz::lm::rwkv7::ModelError;
 
 /// Runs the command line and reports failures on standard error.
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
@@ -68,7 +68,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         task.options.predictor = Predictor::default();
     }
     for name in &task.models {
-        match Predictor::find(name) {
+        match hub::predictor(name, &task.finder, task.quiet) {
             Ok(predictor) => {
                 if let Predictor::Model(model) = &predictor {
                     task.decoding.models.push(model.clone());
@@ -76,11 +76,12 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
                 task.options.predictor = predictor;
             }
             Err(error) => {
-                eprintln!("lmz: {}", model::message(name, &error));
-                return ExitCode::from(if matches!(error, ModelError::Unknown { .. }) { 2 } else { 1 });
+                eprintln!("lmz: {}", hub::message(name, &error));
+                return hub::exit_code(&error);
             }
         }
     }
+    task.decoding.finder = Some(task.finder.clone());
     task.options.dictionary = task.decoding.dictionaries.first().cloned();
     let mut failed = false;
     if task.action == Action::List {

@@ -1,14 +1,19 @@
-//! `lmz model`: what models there are, and what one is.
+//! `lmz model`: what models there are, what one is, and getting and removing those of the hub.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use lmz::exact;
+use lmz::format::HubName;
+use lmz::lm::Finder;
 use lmz::lm::rwkv7::{Model, ModelError};
 
-/// Look at models.
+use super::args::size;
+use super::hub;
+
+/// Look at models; get models of the Hugging Face hub, and remove them.
 #[derive(Parser)]
 #[command(name = "lmz model", bin_name = "lmz model", max_term_width = 100)]
 struct Line {
@@ -18,14 +23,39 @@ struct Line {
 
 #[derive(Subcommand)]
 enum Command {
-    /// List the built-in models
+    /// List the built-in models, and those in the hub's cache that can be run
     List,
     /// Say what a model is: its shape, size and identity
     Info {
-        /// A built-in model's name, or the path of a model folder (one called nano is written ./nano)
+        /// A built-in model's name, the path of a model folder (one called nano is written ./nano), or hf:OWNER/NAME of one in the
+        /// hub's cache
         #[arg(value_name = "NAME|PATH", required = true)]
         models: Vec<String>,
+        /// Memory that loading a model may take, such as 8GiB (default: what is free)
+        #[arg(long, value_name = "SIZE", value_parser = size)]
+        memory: Option<u64>,
     },
+    /// Get models of the hub into its cache: the newest of a branch, or the revision that is named
+    Pull(Pull),
+    /// Remove models from the hub's cache: a whole repository, or only the revision or the file that is named
+    Rm {
+        /// hf:OWNER/NAME, hf:OWNER/NAME@REVISION or hf:OWNER/NAME/FILE.pth
+        #[arg(value_name = "NAME", required = true)]
+        models: Vec<String>,
+    },
+}
+
+#[derive(Args)]
+struct Pull {
+    /// hf:OWNER/NAME, with @REVISION (a branch, a tag or a commit) where wanted, and /FILE.pth of a repository that holds several
+    #[arg(value_name = "NAME", required = true)]
+    models: Vec<String>,
+    /// Get nothing from the network: only say whether the model is in the cache
+    #[arg(long)]
+    offline: bool,
+    /// No progress, no names
+    #[arg(short, long)]
+    quiet: bool,
 }
 
 /// Runs what follows `lmz model`; the first argument is passed over.
@@ -37,36 +67,66 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(error.exit_code() as u8);
         }
     };
-    let mut failed = false;
-    let mut print = |name: &str, describe: fn(&Model) -> String| match Model::find(name) {
-        // A reader that has seen enough is no failure worth a message.
-        Ok(model) => failed |= writeln!(io::stdout(), "{}", describe(&model)).is_err(),
-        Err(error) => {
-            eprintln!("lmz: {}", message(name, &error));
-            failed = true;
-        }
-    };
     match line.command {
-        Command::List => {
-            println!("parameters  tokens     bytes  name");
-            Model::builtin_names().for_each(|name| print(name, row));
+        Command::List => list(),
+        Command::Info { models, memory } => {
+            let finder = Finder { offline: true, memory };
+            each(&models, |name| hub::model(name, &finder).map(|model| Some(info(&model))))
         }
-        Command::Info { models } => models.iter().for_each(|name| print(name, info)),
+        Command::Pull(Pull { models, offline, quiet }) => {
+            let finder = Finder { offline, memory: None };
+            each(&models, |name| match name.starts_with(HubName::PREFIX) {
+                true => hub::pull(name, &finder, quiet, true).map(|name| Some(name.to_string()).filter(|_| !quiet)),
+                // Nothing is to be got; but a name that is none is an error.
+                false => Model::find(name).map(|_| None),
+            })
+        }
+        Command::Rm { models } => {
+            each(&models, |name| hub::remove(name).map(|bytes| Some(format!("{name}: {bytes} bytes removed"))))
+        }
     }
-    ExitCode::from(u8::from(failed))
 }
 
-/// An error, with the model's name where the error does not have it.
-pub fn message(name: &str, error: &ModelError) -> String {
-    match error {
-        ModelError::Unknown { .. } | ModelError::File { .. } => error.to_string(),
-        _ => format!("{name}: {error}"),
+/// Does something with each model and prints what comes of it.
+fn each(models: &[String], what: impl Fn(&str) -> Result<Option<String>, ModelError>) -> ExitCode {
+    let mut code = ExitCode::SUCCESS;
+    for name in models {
+        match what(name) {
+            Ok(None) => {}
+            // A reader that has seen enough is no failure worth a message.
+            Ok(Some(text)) => {
+                if writeln!(io::stdout(), "{text}").is_err() {
+                    code = ExitCode::from(1);
+                }
+            }
+            Err(error) => {
+                eprintln!("lmz: {}", hub::message(name, &error));
+                code = match error {
+                    ModelError::Unknown { .. } => ExitCode::from(1),
+                    _ => hub::exit_code(&error),
+                };
+            }
+        }
     }
+    code
+}
+
+fn list() -> ExitCode {
+    let built_in: Vec<String> = Model::builtin_names().map(str::to_owned).collect();
+    println!("parameters  tokens        bytes  name");
+    let code = each(&built_in, |name| Model::find(name).map(|model| Some(row(&model))));
+    for (parameters, bytes, name) in hub::list() {
+        let parameters = parameters.map_or("-".to_owned(), |n| n.to_string());
+        if writeln!(io::stdout(), "{parameters:>10}  {:>6}  {bytes:>11}  {name}", "-").is_err() {
+            return ExitCode::from(1);
+        }
+    }
+    code
 }
 
 fn row(model: &Model) -> String {
     let tokens = model.vocabulary().len();
-    format!("{:>10}  {tokens:>6}  {:>8}  {}", model.weights().parameters(), model.stored(), model.name())
+    format!("{:>10}  {tokens:>6}  {:>11}  {}", model.weights().parameters(), model.stored(), model.name())
 }
 
 fn info(model: &Model) -> String {
@@ -84,6 +144,7 @@ fn info(model: &Model) -> String {
         ("tokens", c.vocab.to_string()),
         ("parameters", model.weights().parameters().to_string()),
         ("stored", format!("{} bytes", model.stored())),
+        ("in memory", format!("{} bytes at least", 2 * model.weights().parameters())),
         ("arithmetic", format!("version {}, weights int8, activations {}", exact::VERSION, c.activations)),
         ("identity", model.identity().to_string()),
     ];

@@ -51,6 +51,14 @@ impl Model {
             Self::Rwkv7(model) => format::Model::Rwkv7 { identity: model.identity().0.to_vec() },
         }
     }
+
+    /// Where on the hub it was got.
+    pub fn origin(&self) -> Option<&format::HubName> {
+        match self {
+            Self::Ppm { .. } => None,
+            Self::Rwkv7(model) => model.origin(),
+        }
+    }
 }
 
 /// The models of a frame, and what they have read before every block. Without any model, the context

@@ -2,7 +2,8 @@
 
 use super::bytes::{Input, check32, put_varint};
 use super::short::{SHORT, SHORT_VERSION};
-use super::{FormatError, Limits, VERSION, within};
+use super::{FormatError, HubName, Limits, VERSION, within};
+use std::collections::BTreeMap;
 
 /// Begins a full frame.
 const MAGIC: [u8; 3] = [0xeb, b'L', b'Z'];
@@ -57,11 +58,15 @@ pub enum Model {
     Rwkv7 { identity: Vec<u8> },
 }
 
+/// Of models of a table, by their number, where they were got.
+pub type Origins = BTreeMap<usize, HubName>;
+
 /// Field types. A reader refuses an odd type that it does not know and skips an even one.
 const FIELD_END: u64 = 0;
 const FIELD_MODEL: u64 = 1;
 const FIELD_RAW: u64 = 2;
 const FIELD_DICTIONARY: u64 = 3;
+const FIELD_ORIGIN: u64 = 4;
 
 const MODEL_PPM: u8 = 1;
 const MODEL_RWKV7: u8 = 2;
@@ -72,6 +77,9 @@ const IDENTITY: usize = 32;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FrameHeader {
     pub models: Vec<Model>,
+    /// Where models of the table were got, by their number: a repository at a commit. A help to find them, nothing more; what a model is
+    /// is its identity.
+    pub origins: Origins,
     /// What the models read before each block.
     pub dictionary: Option<DictionaryHash>,
     /// Raw bytes of the frame, where the writer knew.
@@ -94,6 +102,14 @@ impl FrameHeader {
                 Model::Rwkv7 { identity } => [&[MODEL_RWKV7], &identity[..]].concat(),
             };
             put_varint(out, FIELD_MODEL);
+            put_varint(out, value.len() as u64);
+            out.extend(value);
+        }
+        for (number, origin) in &self.origins {
+            let mut value = Vec::new();
+            put_varint(&mut value, *number as u64);
+            value.extend(origin.to_string().bytes());
+            put_varint(out, FIELD_ORIGIN);
             put_varint(out, value.len() as u64);
             out.extend(value);
         }
@@ -159,18 +175,34 @@ impl FrameHeader {
                         return Err(FormatError::Malformed { what: WHAT, found: "a dictionary hash not of 32 bytes" });
                     }
                 },
+                // What is no name of this kind is passed over, as all that is not known in a field that may be.
+                FIELD_ORIGIN => {
+                    if let Some((number, origin)) = origin(value) {
+                        out.origins.entry(number).or_insert(origin);
+                    }
+                }
                 _ if kind % 2 == 1 => unknown = unknown.or(Some(("header field", kind))),
                 _ => {}
             }
             within("models of a frame", out.models.len() as u64, limits.models as u64)?;
         }
         input.check32(from, WHAT)?;
+        let models = out.models.len();
+        out.origins.retain(|number, _| *number < models);
         // Only once the header is known to be whole is what it holds worth a message.
         match unknown {
             Some((what, found)) => Err(FormatError::Unknown { what, found }),
             None => Ok(out),
         }
     }
+}
+
+/// The number of a model and where it was got.
+fn origin(value: &[u8]) -> Option<(usize, HubName)> {
+    let mut input = Input::new(value);
+    let number = usize::try_from(input.varint("origin").ok()?).ok()?;
+    let text = std::str::from_utf8(&value[input.position()..]).ok()?;
+    Some((number, HubName::parse(text).filter(|name| name.commit().is_some())?))
 }
 
 /// A block's entry in the index.
@@ -270,6 +302,38 @@ mod tests {
         assert_eq!(read(&header(1000)), Ok(FrameHeader::default()), "an even type is skipped");
         assert!(matches!(read(&header(1001)), Err(FormatError::Unknown { found: 1001, .. })), "an odd one is refused");
         assert!(matches!(read(&header(FIELD_DICTIONARY)), Err(FormatError::Malformed { .. })), "not a hash");
+    }
+
+    #[test]
+    fn origins() {
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        let name = |text: &str| HubName::parse(text).unwrap();
+        let header = FrameHeader {
+            models: vec![Model::Rwkv7 { identity: vec![7; 32] }; 2],
+            origins: BTreeMap::from([(1, name(&format!("hf:o/n@{commit}")))]),
+            ..FrameHeader::default()
+        };
+        let read = |bytes: &[u8]| FrameHeader::read(&mut Input::new(bytes), &Limits::default()).unwrap();
+        let mut bytes = Vec::new();
+        header.write(&mut bytes);
+        assert_eq!(read(&bytes), header);
+        // Not at a commit, of a model that is not there, no text, nothing: passed over. Of several the first stays.
+        let known = format!("hf:o/n@{commit}");
+        for (value, origins) in [
+            (vec![&b"\x01hf:o/n"[..]], 0),
+            (vec![b"\x02", known.as_bytes()], 0),
+            (vec![b"\x00hf:\xff"], 0),
+            (vec![], 0),
+            (vec![b"\x81\x00", known.as_bytes()], 0),
+            (vec![b"\x00", known.as_bytes()], 1),
+        ] {
+            let value = value.concat();
+            let model = [&[FIELD_MODEL as u8, 33, MODEL_RWKV7][..], &[7; 32]].concat();
+            let field = [&[FIELD_ORIGIN as u8, value.len() as u8], &value[..]].concat();
+            let mut bytes = [&MAGIC[..], &[VERSION], &field, &model, &field, &model, &[0]].concat();
+            bytes.extend(check32(&bytes));
+            assert_eq!(read(&bytes).origins.len(), origins, "{}", value.escape_ascii());
+        }
     }
 
     #[test]

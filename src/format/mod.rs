@@ -6,12 +6,14 @@
 mod block;
 mod bytes;
 mod frame;
+mod hub_name;
 mod registry;
 mod short;
 
 pub use block::{BlockHead, Method, Segment};
 pub use bytes::{Input, check32, content_check, put_varint};
-pub use frame::{DictionaryHash, Entry, FrameHeader, Index, Model, Start, TRAILER_BYTES, Trailer, start};
+pub use frame::{DictionaryHash, Entry, FrameHeader, Index, Model, Origins, Start, TRAILER_BYTES, Trailer, start};
+pub use hub_name::{HubName, is_commit, is_part};
 pub use registry::{REGISTERED, Registered};
 pub use short::{ShortFrame, ShortModel};
 

@@ -1,7 +1,11 @@
 //! Language models: given each stream's next token, the frequencies of the one after.
 
+mod find;
+pub mod memory;
 pub mod ppm;
 pub mod rwkv7;
+
+pub use find::Finder;
 
 use crate::vocab::{Token, Vocabulary};
 

@@ -5,6 +5,7 @@
 //! in the sorted list is its *rank*; its *id* is its place in the model. They are the same where a
 //! vocabulary is written down sorted, as this project's own are.
 
+mod byte_level;
 mod file;
 mod segment;
 mod world;
@@ -44,6 +45,9 @@ pub enum VocabularyError {
     /// A line of a vocabulary file does not parse.
     #[error("line {line}: expected {expected}, found {found}")]
     Line { line: usize, expected: &'static str, found: String },
+    /// A `tokenizer.json` that is not what was expected.
+    #[error("tokenizer.json: expected {expected}, found {found}")]
+    Tokenizer { expected: &'static str, found: String },
 }
 
 /// A node of the trie: the tokens that begin with its bytes.

@@ -20,13 +20,12 @@ use std::rc::Rc;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use lmz::explain::explain_archive;
-use lmz::lm::rwkv7::ModelError;
+use lmz::lm::Finder;
 use lmz::{DecodeOptions, Encoder, Explanation, Options, Predictor};
 
 use super::args::{STDIN, size};
-use super::file;
-use super::model::message;
 use super::progress::bar;
+use super::{file, hub};
 use page::Page;
 
 /// Write a web page that shows where the bits go: what each token of a file costs, and what the model expected there.
@@ -77,12 +76,13 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(error.exit_code() as u8);
         }
     };
-    let predictor = match line.model.as_deref().map(Predictor::find) {
+    let find = |name: &str| hub::predictor(name, &Finder::default(), line.quiet);
+    let predictor = match line.model.as_deref().map(find) {
         None => Predictor::default(),
         Some(Ok(predictor)) => predictor,
         Some(Err(error)) => {
-            eprintln!("lmz: {}", message(line.model.as_deref().unwrap_or_default(), &error));
-            return ExitCode::from(if matches!(error, ModelError::Unknown { .. }) { 2 } else { 1 });
+            eprintln!("lmz: {}", hub::message(line.model.as_deref().unwrap_or_default(), &error));
+            return hub::exit_code(&error);
         }
     };
     file::remove_partial_output_on_interrupt();

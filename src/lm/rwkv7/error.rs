@@ -10,7 +10,10 @@ use crate::vocab::VocabularyError;
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// Neither a built-in model nor a folder.
-    #[error("no model {name}: expected {} or the path of a model folder", built_in())]
+    #[error(
+        "no model {name}: expected {}, the path of a model folder, or hf:OWNER/NAME of the Hugging Face hub",
+        built_in()
+    )]
     Unknown { name: String },
     /// A file of the folder cannot be read.
     #[error("{}: {source}; a model folder holds config.json, vocab.txt and model.safetensors", path.display())]
@@ -18,7 +21,7 @@ pub enum ModelError {
     /// A file of a checkpoint's folder cannot be read.
     #[error(
         "{}: {source}; a folder with an RWKV-7 checkpoint holds config.json, model.safetensors (or its index and parts) and \
-         rwkv_vocab_v20230424.txt",
+         rwkv_vocab_v20230424.txt (or tokenizer.json)",
         path.display()
     )]
     Checkpoint { path: PathBuf, source: io::Error },
@@ -31,20 +34,23 @@ pub enum ModelError {
     /// `vocab.txt` is no vocabulary.
     #[error("vocab.txt: {0}")]
     Vocabulary(#[from] VocabularyError),
+    /// The vocabulary of a checkpoint is none.
+    #[error("its vocabulary: {0}")]
+    Words(VocabularyError),
     /// `model.safetensors` cannot be parsed.
     #[error("model.safetensors: {0}")]
     Container(String),
     /// A tensor that a model of this kind has is not there.
-    #[error("model.safetensors: the tensor {name} is missing")]
+    #[error("the tensor {name} is missing")]
     Missing { name: String },
     /// A tensor that no model of this kind has.
-    #[error("model.safetensors: the tensor {name} is no part of an lmz-rwkv7 model")]
+    #[error("the tensor {name} is no part of an lmz-rwkv7 model")]
     Unexpected { name: String },
     /// A tensor of another type or shape.
-    #[error("model.safetensors: expected {name} to be {expected}, found {found}")]
+    #[error("expected the tensor {name} to be {expected}, found {found}")]
     Tensor { name: String, expected: String, found: String },
     /// A tensor holds what the arithmetic does not allow.
-    #[error("model.safetensors: expected {expected} in {name}, found {found} at position {position}")]
+    #[error("expected {expected} in the tensor {name}, found {found} at position {position}")]
     Value { name: String, expected: &'static str, found: String, position: usize },
     /// `mixer.bin` is not of this version.
     #[error(
@@ -52,9 +58,48 @@ pub enum ModelError {
         crate::mix::Start::MODEL_BYTES
     )]
     Mixer { found: usize },
+    /// A file that PyTorch should have written.
+    #[error("{}: {what}", path.display())]
+    Pth { path: PathBuf, what: String },
+    /// A model that lmz does not compute.
+    #[error(
+        "config.json: found the architecture {found}; lmz computes RWKV-7 (model_type rwkv7, and lmz-rwkv7 of this project); use another \
+         model"
+    )]
+    Architecture { found: String },
+    /// A model that is too large for the machine, or for what the caller allows.
+    #[error(
+        "needs about {} of memory to be loaded, and {} is {}; use a smaller model, or allow more (--memory SIZE) to try",
+        size(*needed),
+        size(*available),
+        if *stated { "allowed" } else { "available" }
+    )]
+    Memory { needed: u64, available: u64, stated: bool },
+    /// What only a build with the feature `hub` can do.
+    #[error("{what} needs an lmz with the feature hub; install it: cargo install lmz --features hub")]
+    NoHub { what: String },
+    /// Getting a model from the hub, or from its cache.
+    #[cfg(feature = "hub")]
+    #[error(transparent)]
+    Hub(Box<crate::hub::HubError>),
     /// Sizes that no model can have, or that contradict each other.
     #[error("{0}")]
     Shape(String),
+}
+
+#[cfg(feature = "hub")]
+impl From<crate::hub::HubError> for ModelError {
+    fn from(error: crate::hub::HubError) -> Self {
+        Self::Hub(Box::new(error))
+    }
+}
+
+/// Bytes in a unit that people read.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
 }
 
 fn built_in() -> String {

@@ -4,7 +4,7 @@
 //! definition, for one stream; [`Engine`] computes many at full speed, and [`LockStep`] is it as a language model.
 
 mod builtin;
-mod checkpoint;
+pub(crate) mod checkpoint;
 mod config;
 pub mod engine;
 mod error;
@@ -21,6 +21,7 @@ pub use config::Config;
 pub use engine::{Engine, LockStep, Network, Stream};
 pub use error::ModelError;
 pub use identity::Identity;
+pub(crate) use model::pth;
 pub use model::{Files, Model};
 pub use oracle::{LayerState, Oracle, State};
 pub use ready::Ready;

@@ -1,12 +1,14 @@
 //! A model folder, loaded: built in, or from a path.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::ModelError;
 use super::identity::Identity;
 use super::weights::Weights;
 use super::{builtin, checkpoint, load};
+use crate::format::HubName;
+use crate::lm::Finder;
 use crate::mix::Start;
 use crate::vocab::{START, Token, Vocabulary};
 
@@ -49,6 +51,7 @@ pub struct Model {
     start: Arc<Start>,
     identity: Identity,
     stored: usize,
+    origin: Option<HubName>,
 }
 
 impl Model {
@@ -57,37 +60,61 @@ impl Model {
         builtin::names()
     }
 
-    /// A built-in model by its name, or else the folder at a path. (`./nano` is always a path.)
+    /// A built-in model by its name, or else the folder at a path, or a name of the hub ([`Finder`](crate::lm::Finder)).
     pub fn find(name_or_path: &str) -> Result<Self, ModelError> {
-        match builtin::find(name_or_path) {
-            Some(files) => Self::parse(name_or_path, files),
-            None if Path::new(name_or_path).exists() => Self::open(Path::new(name_or_path)),
-            None => Err(ModelError::Unknown { name: name_or_path.to_owned() }),
-        }
+        Finder::default().model(name_or_path)
     }
 
-    /// The folder at a path: one of this project's, or an RWKV-7 checkpoint as it is published on the Hugging Face hub.
-    pub fn open(folder: &Path) -> Result<Self, ModelError> {
+    /// The built-in model of a name.
+    pub(crate) fn builtin(name: &str) -> Option<Result<Self, ModelError>> {
+        builtin::find(name).map(|files| Self::parse(name, files))
+    }
+
+    /// What is at a path: a folder of this project's, or one with an RWKV-7 checkpoint as it is published on the Hugging Face hub, or
+    /// such a checkpoint's `.pth` file (feature `hub`).
+    pub fn open(path: &Path) -> Result<Self, ModelError> {
+        Self::open_with(path, None)
+    }
+
+    /// The same, with a checkpoint's vocabulary in another place.
+    pub(crate) fn open_with(path: &Path, vocabulary: Option<&Path>) -> Result<Self, ModelError> {
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        if let Some(file) = pth(path) {
+            let (weights, vocabulary, stored) = Self::open_pth(&file, vocabulary)?;
+            return Self::new(&name, weights, vocabulary, None, stored);
+        }
         let read = |name| {
-            let path = folder.join(name);
+            let path = path.join(name);
             std::fs::read(&path).map_err(|source| ModelError::File { path, source })
         };
         let config = read("config.json")?;
-        let checkpoint = checkpoint::Stated::parse(&config);
+        let checkpoint = checkpoint::Stated::parse(&config)?;
         let mixer = match read("mixer.bin") {
             Err(ModelError::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
             read => Some(read?),
         };
-        let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy();
         let mixer = mixer.as_deref();
         if let Some(stated) = checkpoint {
-            let files = checkpoint::Files::read(folder)?;
+            let files = checkpoint::Files::read(path, vocabulary)?;
             let (weights, vocabulary) = files.model(&stated)?;
             let stored = config.len() + files.stored() + mixer.unwrap_or_default().len();
+            drop(files); // as large as the rest of the model
             return Self::new(&name, weights, vocabulary, mixer, stored);
         }
         let (vocabulary, tensors) = (read("vocab.txt")?, read("model.safetensors")?);
         Self::parse(&name, &Files { config: &config, vocabulary: &vocabulary, tensors: &tensors, mixer })
+    }
+
+    #[cfg(feature = "hub")]
+    fn open_pth(file: &Path, vocabulary: Option<&Path>) -> Result<(Weights, Vocabulary, usize), ModelError> {
+        let files = checkpoint::Files::pth(file, vocabulary)?;
+        let (weights, vocabulary) = files.model(&checkpoint::Stated::default())?;
+        Ok((weights, vocabulary, files.stored()))
+    }
+
+    #[cfg(not(feature = "hub"))]
+    fn open_pth(file: &Path, _: Option<&Path>) -> Result<(Weights, Vocabulary, usize), ModelError> {
+        Err(ModelError::NoHub { what: format!("{}: reading what PyTorch wrote", file.display()) })
     }
 
     /// From the bytes of a folder's files. The name is for messages only.
@@ -121,12 +148,23 @@ impl Model {
             Some(bytes) => Arc::new(Start::of_model(bytes).ok_or(ModelError::Mixer { found: bytes.len() })?),
         };
         let identity = Identity::new(&weights, &vocabulary, mixer);
-        Ok(Self { name: name.to_owned(), weights, vocabulary, start, identity, stored })
+        Ok(Self { name: name.to_owned(), weights, vocabulary, start, identity, stored, origin: None })
     }
 
     /// What it is called: its built-in name or its folder's.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Where on the hub it was got, at which commit.
+    pub fn origin(&self) -> Option<&HubName> {
+        self.origin.as_ref()
+    }
+
+    /// The same, got from there.
+    #[cfg(feature = "hub")]
+    pub(crate) fn with_origin(self, origin: HubName) -> Self {
+        Self { name: origin.to_string(), origin: Some(origin), ..self }
     }
 
     pub fn weights(&self) -> &Weights {
@@ -156,4 +194,15 @@ impl Model {
     pub fn has_mass(&self, token: Token) -> bool {
         !self.vocabulary.token(token).is_empty()
     }
+}
+
+/// The file that PyTorch wrote at a path: itself, or the only one in a folder without `config.json`.
+pub(crate) fn pth(path: &Path) -> Option<PathBuf> {
+    let is_pth = |path: &Path| path.extension().is_some_and(|e| e == "pth");
+    if path.is_file() {
+        return is_pth(path).then(|| path.to_owned());
+    }
+    let mut files = std::fs::read_dir(path).ok()?.flatten().map(|entry| entry.path()).filter(|path| is_pth(path));
+    let (first, second) = (files.next(), files.next());
+    first.filter(|_| second.is_none() && !path.join("config.json").exists())
 }

@@ -6,7 +6,8 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use super::engine::{Engine, Network, Stream};
 use super::{Identity, Model, ModelError};
 use crate::exact::kernel::Kernel;
-use crate::format::Registered;
+use crate::format::{HubName, Registered};
+use crate::lm::Finder;
 use crate::mix::Start;
 use crate::vocab::{START, Token, Vocabulary};
 
@@ -22,6 +23,7 @@ struct Inner {
     longer: Vec<[u64; 4]>,
     network: Arc<Network>,
     start: Arc<Start>,
+    origin: Option<HubName>,
     /// A stream at the beginning of a document.
     first: OnceLock<Arc<Stream>>,
 }
@@ -34,22 +36,25 @@ impl Ready {
         let vocabulary = model.vocabulary().clone();
         let longer = (0..vocabulary.len()).map(|token| longer(&vocabulary, token as Token)).collect();
         let (start, first) = (Arc::clone(model.start()), OnceLock::new());
-        Ok(Self(Arc::new(Inner { name, identity, vocabulary, longer, network, start, first })))
+        let origin = model.origin().cloned();
+        Ok(Self(Arc::new(Inner { name, identity, vocabulary, longer, network, start, origin, first })))
     }
 
-    /// A built-in model by its name, or else the folder at a path. Built-in models are loaded once.
+    /// A built-in model by its name, or else the folder at a path, or a name of the hub ([`Finder`]). Built-in models are loaded once.
     pub fn find(name_or_path: &str) -> Result<Self, ModelError> {
+        Finder::default().ready(name_or_path)
+    }
+
+    /// The built-in model of a name, if there is one.
+    pub(crate) fn builtin(name: &str) -> Option<Result<Self, ModelError>> {
         static BUILT_IN: LazyLock<Mutex<Vec<Ready>>> = LazyLock::new(Mutex::default);
-        if !Model::builtin_names().any(|name| name == name_or_path) {
-            return Self::new(&Model::find(name_or_path)?);
-        }
         let mut loaded = BUILT_IN.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(ready) = loaded.iter().find(|r| r.name() == name_or_path) {
-            return Ok(ready.clone());
+        if let Some(ready) = loaded.iter().find(|r| r.name() == name) {
+            return Some(Ok(ready.clone()));
         }
-        let ready = Self::new(&Model::find(name_or_path)?)?;
-        loaded.push(ready.clone());
-        Ok(ready)
+        let ready = Model::builtin(name)?.and_then(|model| Self::new(&model));
+        loaded.extend(ready.as_ref().ok().cloned());
+        Some(ready)
     }
 
     /// The built-in model whose identity begins so. Nothing else is loaded if it is a registered one.
@@ -69,6 +74,11 @@ impl Ready {
     /// What archives name it by.
     pub fn identity(&self) -> Identity {
         self.0.identity
+    }
+
+    /// Where on the hub it was got, at which commit.
+    pub fn origin(&self) -> Option<&HubName> {
+        self.0.origin.as_ref()
     }
 
     pub fn vocabulary(&self) -> &Vocabulary {

@@ -1,0 +1,91 @@
+//! What can go wrong between here and the hub.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::format::HubName;
+use crate::lm::rwkv7::ModelError;
+
+/// Why a model could not be got, or not be found in the cache.
+#[derive(Debug, thiserror::Error)]
+pub enum HubError {
+    /// Not a name that the hub gives.
+    #[error(
+        "expected hf:OWNER/NAME, and after it @REVISION or /FILE.pth where wanted, of letters, digits, dots, dashes and underscores; found \
+         {0:?}"
+    )]
+    Name(String),
+    /// The hub wants to know who asks.
+    #[error(
+        "{name}: the hub says 401: no such repository, or it is private or gated and needs a token; check the name, set HF_TOKEN (make one at \
+         {endpoint}/settings/tokens), or save it with `hf auth login`"
+    )]
+    Token { name: HubName, endpoint: String },
+    /// The hub knows who asks and does not give it.
+    #[error(
+        "{name}: the hub says 403: access is granted on request; ask for it at {endpoint}/{}, with the account of your token",
+        name.repository()
+    )]
+    Gated { name: HubName, endpoint: String },
+    /// There is no such repository.
+    #[error("{name}: there is no repository {} at {endpoint} (404); check the name", name.repository())]
+    NoRepository { name: HubName, endpoint: String },
+    /// There is no such branch, tag or commit.
+    #[error("{name}: the repository has no revision {} (404); leave out @{} for the newest", name.revision(), name.revision())]
+    NoRevision { name: HubName },
+    /// A file is not in the repository.
+    #[error("{name}: the repository has no file {file}; {advice}")]
+    NoFile { name: HubName, file: String, advice: String },
+    /// There is more than one model to choose from.
+    #[error("{name}: it holds several checkpoints; name one of them:{}", list(names))]
+    Several { name: HubName, names: Vec<HubName> },
+    /// No answer.
+    #[error(
+        "{name}: no answer from {endpoint}: {what}; check the network and HF_ENDPOINT, or use a model that is in the cache (lmz model list)"
+    )]
+    Network { name: HubName, endpoint: String, what: String },
+    /// The hub said something else than was expected.
+    #[error("{name}: expected {file} from {endpoint}, found status {status}; try again later")]
+    Status { name: HubName, file: String, endpoint: String, status: u16 },
+    /// Cut off again and again.
+    #[error("{name}: {file} broke off after {have} of {size} bytes: {what}; the same command goes on from there")]
+    Interrupted { name: HubName, file: String, have: u64, size: u64, what: String },
+    /// Another content than the hub's own check says.
+    #[error("{name}: {file} is not what the hub says it is ({what}); it was thrown away, try again")]
+    Damaged { name: HubName, file: String, what: String },
+    /// Someone else gets it.
+    #[error("{name}: {file} is being downloaded by another program; wait for it, or end it")]
+    Busy { name: HubName, file: String },
+    /// Not allowed to ask, and not there.
+    #[error(
+        "{name} is not in the cache ({}), and nothing is downloaded offline; without --offline and HF_HUB_OFFLINE: lmz model pull {name}",
+        cache.display()
+    )]
+    Offline { name: HubName, cache: PathBuf },
+    /// Not in the cache.
+    #[error("{name} is not in the cache ({}); lmz model list shows what is", cache.display())]
+    NotCached { name: HubName, cache: PathBuf },
+    /// A checkpoint whose vocabulary is not known.
+    #[error(
+        "{name}: the repository has no vocabulary ({}), and no other in the cache has the one of the World models; get one that has it \
+         (lmz model pull hf:OWNER/NAME), or put the checkpoint and the vocabulary's file into a folder (--model FOLDER)",
+        crate::lm::rwkv7::checkpoint::WORLD
+    )]
+    NoVocabulary { name: HubName },
+    /// What is on the hub cannot be computed here.
+    #[error("{name}: {source}")]
+    Model { name: HubName, source: Box<ModelError> },
+    /// The cache cannot be used.
+    #[error("{}: {source}", path.display())]
+    Cache { path: PathBuf, source: io::Error },
+    /// hf-hub failed in another way.
+    #[error("{name}: {what}")]
+    Other { name: HubName, what: String },
+    /// No client can be made of the settings.
+    #[error("the settings of the hub's client (HF_ENDPOINT and others): {0}")]
+    Settings(String),
+}
+
+fn list(names: &[HubName]) -> String {
+    names.iter().map(|name| format!("\n  {name}")).collect()
+}

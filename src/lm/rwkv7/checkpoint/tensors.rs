@@ -1,0 +1,104 @@
+//! The tensors of a checkpoint's files as numbers, of whichever kind the files are.
+
+use std::collections::HashMap;
+
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
+
+use super::super::error::ModelError;
+#[cfg(feature = "hub")]
+use super::pth::Pth;
+
+/// Tensors by the names that the files give them.
+pub enum Tensors<'a> {
+    /// Of `model.safetensors`, or of its parts.
+    Safe(HashMap<String, TensorView<'a>>),
+    /// Of a file that PyTorch wrote.
+    #[cfg(feature = "hub")]
+    Pth(Pth),
+}
+
+impl<'a> Tensors<'a> {
+    /// Of files in the format of safetensors.
+    pub fn safe(files: &'a [Vec<u8>]) -> Result<Self, ModelError> {
+        let mut out = HashMap::new();
+        for file in files {
+            let file = SafeTensors::deserialize(file).map_err(|e| ModelError::Container(e.to_string()))?;
+            out.extend(file.iter().map(|(name, view)| (name.to_owned(), view)));
+        }
+        Ok(Self::Safe(out))
+    }
+
+    pub fn names(&self) -> Vec<&str> {
+        match self {
+            Self::Safe(tensors) => tensors.keys().map(String::as_str).collect(),
+            #[cfg(feature = "hub")]
+            Self::Pth(pth) => pth.names().collect(),
+        }
+    }
+
+    /// The shape of a tensor, if there is one of this name.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        match self {
+            Self::Safe(tensors) => tensors.get(name).map(TensorView::shape),
+            #[cfg(feature = "hub")]
+            Self::Pth(pth) => pth.shape(name),
+        }
+    }
+
+    /// Type and shape, for messages.
+    pub fn describe(&self, name: &str) -> String {
+        match self {
+            Self::Safe(tensors) => {
+                tensors.get(name).map_or_else(String::new, |t| format!("{:?} {:?}", t.dtype(), t.shape()))
+            }
+            #[cfg(feature = "hub")]
+            Self::Pth(pth) => pth.describe(name),
+        }
+    }
+
+    /// The numbers of a tensor, exactly as they are; nothing if it is not in F32, BF16 or F16.
+    pub fn floats(&self, name: &str) -> Result<Option<Vec<f32>>, ModelError> {
+        let tensors = match self {
+            Self::Safe(tensors) => tensors,
+            #[cfg(feature = "hub")]
+            Self::Pth(pth) => return pth.floats(name),
+        };
+        let Some(tensor) = tensors.get(name) else { return Ok(None) };
+        let pairs = || tensor.data().as_chunks::<2>().0.iter().map(|b| u16::from_le_bytes(*b));
+        Ok(match tensor.dtype() {
+            Dtype::F32 => Some(tensor.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
+            Dtype::BF16 => Some(pairs().map(|bits| f32::from_bits(u32::from(bits) << 16)).collect()),
+            Dtype::F16 => Some(pairs().map(half).collect()),
+            _ => None,
+        })
+    }
+}
+
+/// A number of IEEE 754 binary16.
+fn half(bits: u16) -> f32 {
+    let (sign, exponent, fraction) = (u32::from(bits >> 15) << 31, u32::from(bits >> 10 & 31), u32::from(bits & 1023));
+    let magnitude = match exponent {
+        0 => fraction as f32 / (1 << 24) as f32, // exact: ten bits and a power of two
+        31 => f32::from_bits(255 << 23 | fraction << 13),
+        _ => f32::from_bits((exponent + 112) << 23 | fraction << 13),
+    };
+    f32::from_bits(sign | magnitude.to_bits())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_sixteen_bits() {
+        let known =
+            [(0x0000, 0.0), (0x8000, -0.0), (0x3c00, 1.0), (0xc000, -2.0), (0x7bff, 65504.0), (0x3555, 0.333_251_95)];
+        for (bits, value) in known {
+            assert_eq!(half(bits).to_bits(), f32::to_bits(value), "{bits:#x}");
+        }
+        assert_eq!(half(0x0001), 2f32.powi(-24));
+        assert_eq!(half(0x03ff), 1023.0 * 2f32.powi(-24));
+        assert!(half(0x7c00).is_infinite() && half(0x7e00).is_nan());
+    }
+}

@@ -1,0 +1,372 @@
+//! Models of the hub, got from a hub on loopback by the command as a user runs it.
+#![cfg(all(feature = "hub", feature = "cli", feature = "embed"))]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
+
+use lmz::lm::rwkv7::{Model, Oracle};
+use tempfile::TempDir;
+
+#[path = "common/hub_server.rs"]
+mod hub_server;
+
+use hub_server::{Access, Faults, Repository, Server, TOKEN};
+
+/// A user with a home of their own, who knows a hub.
+struct User<'a> {
+    home: TempDir,
+    server: &'a Server,
+}
+
+impl<'a> User<'a> {
+    fn new(server: &'a Server) -> Self {
+        Self { home: TempDir::new().unwrap(), server }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lmz"));
+        for name in ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HF_TOKEN_PATH", "HF_HUB_OFFLINE"] {
+            command.env_remove(name);
+        }
+        command.env("HF_HOME", self.home.path().join("hf")).env("HF_ENDPOINT", &self.server.endpoint);
+        command.env("NO_PROXY", "127.0.0.1").args(args).current_dir(&self.home).stdin(Stdio::null());
+        command
+    }
+
+    fn lmz(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    fn folder(&self, name: &str) -> PathBuf {
+        self.home.path().join("hf/hub").join(format!("models--{}", name.replace('/', "--")))
+    }
+
+    fn write(&self, name: &str, content: &[u8]) {
+        fs::write(self.home.path().join(name), content).unwrap();
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.home.path().join(name)).unwrap()
+    }
+}
+
+fn golden(layout: &str) -> PathBuf {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/checkpoint")).join(layout)
+}
+
+fn identity(layout: &str) -> String {
+    Model::open(&golden(layout)).unwrap().identity().to_string()
+}
+
+/// Standard output of a command that went well.
+fn out(output: Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Fails with this exit code and all these words on standard error.
+fn fails(output: &Output, code: i32, words: &[&str]) {
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{message}");
+    for word in words {
+        assert!(message.contains(word), "expected {word:?} in {message:?}");
+    }
+}
+
+const TEXT: &[u8] = include_bytes!("../docs/ARITHMETIC.md");
+
+/// What the golden model itself says, in three blocks of 1,000 bytes: of other texts a model of random weights knows so little that it is
+/// not used.
+fn said() -> &'static [u8] {
+    static SAID: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let model = Model::open(&golden("reference")).unwrap();
+        let (mut out, mut random) = (Vec::new(), 1u64);
+        for block in 1..=3 {
+            let mut oracle = Oracle::new(model.weights());
+            let mut token = 0;
+            while out.len() < 1000 * block {
+                let logits = oracle.step(token);
+                let top = logits.iter().copied().fold(f32::MIN, f32::max);
+                let masses = (0..logits.len()).map(|t| match model.has_mass(t as u32) {
+                    true => f64::from(logits[t] - top).exp(),
+                    false => 0.0,
+                });
+                let masses: Vec<f64> = masses.collect();
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let mut left = (random >> 11) as f64 / (1u64 << 53) as f64 * masses.iter().sum::<f64>();
+                token = masses
+                    .iter()
+                    .position(|mass| {
+                        left -= mass;
+                        left < 0.0
+                    })
+                    .unwrap_or(5) as u32;
+                out.extend_from_slice(model.vocabulary().token(token));
+            }
+            out.truncate(1000 * block);
+        }
+        out
+    });
+    &SAID
+}
+
+#[test]
+fn pulled_and_used_without_the_network() {
+    let server = Server::start();
+    let repository = Repository::of(&golden("transformers"), 'a');
+    let commit = repository.commit.clone();
+    server.add("rwkv/tiny", repository);
+    let user = User::new(&server);
+    let name = format!("hf:rwkv/tiny@{commit}");
+    assert_eq!(out(user.lmz(&["model", "pull", "hf:rwkv/tiny"])), format!("{name}\n"));
+    // What is needed and nothing else, in the hub's layout.
+    let log = server.log();
+    for file in ["README.md", "generation_config.json", "pytorch_model.bin", "onnx"] {
+        assert!(!log.iter().any(|request| request.contains(file)), "{log:?}");
+    }
+    let folder = user.folder("rwkv/tiny");
+    assert_eq!(fs::read_to_string(folder.join("refs/main")).unwrap(), commit);
+    let part = folder.join("snapshots").join(&commit).join("model-00001-of-00002.safetensors");
+    assert_eq!(fs::read(&part).unwrap(), fs::read(golden("transformers/model-00001-of-00002.safetensors")).unwrap());
+    #[cfg(unix)]
+    assert!(fs::read_link(&part).unwrap().starts_with("../../blobs"));
+    assert_eq!(fs::read_dir(folder.join("blobs")).unwrap().count(), 5);
+    // A second time there is nothing to get but the answer that there is nothing new.
+    out(user.lmz(&["model", "pull", "-q", "hf:rwkv/tiny"]));
+    assert_eq!(server.log(), ["GET /api/models/rwkv/tiny/revision/main"]);
+
+    // From here on nobody is asked.
+    user.write("a", said());
+    let compress = ["--block", "1000", "--mix", "off", "--model", "hf:rwkv/tiny", "a"];
+    out(user.lmz(&[&compress[..], &["--offline"]].concat()));
+    let list = out(user.lmz(&["-lv", "a.lmz"]));
+    assert!(list.contains(", 3 coded, model") && list.contains(&format!("lmz model pull {name}\n")), "{list}");
+    for args in [&["-d", "-o", "b", "a.lmz"][..], &["-d", "--range", "0..", "-o", "b", "-f", "a.lmz"]] {
+        out(user.lmz(args));
+        assert_eq!(user.read("b"), said());
+    }
+    out(user.lmz(&["recover", "-f", "-o", "b", "a.lmz"]));
+    assert_eq!(user.read("b"), said());
+    out(user.command(&["-t", "a.lmz"]).env("HF_HUB_OFFLINE", "1").output().unwrap());
+    assert!(server.log().is_empty());
+
+    // Someone who has the archive and not the model.
+    let other = User::new(&server);
+    other.write("a.lmz", &user.read("a.lmz"));
+    fails(&other.lmz(&["-d", "a.lmz"]), 1, &[&identity("reference"), &format!("get it: lmz model pull {name},")]);
+    assert!(server.log().is_empty(), "decoding asks nobody");
+    out(other.lmz(&["model", "pull", &name]));
+    out(other.lmz(&["-d", "a.lmz"]));
+    assert_eq!(other.read("a"), said());
+    assert!(!other.folder("rwkv/tiny").join("refs").exists(), "a commit is no branch");
+}
+
+#[test]
+fn compressing_gets_what_is_missing() {
+    let server = Server::start();
+    server.add("rwkv/tiny", Repository::of(&golden("reference"), 'b'));
+    let user = User::new(&server);
+    user.write("a", &TEXT[..500]);
+    let offline = ["--offline", "--model", "hf:rwkv/tiny", "a"];
+    fails(&user.lmz(&offline), 1, &["hf:rwkv/tiny is not in the cache", "nothing is downloaded offline"]);
+    let stated = user.command(&offline[1..]).env("HF_HUB_OFFLINE", "1").output().unwrap();
+    fails(&stated, 1, &["nothing is downloaded offline", "lmz model pull hf:rwkv/tiny"]);
+    fails(&user.lmz(&["model", "pull", "--offline", "hf:rwkv/tiny"]), 1, &["nothing is downloaded offline"]);
+    assert!(server.log().is_empty());
+    out(user.lmz(&offline[1..]));
+    assert!(!server.log().is_empty());
+    out(user.lmz(&["-d", "--model", "hf:rwkv/tiny", "-o", "b", "a.lmz"]));
+    assert_eq!(user.read("b"), &TEXT[..500]);
+    assert!(server.log().is_empty(), "what is in the cache is used");
+}
+
+#[test]
+fn listed_described_and_removed() {
+    let server = Server::start();
+    server.add("rwkv/tiny", Repository::of(&golden("reference"), 'c'));
+    let mut llama = Repository::of(&golden("reference"), 'd');
+    let config = br#"{"architectures": ["LlamaForCausalLM"], "model_type": "llama"}"#;
+    llama.files.insert("config.json".into(), config.to_vec());
+    server.add("meta/llama", llama);
+    let user = User::new(&server);
+    out(user.lmz(&["model", "pull", "hf:rwkv/tiny"]));
+    let commit = "c".repeat(40);
+    let list = out(user.lmz(&["model", "list"]));
+    let line = list.lines().find(|line| line.ends_with(&format!("  hf:rwkv/tiny@{commit} (main)"))).expect(&list);
+    let parameters: u64 = line.split_whitespace().next().unwrap().parse().unwrap();
+    assert!((110_000..120_000).contains(&parameters), "{line}");
+    let info = out(user.lmz(&["model", "info", "hf:rwkv/tiny"]));
+    assert!(info.contains(&identity("reference")) && info.contains(&format!("hf:rwkv/tiny@{commit}")), "{info}");
+    fails(&user.lmz(&["model", "info", "hf:rwkv/other"]), 1, &["hf:rwkv/other is not in the cache"]);
+
+    // What cannot be run is refused before its weights are downloaded, and not listed.
+    server.log();
+    let words = ["LlamaForCausalLM (model_type llama)", "computes RWKV-7"];
+    fails(&user.lmz(&["model", "pull", "hf:meta/llama"]), 1, &words);
+    assert!(!server.log().iter().any(|request| request.contains("safetensors")));
+    assert!(!out(user.lmz(&["model", "list"])).contains("llama"));
+
+    // A second revision shares the weights; removing the first leaves them.
+    let mut second = Repository::of(&golden("reference"), 'e');
+    second.files.insert("config.json".into(), [&second.files["config.json"][..], b"\n"].concat());
+    server.add("rwkv/tiny", second);
+    out(user.lmz(&["model", "pull", "hf:rwkv/tiny"]));
+    assert!(!server.log().iter().any(|request| request.starts_with("GET /cdn")), "the weights are there");
+    let removed = out(user.lmz(&["model", "rm", &format!("hf:rwkv/tiny@{commit}")]));
+    assert!(removed.contains(": 232 bytes removed") || removed.contains(" bytes removed"), "{removed}");
+    let list = out(user.lmz(&["model", "list"]));
+    assert!(!list.contains(&commit) && list.contains(&"e".repeat(40)), "{list}");
+    out(user.lmz(&["model", "info", "hf:rwkv/tiny"]));
+    out(user.lmz(&["model", "rm", "hf:rwkv/tiny"]));
+    assert!(!user.folder("rwkv/tiny").exists());
+    fails(&user.lmz(&["model", "rm", "hf:rwkv/tiny"]), 1, &["not in the cache"]);
+}
+
+#[test]
+fn what_the_hub_refuses() {
+    let server = Server::start();
+    let open = Repository::of(&golden("reference"), 'a');
+    server.add("open/model", open.clone());
+    server.add("a/private", Repository { access: Access::Private, ..open.clone() });
+    server.add("a/gated", Repository { access: Access::Gated, ..open.clone() });
+    let mut nothing = open.clone();
+    nothing.files.retain(|name, _| !name.ends_with(".safetensors"));
+    server.add("a/nothing", nothing);
+    let user = User::new(&server);
+    let pull = |name: &str| user.lmz(&["model", "pull", name]);
+    fails(&pull("hf:a/private"), 1, &["hf:a/private", "401", "HF_TOKEN"]);
+    fails(&pull("hf:a/gated"), 1, &["hf:a/gated", "401", "HF_TOKEN"]);
+    fails(&pull("hf:no/such"), 1, &["hf:no/such", "no repository no/such", "404"]);
+    fails(&pull("hf:open/model@v9"), 1, &["no revision v9", "404", "leave out @v9"]);
+    fails(&pull("hf:a/nothing"), 1, &["no file model.safetensors", "config.json with model.safetensors or its index"]);
+    fails(&pull("hf:open/model/x.pth"), 1, &["no file x.pth", "what is there: hf:open/model"]);
+    fails(&pull("hf:open/../model"), 2, &["expected hf:OWNER/NAME", "open/../model"]);
+    fails(&user.lmz(&["--model", "hf:a b", "x"]), 2, &["expected hf:OWNER/NAME"]);
+
+    let mut with = user.command(&["model", "pull", "hf:a/gated"]);
+    fails(&with.env("HF_TOKEN", TOKEN).output().unwrap(), 1, &["403", "ask for it at", "/a/gated"]);
+    // The token's file counts as the variable does.
+    fs::create_dir_all(user.home.path().join("hf")).unwrap();
+    fs::write(user.home.path().join("hf/token"), format!("{TOKEN}\n")).unwrap();
+    out(pull("hf:a/private"));
+
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut with = user.command(&["model", "pull", "hf:open/model"]);
+    let output = with.env("HF_ENDPOINT", format!("http://{closed}")).output().unwrap();
+    fails(&output, 1, &["no answer from http://127.0.0.1", "refused", "check the network"]);
+}
+
+#[test]
+fn a_download_goes_on_where_it_broke_off() {
+    let server = Server::start();
+    server.add("rwkv/tiny", Repository::of(&golden("reference"), 'a'));
+    let user = User::new(&server);
+    let snapshot = user.folder("rwkv/tiny").join("snapshots").join("a".repeat(40));
+    // Cut once after 100,000 bytes, then at once each time.
+    server.fail(Faults { cuts: vec![100_000, 0], ..Faults::default() });
+    let words = ["model.safetensors broke off after 100000 of 242392 bytes", "the same command goes on"];
+    fails(&user.lmz(&["model", "pull", "hf:rwkv/tiny"]), 1, &words);
+    assert!(snapshot.join("config.json").exists() && fs::symlink_metadata(snapshot.join("model.safetensors")).is_err());
+    assert!(!out(user.lmz(&["model", "list"])).contains("rwkv/tiny"), "a part is no model");
+    fails(&user.lmz(&["--offline", "--model", "hf:rwkv/tiny", "a"]), 1, &["not in the cache"]);
+    // The next command goes on, and bears another cut.
+    server.log();
+    server.fail(Faults { cuts: vec![50_000, usize::MAX], ..Faults::default() });
+    out(user.lmz(&["model", "pull", "hf:rwkv/tiny"]));
+    let log = server.log();
+    let ranges: Vec<&str> =
+        log.iter().filter_map(|r| r.strip_prefix("GET /cdn/")?.split_once(' ')).map(|r| r.1).collect();
+    assert_eq!(ranges, ["bytes=100000-", "bytes=150000-"]);
+    let file = fs::read(snapshot.join("model.safetensors")).unwrap();
+    assert!(file == fs::read(golden("reference/model.safetensors")).unwrap());
+    assert_eq!(fs::read_dir(user.folder("rwkv/tiny").join("blobs")).unwrap().count(), 3, "nothing is left over");
+}
+
+#[test]
+fn a_hub_that_does_not_do_what_it_should() {
+    let server = Server::start();
+    server.add("rwkv/tiny", Repository::of(&golden("reference"), 'a'));
+    let user = User::new(&server);
+    let pull = || user.lmz(&["model", "pull", "hf:rwkv/tiny"]);
+    server.fail(Faults { damage: true, ..Faults::default() });
+    fails(&pull(), 1, &["model.safetensors is not what the hub says", "thrown away"]);
+    server.fail(Faults { cuts: vec![100_000, 0], ..Faults::default() });
+    fails(&pull(), 1, &["broke off after 100000"]);
+    // It sends the whole file where the rest was asked for.
+    server.fail(Faults { no_ranges: true, ..Faults::default() });
+    out(pull());
+    let info = out(user.lmz(&["model", "info", "hf:rwkv/tiny"]));
+    assert!(info.contains(&identity("reference")), "{info}");
+}
+
+#[test]
+fn what_pytorch_wrote() {
+    let server = Server::start();
+    let mut several = Repository::of(&golden("pth"), 'b');
+    let pth = several.files["rwkv7-tiny.pth"].clone();
+    server.add("rwkv/one", Repository::of(&golden("pth"), 'a'));
+    several.files.insert("rwkv7-other.pth".into(), b"no zip archive".to_vec());
+    several.files.remove("rwkv_vocab_v20230424.txt");
+    server.add("rwkv/several", several);
+    let user = User::new(&server);
+    let several =
+        ["hf:rwkv/several@", "several checkpoints", &format!("hf:rwkv/several/rwkv7-tiny.pth@{}", "b".repeat(40))];
+    fails(&user.lmz(&["model", "pull", "hf:rwkv/several"]), 1, &several);
+    let one = ["model", "pull", "hf:rwkv/several/rwkv7-tiny.pth"];
+    fails(&user.lmz(&one), 1, &["no vocabulary", "rwkv_vocab_v20230424.txt"]);
+    assert_eq!(out(user.lmz(&["model", "pull", "hf:rwkv/one"])), format!("hf:rwkv/one@{}\n", "a".repeat(40)));
+    // That of another repository will do.
+    assert_eq!(out(user.lmz(&one)), format!("hf:rwkv/several/rwkv7-tiny.pth@{}\n", "b".repeat(40)));
+    for name in ["hf:rwkv/one", "hf:rwkv/several/rwkv7-tiny.pth"] {
+        let info = out(user.lmz(&["model", "info", name]));
+        assert!(info.contains(&identity("transformers")), "{info}");
+    }
+    out(user.lmz(&["model", "pull", "hf:rwkv/several/rwkv7-other.pth"]));
+    fails(&user.lmz(&["model", "info", "hf:rwkv/several/rwkv7-other.pth"]), 1, &["rwkv7-other.pth"]);
+    let list = out(user.lmz(&["model", "list"]));
+    assert!(list.contains("hf:rwkv/several/rwkv7-tiny.pth@") && !list.contains("other"), "{list}");
+    // The archive says which of them it was.
+    user.write("a", said());
+    out(user.lmz(&["--block", "1000", "--mix", "off", "--model", "hf:rwkv/several/rwkv7-tiny.pth", "a"]));
+    out(user.lmz(&["model", "rm", "hf:rwkv/several/rwkv7-other.pth"]));
+    out(user.lmz(&["-d", "-o", "b", "a.lmz"]));
+    assert_eq!(user.read("b"), said());
+    out(user.lmz(&["model", "rm", "hf:rwkv/several/rwkv7-tiny.pth"]));
+    let words = [format!("lmz model pull hf:rwkv/several/rwkv7-tiny.pth@{}", "b".repeat(40))];
+    fails(&user.lmz(&["-d", "-f", "-o", "b", "a.lmz"]), 1, &[&words[0]]);
+    assert!(pth.len() > 200_000);
+}
+
+#[test]
+fn a_cache_that_is_not_what_it_was() {
+    let server = Server::start();
+    server.add("rwkv/tiny", Repository::of(&golden("reference"), 'a'));
+    let user = User::new(&server);
+    user.write("a", said());
+    out(user.lmz(&["--block", "1000", "--mix", "off", "--model", "hf:rwkv/tiny", "a"]));
+    let snapshot = user.folder("rwkv/tiny").join("snapshots").join("a".repeat(40));
+    let words = snapshot.join("rwkv_vocab_v20230424.txt");
+    let text = fs::read_to_string(&words).unwrap();
+    fs::remove_file(&words).unwrap();
+    fs::write(&words, text.replace("' the'", "' not'")).unwrap();
+    let remove = format!("lmz model rm hf:rwkv/tiny@{}", "a".repeat(40));
+    fails(&user.lmz(&["-d", "-o", "b", "a.lmz"]), 1, &["is another", &remove]);
+    fs::write(&words, "nothing").unwrap();
+    fails(&user.lmz(&["-d", "-o", "b", "a.lmz"]), 1, &["which is in the cache", "line 1"]);
+    // A path is what it says, whatever the archive says.
+    out(user.lmz(&["-d", "--model", golden("transformers").to_str().unwrap(), "-o", "b", "a.lmz"]));
+    assert_eq!(user.read("b"), said());
+}
+
+#[test]
+fn too_large_for_the_memory() {
+    let server = Server::start();
+    server.add("rwkv/tiny", Repository::of(&golden("reference"), 'a'));
+    let user = User::new(&server);
+    user.write("a", &TEXT[..500]);
+    let small = ["--memory", "100KB", "--model", "hf:rwkv/tiny", "a"];
+    fails(&user.lmz(&small), 1, &["needs about 0.5 MB", "0.1 MB is allowed", "--memory SIZE"]);
+    out(user.lmz(&["--memory", "1MiB", "--model", "hf:rwkv/tiny", "a"]));
+}
