@@ -8,9 +8,10 @@ use crate::dictionary::Dictionary;
 use crate::encoder::BlockReport;
 use crate::error::{Error, Result};
 use crate::format::{
-    self, BlockHead, Entry, FormatError, FrameHeader, Index, Input, Limits, ShortFrame, Start, TRAILER_BYTES, Trailer,
-    start, within,
+    self, BlockHead, DeviceBound, Entry, FormatError, FrameHeader, Index, Input, Limits, ShortFrame, Start,
+    TRAILER_BYTES, Trailer, start, within,
 };
+use crate::lm::bound::Bound;
 use crate::lm::rwkv7::Ready;
 use crate::parallel;
 
@@ -22,6 +23,8 @@ pub struct DecodeOptions {
     pub dictionaries: Vec<Dictionary>,
     /// Neural models that the archive may name, besides the built-in ones, which are there without being asked for.
     pub models: Vec<Ready>,
+    /// Device-bound models that the archive may name.
+    pub bound: Vec<Bound>,
     /// Threads: as many blocks are read before the first of them is delivered. They decode blocks at once, and compute a neural
     /// model beside the coder.
     pub threads: usize,
@@ -29,7 +32,7 @@ pub struct DecodeOptions {
 
 impl Default for DecodeOptions {
     fn default() -> Self {
-        Self { limits: Limits::default(), dictionaries: Vec::new(), models: Vec::new(), threads: 1 }
+        Self { limits: Limits::default(), dictionaries: Vec::new(), models: Vec::new(), bound: Vec::new(), threads: 1 }
     }
 }
 
@@ -50,8 +53,24 @@ impl DecodeOptions {
                 let found = given.or_else(|| Ready::built_in(identity)).map(Model::Rwkv7);
                 found.ok_or_else(|| Error::NoModel { at, needed: identity.clone() })
             }
+            format::Model::Bound(entry) => self.bound(entry, at),
         };
         table.iter().map(find).collect()
+    }
+
+    /// A device-bound model, if it gives what it gave the encoder.
+    fn bound(&self, entry: &DeviceBound, at: u64) -> Result<Model> {
+        let numerics = || Box::new(entry.numerics.clone());
+        let Some(model) = self.bound.iter().find(|m| m.identity().0 == entry.identity) else {
+            return Err(Error::NoBoundModel { at, identity: entry.identity, numerics: numerics() });
+        };
+        within("rows of a device-bound model", entry.batch, self.limits.segments)
+            .map_err(|source| Error::Format { at, source })?;
+        let here = model.0.numerics(entry)?;
+        if model.0.probe(entry)? != entry.probe {
+            return Err(Error::OtherNumbers { at, made: numerics(), here: Box::new(here) });
+        }
+        Ok(Model::Bound(model.clone(), Box::new(entry.clone())))
     }
 }
 

@@ -1,6 +1,10 @@
 //! What predicts, by name.
 
-use crate::lm::rwkv7::{ModelError, Ready};
+use std::path::Path;
+
+use crate::encoder::Options;
+use crate::lm::bound::{Bound, Settings};
+use crate::lm::rwkv7::{Model, ModelError, Ready};
 
 /// What predicts the content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +15,9 @@ pub enum Predictor {
     Ppm,
     /// A neural language model, together with context mixing. A decoder needs the same model.
     Model(Ready),
+    /// Any other language model, computed by ordinary floating-point kernels (feature `hub`). A decoder needs the same model,
+    /// and a device that gives the same numbers.
+    Bound(Bound),
 }
 
 impl Predictor {
@@ -32,10 +39,33 @@ impl Predictor {
     /// # Ok::<(), lmz::lm::rwkv7::ModelError>(())
     /// ```
     pub fn find(name_or_path: &str) -> Result<Self, ModelError> {
+        Self::find_with(name_or_path, &Settings::default())
+    }
+
+    /// The same, with what a device-bound model needs.
+    pub fn find_with(name_or_path: &str, settings: &Settings) -> Result<Self, ModelError> {
+        let path = Path::new(name_or_path);
         match name_or_path {
             "none" => Ok(Self::None),
             "ppm" => Ok(Self::Ppm),
+            _ if Model::builtin_names().all(|name| name != name_or_path) && path.exists() => Self::open(path, settings),
             _ => Ready::find(name_or_path).map(Self::Model),
+        }
+    }
+
+    /// The model in a folder: of this project and RWKV-7 checkpoints for the exact engine, any other for candle (feature `hub`).
+    pub fn open(folder: &Path, settings: &Settings) -> Result<Self, ModelError> {
+        match for_candle(folder) {
+            None => Ready::new(&Model::open(folder)?).map(Self::Model),
+            Some(found) => computed(folder, settings, found).map(Self::Bound),
+        }
+    }
+
+    /// Bytes of a block unless something else is asked for.
+    pub fn block(&self) -> usize {
+        match self {
+            Self::Bound(model) => model.block(),
+            _ => Options::BLOCK,
         }
     }
 }
@@ -45,4 +75,28 @@ impl Default for Predictor {
     fn default() -> Self {
         Self::find(Self::DEFAULT).unwrap_or(Self::None)
     }
+}
+
+/// What `config.json` calls a model that the exact engine does not compute.
+fn for_candle(folder: &Path) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Stated {
+        model_type: Option<String>,
+        architectures: Option<Vec<String>>,
+    }
+    let json = std::fs::read(folder.join("config.json")).ok()?;
+    let Stated { model_type, architectures } = serde_json::from_slice(&json).ok()?;
+    // Without either the engine's own message is the better one.
+    let found = architectures.and_then(|names| names.into_iter().next()).or(model_type.clone())?;
+    (!matches!(model_type.as_deref(), Some("rwkv7" | "lmz-rwkv7"))).then_some(found)
+}
+
+#[cfg(feature = "hub")]
+fn computed(folder: &Path, settings: &Settings, _: String) -> Result<Bound, ModelError> {
+    crate::lm::hub::open(folder, settings)
+}
+
+#[cfg(not(feature = "hub"))]
+fn computed(_: &Path, _: &Settings, found: String) -> Result<Bound, ModelError> {
+    Err(ModelError::NoHub { found })
 }

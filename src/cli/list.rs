@@ -45,7 +45,9 @@ fn describe(archive: &mut Archive<impl Read + Seek>, frame: &Frame) -> Result<St
     };
     let mut out = format!("  {kind} at {}: {} -> {} bytes", frame.at, frame.bytes, frame.raw());
     let methods = frame.blocks.iter().map(|block| archive.method(frame, block)).collect::<Result<Vec<_>, _>>()?;
-    for method in [Method::Stored, Method::Fill, Method::Coded, Method::Mixed, Method::Joint] {
+    for method in
+        [Method::Stored, Method::Fill, Method::Coded, Method::Mixed, Method::Joint, Method::Bound, Method::BoundAlone]
+    {
         let count = methods.iter().filter(|m| **m == method).count();
         if count > 0 {
             out += &format!(", {count} {}", method_name(method));
@@ -59,6 +61,14 @@ fn describe(archive: &mut Archive<impl Read + Seek>, frame: &Frame) -> Result<St
                 // As many digits as a short frame has.
                 format!(", model {name} {}", hex(&identity[..identity.len().min(8)]))
             }
+            Model::Bound(model) => format!(
+                ", device-bound model {} ({}; {} rows, context {} of which {} are kept)",
+                hex(&model.identity[..8]),
+                model.numerics,
+                model.batch,
+                model.limit,
+                model.keep
+            ),
         };
     }
     if let Some(hash) = &frame.dictionary {

@@ -68,10 +68,12 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         task.options.predictor = Predictor::default();
     }
     for name in &task.models {
-        match Predictor::find(name) {
+        match Predictor::find_with(name, &task.settings) {
             Ok(predictor) => {
-                if let Predictor::Model(model) = &predictor {
-                    task.decoding.models.push(model.clone());
+                match &predictor {
+                    Predictor::None | Predictor::Ppm => {}
+                    Predictor::Model(model) => task.decoding.models.push(model.clone()),
+                    Predictor::Bound(model) => task.decoding.bound.push(model.clone()),
                 }
                 task.options.predictor = predictor;
             }
@@ -80,6 +82,9 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
                 return ExitCode::from(if matches!(error, ModelError::Unknown { .. }) { 2 } else { 1 });
             }
         }
+    }
+    if !task.block_given {
+        task.options.block = task.options.predictor.block();
     }
     task.options.dictionary = task.decoding.dictionaries.first().cloned();
     let mut failed = false;

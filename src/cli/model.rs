@@ -59,7 +59,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
 /// An error, with the model's name where the error does not have it.
 pub fn message(name: &str, error: &ModelError) -> String {
     match error {
-        ModelError::Unknown { .. } | ModelError::File { .. } => error.to_string(),
+        ModelError::Unknown { .. } | ModelError::File { .. } | ModelError::HubFile { .. } => error.to_string(),
         _ => format!("{name}: {error}"),
     }
 }

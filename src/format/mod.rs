@@ -4,12 +4,14 @@
 //! slices: [`FormatError::Incomplete`] asks a streaming reader for more bytes.
 
 mod block;
+mod bound;
 mod bytes;
 mod frame;
 mod registry;
 mod short;
 
 pub use block::{BlockHead, Method, Segment};
+pub use bound::{DeviceBound, Numerics};
 pub use bytes::{Input, check32, content_check, put_varint};
 pub use frame::{DictionaryHash, Entry, FrameHeader, Index, Model, Start, TRAILER_BYTES, Trailer, start};
 pub use registry::{REGISTERED, Registered};

@@ -1,5 +1,8 @@
 //! Language models: given each stream's next token, the frequencies of the one after.
 
+pub mod bound;
+#[cfg(feature = "hub")]
+pub mod hub;
 pub mod ppm;
 pub mod rwkv7;
 

@@ -6,6 +6,8 @@
 //! vocabulary is written down sorted, as this project's own are.
 
 mod file;
+#[cfg(feature = "hub")]
+pub mod hub;
 mod segment;
 mod world;
 

@@ -22,6 +22,25 @@ pub enum ModelError {
         path.display()
     )]
     Checkpoint { path: PathBuf, source: io::Error },
+    /// A file of a hub model's folder cannot be read.
+    #[error(
+        "{}: {source}; the folder of a hub model holds config.json, tokenizer.json and model.safetensors (or its index and parts)",
+        path.display()
+    )]
+    HubFile { path: PathBuf, source: io::Error },
+    /// Of a model that this program does not compute.
+    #[error("config.json: no architecture {found}; supported are RWKV-7 and {supported}")]
+    Architecture { found: String, supported: String },
+    /// A model for candle, in a build without it.
+    #[error("config.json: {found} is computed by candle; this lmz is built without it: build one with the feature hub")]
+    NoHub { found: String },
+    /// `tokenizer.json` cannot be used.
+    #[cfg(feature = "hub")]
+    #[error("tokenizer.json: {0}")]
+    Tokenizer(#[from] crate::vocab::hub::TokenizerError),
+    /// A model that cannot be computed here.
+    #[error(transparent)]
+    Bound(#[from] crate::lm::bound::BoundError),
     /// `config.json` is not what this engine can run.
     #[error("config.json: {0}")]
     Config(String),
