@@ -83,9 +83,9 @@ fn every_architecture_gives_back_what_it_got() {
 /// Without a frame nothing else is tried: whatever the bytes are, the model's codec has to take them.
 #[test]
 fn any_bytes_come_back() {
-    let noise: Vec<u8> = (0..3000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let noise: Vec<u8> = (0..500u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let crlf =
-        text(12).into_iter().flat_map(|b| if b == b'\n' { vec![b'\r', b'\n'] } else { vec![b] }).collect::<Vec<_>>();
+        text(4).into_iter().flat_map(|b| if b == b'\n' { vec![b'\r', b'\n'] } else { vec![b] }).collect::<Vec<_>>();
     let special = b"<|endoftext|>a<|pad|><bos> <0x41><unk>    \xe2\x96\x81x".repeat(3);
     for name in ["llama", "gemma", "mamba"] {
         for mix in [true, false] {

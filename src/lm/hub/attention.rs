@@ -13,27 +13,10 @@ use candle_nn::rotary_emb::rope;
 
 use super::config::{Attention, Rotary, Scaling};
 use super::failed;
+use super::linear::Linear;
 use super::network::{Network, Result};
 use super::tensors::Tensors;
 use crate::lm::bound::BoundError;
-
-/// A product with an optional bias.
-struct Linear {
-    /// `[inputs][outputs]`, a view of the stored `[outputs][inputs]`.
-    weight: Tensor,
-    bias: Option<Tensor>,
-}
-
-impl Linear {
-    /// `[rows][inputs]` to `[rows][outputs]`.
-    fn of(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        let y = x.matmul(&self.weight)?;
-        match &self.bias {
-            None => Ok(y),
-            Some(bias) => y.broadcast_add(bias),
-        }
-    }
-}
 
 struct Layer {
     q: Linear,
@@ -80,14 +63,13 @@ impl Weights {
             if shape.gemma { (weight + 1.0).map_err(failed) } else { Ok(weight) }
         };
         let linear = |name: String, outputs: usize, inputs: usize, bias: bool| {
-            let weight = get(format!("{name}.weight"), &[outputs, inputs])?.t().map_err(failed)?;
             let bias = bias.then(|| get(format!("{name}.bias"), &[outputs])).transpose()?;
-            Ok::<_, BoundError>(Linear { weight, bias })
+            Linear::new(&get(format!("{name}.weight"), &[outputs, inputs])?, bias)
         };
         let Attention { hidden, intermediate, heads, kv_heads, head_dim, .. } = *shape;
         let embedding = get("model.embed_tokens.weight".into(), &[shape.vocab, hidden])?;
         let head = match shape.tied {
-            true => Linear { weight: embedding.t().map_err(failed)?, bias: None },
+            true => Linear::new(&embedding, None)?,
             false => linear("lm_head".into(), shape.vocab, hidden, false)?,
         };
         let mut kinds: Vec<&Rotary> = Vec::new();

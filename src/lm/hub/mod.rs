@@ -7,6 +7,7 @@
 mod attention;
 mod config;
 mod device;
+mod linear;
 mod mamba;
 mod network;
 mod tensors;
@@ -32,7 +33,9 @@ use crate::vocab::hub::HubVocabulary;
 use crate::vocab::{Token, Vocabulary};
 
 fn failed(error: candle_core::Error) -> BoundError {
-    BoundError::Failed(format!("candle: {error}"))
+    // With RUST_BACKTRACE=1 the rest is where it came from.
+    let text = error.to_string();
+    BoundError::Failed(format!("candle: {}", text.lines().next().unwrap_or_default()))
 }
 
 /// Opens the folder of a model.
@@ -172,10 +175,12 @@ impl Model {
     fn ensure_memory(&self, entry: &Entry, dtype: DType) -> Result<(), BoundError> {
         let Some(free) = device::free(&self.device) else { return Ok(()) };
         let there = self.loaded.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(|l| l.0 == dtype);
-        let weights = if there { 0 } else { self.tensors.elements() * dtype.size_in_bytes() as u64 };
+        // The embedding is there twice where it is the head as well; and a matrix while it is turned round.
+        let weights = self.tensors.elements() + self.config.shape.twice();
+        let weights = if there { 0 } else { weights * dtype.size_in_bytes() as u64 };
         let context = match &self.config.shape {
             Shape::Attention(shape) => attention::memory(shape, entry.batch, entry.limit, entry.keep, dtype),
-            Shape::Mamba(shape) => entry.batch * (64 * shape.hidden * shape.layers + 4 * shape.vocab) as u64 * 4,
+            Shape::Mamba(shape) => mamba::memory(shape, entry.batch, dtype),
         };
         if weights.saturating_add(context) > free {
             return Err(BoundError::Memory { weights, context, batch: entry.batch, free });
@@ -276,8 +281,8 @@ fn probe(rows: &mut LockStep, entry: &Entry, vocabulary: &Vocabulary) -> Result<
     let mut ids = |count: usize| -> Vec<u32> {
         let mut next = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let token = (u64::from(state) * (vocabulary.len() as u64 - 1) >> 32) as Token + 1;
-            rows_id(&rows.vocabulary, token, rows.start)
+            let token = ((u64::from(state) * (vocabulary.len() as u64 - 1)) >> 32) as Token + 1;
+            rows.id(token)
         };
         (0..count).map(|_| next()).collect()
     };
@@ -302,8 +307,4 @@ fn probe(rows: &mut LockStep, entry: &Entry, vocabulary: &Vocabulary) -> Result<
     let mut out = [0; 16];
     out.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
     Ok(out)
-}
-
-fn rows_id(vocabulary: &HubVocabulary, token: Token, start: u32) -> u32 {
-    vocabulary.id(token).unwrap_or(start)
 }

@@ -69,14 +69,14 @@ impl Order {
 
 /// Streams in lock step, of any length.
 pub struct LockStep {
-    pub network: Box<dyn Network>,
-    pub order: Arc<Order>,
-    pub vocabulary: Arc<HubVocabulary>,
+    network: Box<dyn Network>,
+    order: Arc<Order>,
+    vocabulary: Arc<HubVocabulary>,
     /// What a document begins with.
-    pub start: u32,
+    start: u32,
     /// Tokens that a stream may have before it begins anew with its last `keep`; 0: any number.
-    pub limit: usize,
-    pub keep: usize,
+    limit: usize,
+    keep: usize,
     /// Of each row its last tokens.
     histories: Vec<Vec<u32>>,
     /// Tokens read since the last beginning.
@@ -122,7 +122,7 @@ impl LockStep {
     }
 
     /// What the model reads for a token; for bytes that it lacks what a document begins with.
-    fn id(&self, token: Token) -> u32 {
+    pub fn id(&self, token: Token) -> u32 {
         self.vocabulary.id(token).unwrap_or(self.start)
     }
 
@@ -144,15 +144,11 @@ impl LockStep {
         &self.logits
     }
 
-    fn row_sums(&mut self, row: usize, to: &mut Vec<u64>, batch: usize) -> std::result::Result<(), BoundError> {
+    /// Prefix sums `[V + 1]` of a row among so many.
+    pub fn sums_of(&mut self, row: usize, batch: usize, to: &mut Vec<u64>) -> std::result::Result<(), BoundError> {
         let width = self.logits.len() / batch;
         let logits = &self.logits[row * width..][..width];
         self.order.sums(logits, &mut self.room, to)
-    }
-
-    /// The sums of a row among so many: for the probe.
-    pub fn sums_of(&mut self, row: usize, batch: usize, to: &mut Vec<u64>) -> std::result::Result<(), BoundError> {
-        self.row_sums(row, to, batch)
     }
 }
 
@@ -175,6 +171,6 @@ impl Rows for LockStep {
     }
 
     fn sums(&mut self, row: usize, to: &mut Vec<u64>) -> std::result::Result<(), BoundError> {
-        self.row_sums(row, to, self.histories.len())
+        self.sums_of(row, self.histories.len(), to)
     }
 }
