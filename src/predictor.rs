@@ -61,6 +61,13 @@ impl Predictor {
         }
     }
 
+    /// The model at a path, if it is one that the exact engine does not compute.
+    pub fn device_bound(path: &str) -> Option<Result<Bound, ModelError>> {
+        let built_in = Model::builtin_names().any(|name| name == path);
+        let found = for_candle(Path::new(path)).filter(|_| !built_in)?;
+        Some(computed(Path::new(path), &Settings::default(), found))
+    }
+
     /// Bytes of a block unless something else is asked for.
     pub fn block(&self) -> usize {
         match self {

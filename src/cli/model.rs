@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use lmz::Predictor;
 use lmz::exact;
+use lmz::lm::bound::Bound;
 use lmz::lm::rwkv7::{Model, ModelError};
 
 /// Look at models.
@@ -37,23 +39,34 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(error.exit_code() as u8);
         }
     };
-    let mut failed = false;
-    let mut print = |name: &str, describe: fn(&Model) -> String| match Model::find(name) {
-        // A reader that has seen enough is no failure worth a message.
-        Ok(model) => failed |= writeln!(io::stdout(), "{}", describe(&model)).is_err(),
-        Err(error) => {
-            eprintln!("lmz: {}", message(name, &error));
-            failed = true;
-        }
-    };
-    match line.command {
+    let failed = match line.command {
         Command::List => {
             println!("parameters  tokens     bytes  name");
-            Model::builtin_names().for_each(|name| print(name, row));
+            let printed: Vec<_> =
+                Model::builtin_names().map(|name| print(name, Model::find(name).map(|m| row(&m)))).collect();
+            printed.contains(&false)
         }
-        Command::Info { models } => models.iter().for_each(|name| print(name, info)),
-    }
+        Command::Info { models } => {
+            let printed = models.iter().map(|name| match Predictor::device_bound(name) {
+                Some(found) => print(name, found.map(|m| bound_info(&m))),
+                None => print(name, Model::find(name).map(|m| info(&m))),
+            });
+            printed.collect::<Vec<_>>().contains(&false)
+        }
+    };
     ExitCode::from(u8::from(failed))
+}
+
+/// Prints what is to be said of a model; false if there is nothing, or nobody to read it.
+fn print(name: &str, said: Result<String, ModelError>) -> bool {
+    match said {
+        // A reader that has seen enough is no failure worth a message.
+        Ok(said) => writeln!(io::stdout(), "{said}").is_ok(),
+        Err(error) => {
+            eprintln!("lmz: {}", message(name, &error));
+            false
+        }
+    }
 }
 
 /// An error, with the model's name where the error does not have it.
@@ -67,6 +80,20 @@ pub fn message(name: &str, error: &ModelError) -> String {
 fn row(model: &Model) -> String {
     let tokens = model.vocabulary().len();
     format!("{:>10}  {tokens:>6}  {:>8}  {}", model.weights().parameters(), model.stored(), model.name())
+}
+
+fn bound_info(model: &Bound) -> String {
+    let lines = [
+        ("name", model.name().to_owned()),
+        ("architecture", model.architecture().to_owned()),
+        ("tokens", (model.vocabulary().len() - 1).to_string()),
+        ("parameters", model.parameters().to_string()),
+        ("arithmetic", "that of the device: an archive decodes where the same numbers come out".to_owned()),
+        ("block", format!("{} bytes, unless --block says otherwise", model.block())),
+        ("identity", model.identity().to_string()),
+    ];
+    let lines: Vec<String> = lines.iter().map(|(name, value)| format!("{name:<12}  {value}")).collect();
+    lines.join("\n")
 }
 
 fn info(model: &Model) -> String {

@@ -46,6 +46,9 @@ pub(crate) trait DeviceBound: fmt::Debug + Send + Sync {
     /// What it is called.
     fn name(&self) -> &str;
 
+    /// What its configuration calls its architecture.
+    fn architecture(&self) -> &str;
+
     /// What archives name it by.
     fn identity(&self) -> Identity;
 
@@ -90,6 +93,11 @@ pub struct Bound(pub(crate) Arc<dyn DeviceBound>);
 impl Bound {
     pub fn name(&self) -> &str {
         self.0.name()
+    }
+
+    /// What its configuration calls its architecture.
+    pub fn architecture(&self) -> &str {
+        self.0.architecture()
     }
 
     /// What archives name it by.

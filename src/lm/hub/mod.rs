@@ -231,6 +231,10 @@ impl DeviceBound for Model {
         &self.name
     }
 
+    fn architecture(&self) -> &str {
+        self.config.architecture
+    }
+
     fn identity(&self) -> Identity {
         self.identity
     }

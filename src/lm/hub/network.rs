@@ -174,3 +174,50 @@ impl Rows for LockStep {
         self.sums_of(row, self.histories.len(), to)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    /// 65,536 tokens in an order of their own.
+    fn order() -> Order {
+        Order { ids: (0..65_536u32).map(|rank| rank.wrapping_mul(40_503) % 65_536).collect() }
+    }
+
+    #[test]
+    fn frequencies_are_in_the_order_of_the_walk() {
+        let (mut room, mut sums) = (Vec::new(), Vec::new());
+        let mut ids: Vec<u32> = (0..300).rev().collect();
+        ids.insert(0, u32::MAX);
+        ids.push(u32::MAX);
+        let logits: Vec<f32> = (0..300).map(|id| (id as f32 * 0.7).sin() * 5.0).collect();
+        Order { ids: ids.clone() }.sums(&logits, &mut room, &mut sums).unwrap();
+        let by_id = crate::exact::frequencies(&logits, |_| true);
+        assert_eq!((sums.len(), sums[1]), (ids.len() + 1, 0));
+        for rank in 1..=300 {
+            assert_eq!(sums[rank + 1] - sums[rank], by_id[ids[rank] as usize]);
+        }
+        assert_eq!(sums[302] - sums[301], 1, "a byte that the model lacks");
+        for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let logits = [&logits[1..], &[wrong]].concat();
+            assert!(Order { ids: ids.clone() }.sums(&logits, &mut room, &mut sums).is_err());
+        }
+    }
+
+    /// `cargo test --release --features hub --lib network -- --ignored --nocapture`
+    #[test]
+    #[ignore = "a measurement"]
+    fn time_of_the_sums() {
+        let (order, mut room, mut sums) = (order(), Vec::new(), Vec::new());
+        let logits: Vec<f32> = (0..65_536).map(|id| (id as f32 * 0.37).sin() * 6.0).collect();
+        let times = (0..200).map(|_| {
+            let begin = Instant::now();
+            order.sums(&logits, &mut room, &mut sums).unwrap();
+            begin.elapsed()
+        });
+        let mut times: Vec<_> = times.collect();
+        times.sort_unstable();
+        println!("{:?} for 65,536 tokens", times[times.len() / 2]);
+    }
+}
