@@ -1,6 +1,6 @@
 """A folder with random weights in the shape of SmolLM2-135M, and a vocabulary of its size learnt on the corpus: to measure speed.
 
-    python shape.py /tmp/smol --corpus ../../../shared/corpus
+    python shape.py runs/smol
 """
 
 import argparse
