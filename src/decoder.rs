@@ -8,11 +8,12 @@ use crate::dictionary::Dictionary;
 use crate::encoder::BlockReport;
 use crate::error::{Error, Result};
 use crate::format::{
-    self, BlockHead, Entry, FormatError, FrameHeader, Index, Input, Limits, Origins, ShortFrame, Start, TRAILER_BYTES,
-    Trailer, start, within,
+    self, BlockHead, DeviceBound, Entry, FormatError, FrameHeader, Index, Input, Limits, Origins, ShortFrame, Start,
+    TRAILER_BYTES, Trailer, start, within,
 };
-use crate::lm::Finder;
+use crate::lm::bound::Bound;
 use crate::lm::rwkv7::Ready;
+use crate::lm::{Finder, Found};
 use crate::parallel;
 
 /// How to decompress. The content does not depend on it.
@@ -23,6 +24,8 @@ pub struct DecodeOptions {
     pub dictionaries: Vec<Dictionary>,
     /// Neural models that the archive may name, besides the built-in ones, which are there without being asked for.
     pub models: Vec<Ready>,
+    /// Device-bound models that the archive may name.
+    pub bound: Vec<Bound>,
     /// How models are found in the hub's cache that the archive names and that are neither given nor built in (feature `hub`). Only a
     /// model that the archive says was got from the hub is looked for, where it says, and nothing is ever got from the network. `None`: none is
     /// looked for.
@@ -38,6 +41,7 @@ impl Default for DecodeOptions {
             limits: Limits::default(),
             dictionaries: Vec::new(),
             models: Vec::new(),
+            bound: Vec::new(),
             finder: Some(Finder::default()),
             threads: 1,
         }
@@ -62,18 +66,31 @@ impl DecodeOptions {
     /// messages.
     pub(crate) fn look_up(&mut self, table: &[format::Model], origins: &Origins, at: u64) -> Result<()> {
         for (number, model) in table.iter().enumerate() {
-            let format::Model::Rwkv7 { identity } = model else { continue };
             let (Some(origin), Some(finder)) = (origins.get(&number), &self.finder) else { continue };
-            if self.model(identity).is_some() {
+            let (there, identity) = match model {
+                format::Model::Ppm { .. } => continue,
+                format::Model::Rwkv7 { identity } => (self.model(identity).is_some(), &identity[..]),
+                format::Model::Bound(entry) => (self.given(entry).is_some(), &entry.identity[..]),
+            };
+            if there {
                 continue;
             }
             let failed = |reason| Error::Model { at, origin: Box::new(origin.clone()), reason: Box::new(reason) };
-            match finder.cached(origin).map_err(failed)? {
-                Some(ready) if ready.identity().0.starts_with(identity) => self.models.push(ready),
-                Some(_) => {
-                    return Err(Error::OtherModel { at, origin: Box::new(origin.clone()), needed: identity.clone() });
+            let found = match finder.cached(origin).map_err(failed)? {
+                None => continue,
+                Some(Found::Exact(model)) => {
+                    self.models.push(Ready::new(&model).map_err(failed)?);
+                    self.model(identity).is_some()
                 }
-                None => {}
+                Some(Found::Bound(model)) => {
+                    let found = model.identity().0 == identity;
+                    self.bound.push(model);
+                    found
+                }
+            };
+            if !found {
+                let origin = Box::new(origin.clone());
+                return Err(Error::OtherModel { at, origin, needed: identity.to_vec() });
             }
         }
         Ok(())
@@ -88,8 +105,30 @@ impl DecodeOptions {
                 let found = self.model(identity).map(Model::Rwkv7);
                 found.ok_or_else(|| Error::NoModel { at, needed: identity.clone(), origin })
             }
+            format::Model::Bound(entry) => self.bound(entry, origins.get(&number), at),
         };
         table.iter().enumerate().map(find).collect()
+    }
+
+    /// The device-bound model that a frame names, of those that are given.
+    fn given(&self, entry: &DeviceBound) -> Option<&Bound> {
+        self.bound.iter().find(|m| m.identity().0 == entry.identity)
+    }
+
+    /// A device-bound model, if it gives what it gave the encoder.
+    fn bound(&self, entry: &DeviceBound, origin: Option<&format::HubName>, at: u64) -> Result<Model> {
+        let numerics = || Box::new(entry.numerics.clone());
+        let Some(model) = self.given(entry) else {
+            let origin = origin.cloned().map(Box::new);
+            return Err(Error::NoBoundModel { at, identity: entry.identity, numerics: numerics(), origin });
+        };
+        within("rows of a device-bound model", entry.batch, self.limits.segments)
+            .map_err(|source| Error::Format { at, source })?;
+        let here = model.0.numerics(entry)?;
+        if model.0.probe(entry)? != entry.probe {
+            return Err(Error::OtherNumbers { at, made: numerics(), here: Box::new(here) });
+        }
+        Ok(Model::Bound(model.clone(), Box::new(entry.clone())))
     }
 }
 

@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 use std::mem;
 
-use crate::codec::block::{Coded, Made, Model, Models, Plan};
+use crate::codec::block::{self, Coded, Made, Model, Models, Plan};
+use crate::decoder::DecodeOptions;
 use crate::dictionary::Dictionary;
-use crate::error::Result;
+use crate::error::{CodecError, Error, Result};
 use crate::format::{
     BlockHead, Entry, FrameHeader, Index, Limits, Method, ShortFrame, ShortModel, TRAILER_BYTES, Trailer, content_check,
 };
@@ -34,6 +35,9 @@ pub struct Options {
     pub ppm_memory: u8,
     /// What the model reads before each block. A decoder needs it too.
     pub dictionary: Option<Dictionary>,
+    /// Whether blocks of a device-bound model are decoded and compared before they are written. Of no consequence with other
+    /// predictors, which give the same everywhere.
+    pub verify: bool,
 }
 
 impl Default for Options {
@@ -47,6 +51,7 @@ impl Default for Options {
             ppm_order: ppm::ORDER,
             ppm_memory: ppm::MEMORY_LOG2,
             dictionary: None,
+            verify: true,
         }
     }
 }
@@ -65,7 +70,20 @@ impl Options {
                 vec![Model::Ppm { order, memory: self.ppm_memory.clamp(least, most) }]
             }
             Predictor::Model(model) => vec![Model::Rwkv7(model.clone())],
+            Predictor::Bound(model) => vec![Model::Bound(model.clone(), Box::default())],
         }
+    }
+
+    /// What decodes the archives.
+    pub fn decoding(&self) -> DecodeOptions {
+        let mut out = DecodeOptions { threads: self.threads, ..DecodeOptions::default() };
+        out.dictionaries.extend(self.dictionary.clone());
+        match &self.predictor {
+            Predictor::None | Predictor::Ppm => {}
+            Predictor::Model(model) => out.models.push(model.clone()),
+            Predictor::Bound(model) => out.bound.push(model.clone()),
+        }
+        out
     }
 }
 
@@ -108,6 +126,8 @@ pub struct Encoder<W: Write> {
     pending: Vec<u8>,
     /// Bytes of the frame written so far; 0: no header yet.
     written: u64,
+    /// Raw bytes of the blocks written so far.
+    raw: u64,
     index: Index,
     on_block: Option<Box<dyn FnMut(BlockReport)>>,
 }
@@ -119,7 +139,16 @@ impl<W: Write> Encoder<W> {
         options.threads = options.threads.max(1);
         options.streams = options.streams.map(|n| n.clamp(1, Limits::default().segments as usize));
         let models = options.models();
-        Self { inner, options, models, pending: Vec::new(), written: 0, index: Index::default(), on_block: None }
+        Self {
+            inner,
+            options,
+            models,
+            pending: Vec::new(),
+            written: 0,
+            raw: 0,
+            index: Index::default(),
+            on_block: None,
+        }
     }
 
     /// Calls `report` for each block as it is written.
@@ -146,7 +175,7 @@ impl<W: Write> Encoder<W> {
         if self.written == 0 && (length as u64) < ShortFrame::LIMIT && length <= self.options.block {
             self.write_short(None)?;
         } else {
-            let blocks = self.code();
+            let blocks = self.code()?;
             self.write_blocks(blocks, true)?;
             self.write_end()?;
         }
@@ -156,10 +185,25 @@ impl<W: Write> Encoder<W> {
 
     /// Codes what is pending as one block; `made` is its bitstream of codec 4 in one stream, if it has been made already.
     fn write_short(&mut self, made: Option<&Made>) -> Result<()> {
+        self.bind()?;
         let raw = mem::take(&mut self.pending);
-        let models = Models { made, ..self.models(self.options.threads) };
-        let mut coded = Plan::of(&raw, &models).encode(&raw, &models, self.options.streams, ShortFrame::SAVES);
-        let default = coded.method != Method::Coded || self.models[0].named() == ShortFrame::MODEL;
+        let (models, coding) = (Models { made, ..self.models(self.options.threads) }, self.coding());
+        let mut coded =
+            code_block(&raw, Plan::of(&raw, &models), &models, Coding { apart: ShortFrame::SAVES, ..coding })?;
+        if coded.method.is_bound() && self.options.mix {
+            // The header that names such a model can be more than it gains. The rest of a full frame takes about 60 bytes.
+            let alone = Plan::Alone("so short that the device-bound model gains less than its header takes");
+            let alone = code_block(&raw, alone, &models, Coding { apart: ShortFrame::SAVES, ..coding })?;
+            let mut header = Vec::new();
+            self.header(&self.models).write(&mut header);
+            if alone.bytes.len() < coded.bytes.len() + header.len() + 60 {
+                coded = alone;
+            }
+        }
+        let default = match coded.method {
+            Method::Coded => self.models[0].named() == ShortFrame::MODEL,
+            method => !method.is_bound(),
+        };
         if !default || coded.segments.len() > 1 {
             // Short frames know the default parameters only; a full frame holds any.
             self.write_blocks(vec![(raw, coded)], true)?;
@@ -192,21 +236,45 @@ impl<W: Write> Encoder<W> {
     }
 
     /// Codes all that is pending, block by block, each with the bytes it was made from.
-    fn code(&mut self) -> Vec<(Vec<u8>, Coded)> {
+    fn code(&mut self) -> Result<Vec<(Vec<u8>, Coded)>> {
+        self.bind()?;
         let raw = mem::take(&mut self.pending);
         let parts: Vec<&[u8]> = raw.chunks(self.options.block).collect();
-        parts.chunks(self.options.threads).flat_map(|group| self.code_group(group)).collect()
+        let mut out = Vec::with_capacity(parts.len());
+        for group in parts.chunks(self.options.threads) {
+            out.extend(self.code_group(group)?);
+        }
+        Ok(out)
     }
 
     /// Codes no more blocks than there are threads.
-    fn code_group(&self, group: &[&[u8]]) -> Vec<(Vec<u8>, Coded)> {
-        let (threads, streams) = (self.options.threads, self.options.streams);
+    fn code_group(&self, group: &[&[u8]]) -> Result<Vec<(Vec<u8>, Coded)>> {
+        let (threads, coding) = (self.options.threads, self.coding());
         let models = self.models(threads / group.len());
         let plans = parallel::map(group.to_vec(), |part| (part, Plan::of(part, &models)));
         let code = |(part, plan): (&[u8], Plan), threads| {
-            (part.to_vec(), plan.encode(part, &Models { threads, ..models }, streams, 0))
+            let models = Models { threads, ..models };
+            Ok((part.to_vec(), code_block(part, plan, &models, coding)?))
         };
-        parallel::share(plans, threads, |(_, plan)| plan.uses(), code)
+        parallel::share(plans, threads, |(_, plan)| plan.uses(), code).into_iter().collect()
+    }
+
+    fn coding(&self) -> Coding {
+        let Options { streams, verify, .. } = self.options;
+        Coding { streams, apart: 0, verify, raw_at: self.raw }
+    }
+
+    /// Finds out what a device-bound model is here, before the first block: how many rows it will have, and the probe.
+    fn bind(&mut self) -> Result<()> {
+        let length = self.pending.len().min(self.options.block);
+        if let Some(Model::Bound(model, entry)) = self.models.first_mut().filter(|_| length > 0 && self.written == 0) {
+            let streams = self.options.streams.unwrap_or_else(|| model.streams(length));
+            let most = BlockHead::most_streams(length as u64) as usize;
+            let mut found = model.0.entry(streams.min(most).min(length) as u64)?;
+            found.probe = model.0.probe(&found)?;
+            **entry = found;
+        }
+        Ok(())
     }
 
     /// What a block is coded with, when it has so many threads to itself.
@@ -215,18 +283,20 @@ impl<W: Write> Encoder<W> {
         Models { table: &self.models, dictionary: dictionary.as_ref(), mix: *mix, made: None, threads }
     }
 
+    /// The header of a frame with these models.
+    fn header(&self, models: &[Model]) -> FrameHeader {
+        let dictionary = self.options.dictionary.as_ref().map(|d| *d.hash());
+        let origins = models.iter().enumerate().filter_map(|(i, model)| Some((i, model.origin()?.clone()))).collect();
+        FrameHeader { models: models.iter().map(Model::named).collect(), origins, dictionary, raw: None }
+    }
+
     /// Writes blocks, after the header where it is missing. `last`: the frame ends with them.
     fn write_blocks(&mut self, mut blocks: Vec<(Vec<u8>, Coded)>, last: bool) -> Result<()> {
         let mut out = Vec::new();
         if self.written == 0 {
-            let dictionary = self.options.dictionary.as_ref().map(|d| *d.hash());
             // Of content of one block it is known what it needs.
             let needless = last && blocks.len() == 1 && blocks[0].1.segments.iter().all(|s| s.model.is_none());
-            let models = if needless { &[][..] } else { &self.models };
-            let origins =
-                models.iter().enumerate().filter_map(|(i, model)| Some((i, model.origin()?.clone()))).collect();
-            let models = models.iter().map(Model::named).collect();
-            FrameHeader { models, origins, dictionary, raw: None }.write(&mut out);
+            self.header(if needless { &[] } else { &self.models }).write(&mut out);
             self.put(&out)?;
         }
         if last && blocks.is_empty() {
@@ -249,6 +319,7 @@ impl<W: Write> Encoder<W> {
             out.extend(check.to_le_bytes());
             self.put(&out)?;
             self.index.0.push(Entry { bytes: out.len() as u64, raw: raw.len() as u64 });
+            self.raw += raw.len() as u64;
         }
         Ok(())
     }
@@ -262,6 +333,34 @@ impl<W: Write> Encoder<W> {
     }
 }
 
+/// How a block is to be coded, and where it is.
+#[derive(Clone, Copy)]
+struct Coding {
+    streams: Option<usize>,
+    /// Bytes that more than one segment costs around the block.
+    apart: usize,
+    verify: bool,
+    /// Where the first block that is coded together with it begins in the content.
+    raw_at: u64,
+}
+
+/// Codes a block, and makes sure that it decodes where that is not certain.
+fn code_block(raw: &[u8], plan: Plan, models: &Models, coding: Coding) -> Result<Coded> {
+    let Coding { streams, apart, verify, raw_at } = coding;
+    let failed = |error| match error {
+        CodecError::Bound(error) => Error::Bound(error),
+        source => Error::NotReproduced { raw_at, source },
+    };
+    let coded = plan.encode(raw, models, streams, apart).map_err(failed)?;
+    if coded.method.is_bound() && verify {
+        let check = content_check(raw, &coded.bytes).to_le_bytes();
+        let models = Models::to_decode(models.table, models.dictionary, models.threads);
+        let Coded { method, segments, bytes, .. } = &coded;
+        block::decode_checked(*method, raw.len() as u64, segments, &models, bytes, &check).map_err(failed)?;
+    }
+    Ok(coded)
+}
+
 impl<W: Write> Write for Encoder<W> {
     /// Takes as many of the bytes as its memory allows.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -273,7 +372,7 @@ impl<W: Write> Write for Encoder<W> {
         if self.pending.len() > most {
             let keep = (self.pending.len() - 1) % self.options.block + 1;
             let rest = self.pending.split_off(self.pending.len() - keep);
-            let blocks = self.code();
+            let blocks = self.code()?;
             self.pending = rest;
             self.write_blocks(blocks, false)?;
         }
@@ -284,7 +383,7 @@ impl<W: Write> Write for Encoder<W> {
     /// and what the next block must learn again.
     fn flush(&mut self) -> io::Result<()> {
         if !self.pending.is_empty() {
-            let blocks = self.code();
+            let blocks = self.code()?;
             self.write_blocks(blocks, false)?;
         }
         self.inner.flush()
@@ -292,6 +391,10 @@ impl<W: Write> Write for Encoder<W> {
 }
 
 /// Compresses a slice into one frame.
+///
+/// # Panics
+///
+/// If a device-bound model cannot be computed, or does not give the same twice; an [`Encoder`] reports that.
 pub fn compress(raw: &[u8], options: &Options) -> Vec<u8> {
     let mut encoder = Encoder::new(Vec::new(), options.clone());
     encoder.write_all(raw).and_then(|()| encoder.finish().map_err(Into::into)).expect("a vector takes every byte")

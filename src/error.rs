@@ -3,11 +3,12 @@
 use std::io;
 
 use crate::dictionary::{Dictionary, hex};
-use crate::format::{FormatError, HubName, Registered};
+use crate::format::{FormatError, HubName, Numerics, Registered};
+use crate::lm::bound::BoundError;
 use crate::lm::rwkv7::ModelError;
 
 /// A coded block that does not decode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
     /// The range coder met a value that no encoder writes.
     #[error("its coded data is not what any encoder writes")]
@@ -21,6 +22,15 @@ pub enum CodecError {
     /// A segment names a model that its codec cannot use.
     #[error("a segment names a model of a kind that its codec does not use")]
     WrongModel,
+    /// A device-bound model does not give the frequencies that it gave the encoder.
+    #[error(
+        "from byte {at} of the block on, the model gives other frequencies here than it gave the encoder: its files, the \
+         device or the libraries are not what made the archive"
+    )]
+    Diverged { at: u64 },
+    /// A device-bound model cannot be computed.
+    #[error(transparent)]
+    Bound(#[from] BoundError),
     /// Decoded, but to other bytes than were encoded.
     #[error("its bytes do not fit its check")]
     BadCheck,
@@ -62,6 +72,30 @@ pub enum Error {
         model(needed)
     )]
     OtherModel { at: u64, origin: Box<HubName>, needed: Vec<u8> },
+    /// A frame names a device-bound model that was not given and is not in the hub's cache; `origin` is where on the hub it was got, if the frame
+    /// says so.
+    #[error(
+        "at byte {at} of the archive: made with a model that ran as {numerics}, and whose identity is {}; {}",
+        hex(identity), bound_remedy(origin.as_deref())
+    )]
+    NoBoundModel { at: u64, identity: [u8; 32], numerics: Box<Numerics>, origin: Option<Box<HubName>> },
+    /// A device-bound model does not give here what it gave the encoder.
+    #[error(
+        "at byte {at} of the archive: the model does not give here what it gave where the archive was made, so it cannot be \
+         decoded here. Made with {made}; here it is {here}. {}",
+        advice(made, here)
+    )]
+    OtherNumbers { at: u64, made: Box<Numerics>, here: Box<Numerics> },
+    /// A device-bound model cannot be computed.
+    #[error(transparent)]
+    Bound(#[from] BoundError),
+    /// What was encoded does not decode.
+    #[error(
+        "the block at byte {raw_at} of the content does not decode to what it was ({source}): the model does not give the same \
+         frequencies twice on this device. Take another device (--device), or context mixing alone (--model none); \
+         --no-verify would only hide it"
+    )]
+    NotReproduced { raw_at: u64, source: CodecError },
     /// A dictionary too short or too long.
     #[error("expected a dictionary of 1 to {} bytes, found {found}", Dictionary::LONGEST)]
     DictionaryLength { found: usize },
@@ -102,5 +136,27 @@ fn remedy(identity: &[u8], origin: Option<&HubName>) -> String {
         (Some(_), _) => "give its folder (--model PATH), or use an lmz that has it built in (feature embed)".into(),
         (_, Some(origin)) => format!("get it: lmz model pull {origin}{hub}, or give its folder (--model PATH)"),
         (None, None) => "give its folder (--model PATH), or its name on the hub (--model hf:OWNER/NAME)".into(),
+    }
+}
+
+/// How to get a device-bound model.
+fn bound_remedy(origin: Option<&HubName>) -> String {
+    let folder = if cfg!(feature = "hub") {
+        "give its folder (--model PATH)"
+    } else {
+        "this lmz cannot run such models: build one with the feature hub, and give the model's folder to it"
+    };
+    match origin {
+        Some(origin) => format!("get it: lmz model pull {origin}; or {folder}"),
+        None => folder.into(),
+    }
+}
+
+/// What to do where a device-bound model gives other numbers.
+fn advice(made: &Numerics, here: &Numerics) -> &'static str {
+    match () {
+        () if made.device != here.device => "Decode it on such a device (--device picks one)",
+        () if made.backend != here.backend => "Decode it with the lmz that made it",
+        () => "Decode it with the build of lmz that made it, on the same machine if there is no other way",
     }
 }

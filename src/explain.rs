@@ -14,7 +14,6 @@ use crate::decoder::DecodeOptions;
 use crate::encoder::{Options, compress};
 use crate::error::{CodecError, Error, Result};
 use crate::format::{BlockHead, Method, content_check};
-use crate::predictor::Predictor;
 use crate::scan::Archive;
 
 /// What the first bytes of a content cost, and how its archive holds them.
@@ -74,12 +73,7 @@ pub struct TokenCost {
 /// # Ok::<(), lmz::Error>(())
 /// ```
 pub fn explain(raw: &[u8], options: &Options, limit: u64) -> Result<Explanation> {
-    let models = match &options.predictor {
-        Predictor::Model(model) => vec![model.clone()],
-        Predictor::None | Predictor::Ppm => Vec::new(),
-    };
-    let dictionaries = options.dictionary.iter().cloned().collect();
-    let decoding = DecodeOptions { models, dictionaries, threads: options.threads, ..DecodeOptions::default() };
+    let decoding = options.decoding();
     explain_archive(&compress(raw, options), &decoding, limit)
 }
 

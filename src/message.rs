@@ -59,7 +59,8 @@ fn fits_batch(raw: &[u8], options: &Options) -> bool {
 
 /// Compresses a message to its bitstream alone: no magic, no length, no check. For protocols that have
 /// these already; [`decompress_bare`] needs the length and the same options. The message is one stream of the options'
-/// predictor, even where that makes it larger than it was.
+/// predictor, even where that makes it larger than it was. With a device-bound model nothing says whether the other side's
+/// gives the same numbers: that is for the protocol to know.
 ///
 /// ```
 /// let options = lmz::Options::default();
@@ -68,7 +69,8 @@ fn fits_batch(raw: &[u8], options: &Options) -> bool {
 /// # Ok::<(), lmz::CodecError>(())
 /// ```
 pub fn compress_bare(message: &[u8], options: &Options) -> Vec<u8> {
-    block::bare(message, &with(options, &options.models()))
+    let table = table(options).expect("the model can be computed");
+    block::bare(message, &with(options, &table))
 }
 
 /// Decompresses what [`compress_bare`] made of `length` bytes. Other bytes give an error or, since
@@ -76,13 +78,24 @@ pub fn compress_bare(message: &[u8], options: &Options) -> Vec<u8> {
 pub fn decompress_bare(coded: &[u8], length: usize, options: &Options) -> Result<Vec<u8>, CodecError> {
     let mut out = Vec::new();
     if length > 0 {
-        let table = options.models();
+        let table = table(options)?;
         let models = with(options, &table);
         let (method, model) = block::bare_method(&models);
         let segment = Segment { length: length as u64, model };
         block::decode(method, length as u64, &[segment], &models, coded, &mut out)?;
     }
     Ok(out)
+}
+
+/// The models; of a device-bound one what is to be known for one stream.
+fn table(options: &Options) -> Result<Vec<Model>, CodecError> {
+    let mut table = options.models();
+    for model in &mut table {
+        if let Model::Bound(model, entry) = model {
+            **entry = model.0.entry(1)?;
+        }
+    }
+    Ok(table)
 }
 
 fn with<'a>(options: &'a Options, table: &'a [Model]) -> Models<'a> {

@@ -1,7 +1,9 @@
 //! What predicts, by name.
 
-use crate::lm::Finder;
+use crate::encoder::Options;
+use crate::lm::bound::Bound;
 use crate::lm::rwkv7::{ModelError, Ready};
+use crate::lm::{Finder, Found};
 
 /// What predicts the content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +14,9 @@ pub enum Predictor {
     Ppm,
     /// A neural language model, together with context mixing. A decoder needs the same model.
     Model(Ready),
+    /// Any other language model, computed by ordinary floating-point kernels (feature `hub`). A decoder needs the same model,
+    /// and a device that gives the same numbers.
+    Bound(Bound),
 }
 
 impl Predictor {
@@ -38,9 +43,25 @@ impl Predictor {
     /// The same, found in a way that the caller says.
     pub fn find_with(name_or_path: &str, finder: &Finder) -> Result<Self, ModelError> {
         match name_or_path {
-            "none" => Ok(Self::None),
-            "ppm" => Ok(Self::Ppm),
-            _ => finder.ready(name_or_path).map(Self::Model),
+            "none" => return Ok(Self::None),
+            "ppm" => return Ok(Self::Ppm),
+            _ => {}
+        }
+        // Built-in models are loaded once.
+        if let Some(built_in) = Ready::builtin(name_or_path) {
+            return built_in.map(Self::Model);
+        }
+        match finder.find(name_or_path)? {
+            Found::Exact(model) => Ready::new(&model).map(Self::Model),
+            Found::Bound(model) => Ok(Self::Bound(model)),
+        }
+    }
+
+    /// Bytes of a block unless something else is asked for.
+    pub fn block(&self) -> usize {
+        match self {
+            Self::Bound(model) => model.block(),
+            _ => Options::BLOCK,
         }
     }
 }

@@ -182,14 +182,36 @@ fn compressing_gets_what_is_missing() {
     assert!(server.log().is_empty(), "what is in the cache is used");
 }
 
+/// A model that candle computes goes the same way: its archive names the commit, and is decoded with what is in the cache.
+#[test]
+fn a_model_for_candle_is_pulled_and_found_again() {
+    let server = Server::start();
+    server.add("small/llama", Repository::of(&golden("../hub/llama"), 'b'));
+    let name = format!("hf:small/llama@{}", "b".repeat(40));
+    let user = User::new(&server);
+    // What the model knows by heart (scripts/hub/golden.py).
+    let text = "The quick brown fox jumps over the lazy dog. It was the best of times, it was the worst of times, it was the age\n";
+    user.write("a", text.as_bytes());
+    out(user.lmz(&["--mix", "off", "--model", "hf:small/llama", "-k", "a"]));
+    let log = server.log();
+    assert!(log.iter().any(|request| request.contains("tokenizer.json")), "{log:?}");
+    assert!(out(user.lmz(&["model", "list"])).contains(&format!("  {name} (main)")));
+    assert!(out(user.lmz(&["model", "info", "hf:small/llama"])).contains("LlamaForCausalLM"));
+    assert!(out(user.lmz(&["-lv", "a.lmz"])).contains(&format!("lmz model pull {name}")));
+    assert_eq!(out(user.lmz(&["-dc", "a.lmz"])), text);
+    assert!(server.log().is_empty(), "nobody was asked");
+    out(user.lmz(&["model", "rm", "hf:small/llama"]));
+    fails(&user.lmz(&["-dc", "a.lmz"]), 1, &[&format!("get it: lmz model pull {name}")]);
+}
+
 #[test]
 fn listed_described_and_removed() {
     let server = Server::start();
     server.add("rwkv/tiny", Repository::of(&golden("reference"), 'c'));
-    let mut llama = Repository::of(&golden("reference"), 'd');
-    let config = br#"{"architectures": ["LlamaForCausalLM"], "model_type": "llama"}"#;
-    llama.files.insert("config.json".into(), config.to_vec());
-    server.add("meta/llama", llama);
+    let mut other = Repository::of(&golden("reference"), 'd');
+    let config = br#"{"architectures": ["BertForMaskedLM"], "model_type": "bert"}"#;
+    other.files.insert("config.json".into(), config.to_vec());
+    server.add("some/bert", other);
     let user = User::new(&server);
     out(user.lmz(&["model", "pull", "hf:rwkv/tiny"]));
     let commit = "c".repeat(40);
@@ -203,10 +225,10 @@ fn listed_described_and_removed() {
 
     // What cannot be run is refused before its weights are downloaded, and not listed.
     server.log();
-    let words = ["LlamaForCausalLM (model_type llama)", "computes RWKV-7"];
-    fails(&user.lmz(&["model", "pull", "hf:meta/llama"]), 1, &words);
+    let words = ["BertForMaskedLM (model_type bert)", "computes RWKV-7", "Qwen3ForCausalLM"];
+    fails(&user.lmz(&["model", "pull", "hf:some/bert"]), 1, &words);
     assert!(!server.log().iter().any(|request| request.contains("safetensors")));
-    assert!(!out(user.lmz(&["model", "list"])).contains("llama"));
+    assert!(!out(user.lmz(&["model", "list"])).contains("bert"));
 
     // A second revision shares the weights; removing the first leaves them.
     let mut second = Repository::of(&golden("reference"), 'e');

@@ -80,6 +80,20 @@ struct Raw {
     /// Streams that each block is cut into, for experiments: more are faster with a model, and make it larger
     #[arg(long, value_name = "N", hide_short_help = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
     streams: Option<u16>,
+    /// Where a model of the hub is computed: auto, cpu, cuda, cuda:N or metal
+    #[arg(long, value_name = "DEVICE", hide_short_help = true)]
+    device: Option<String>,
+    /// Numbers that a model of the hub is computed in when compressing: f32 (on a CPU, unless f16 is given), f16 or bf16 (by
+    /// default as its weights are stored)
+    #[arg(long, value_name = "TYPE", hide_short_help = true)]
+    dtype: Option<String>,
+    /// Tokens after which a stream of a model of the hub begins anew with the last half of them, when compressing: by default
+    /// 1024, or as many as the model has
+    #[arg(long, value_name = "N", hide_short_help = true)]
+    context: Option<u64>,
+    /// Do not decode and compare what a device-bound model has made before it is written
+    #[arg(long, hide_short_help = true)]
+    no_verify: bool,
     /// Longest context of ppm, in bytes
     #[arg(long, value_name = "N", default_value_t = lmz::lm::ppm::ORDER, value_parser = clap::value_parser!(u8).range(1..=i64::from(lmz::lm::ppm::MAX_ORDER)))]
     ppm_order: u8,
@@ -167,6 +181,8 @@ pub struct Task {
     pub models: Vec<String>,
     /// How they are found.
     pub finder: Finder,
+    /// Whether the length of blocks was given.
+    pub block_given: bool,
     pub options: lmz::Options,
     pub decoding: lmz::DecodeOptions,
 }
@@ -245,6 +261,7 @@ impl Task {
             ppm_order: raw.ppm_order,
             ppm_memory: raw.ppm_memory,
             dictionary: None,
+            verify: !raw.no_verify,
         };
         let models = match () {
             _ if raw.level_1 => vec!["none".to_owned()],
@@ -273,7 +290,17 @@ impl Task {
             range: raw.range,
             dictionaries: raw.dictionary,
             models,
-            finder: Finder { offline: raw.offline, memory: raw.memory },
+            finder: Finder {
+                offline: raw.offline,
+                memory: raw.memory,
+                settings: lmz::lm::bound::Settings {
+                    device: raw.device,
+                    dtype: raw.dtype,
+                    context: raw.context,
+                    keep: None,
+                },
+            },
+            block_given: raw.block.is_some() || raw.level_9,
             options,
             decoding,
         })

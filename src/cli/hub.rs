@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use lmz::Predictor;
-use lmz::lm::Finder;
-use lmz::lm::rwkv7::{Model, ModelError};
+use lmz::lm::rwkv7::ModelError;
+use lmz::lm::{Finder, Found};
 
 #[cfg(feature = "hub")]
 pub use with_hub::{cached, list, pull, remove};
@@ -20,19 +20,21 @@ pub fn predictor(name: &str, finder: &Finder, quiet: bool) -> Result<Predictor, 
 }
 
 /// A model by name; of the hub's only one in the cache.
-pub fn model(name: &str, finder: &Finder) -> Result<Model, ModelError> {
+pub fn find(name: &str, finder: &Finder) -> Result<Found, ModelError> {
     match cached(name, finder) {
-        Some(model) => model,
-        None => finder.model(name),
+        Some(found) => found,
+        None => finder.find(name),
     }
 }
 
 /// An error, with the model's name where the error does not have it.
 pub fn message(name: &str, error: &ModelError) -> String {
     match error {
-        ModelError::Unknown { .. } | ModelError::File { .. } | ModelError::Pth { .. } | ModelError::NoHub { .. } => {
-            error.to_string()
-        }
+        ModelError::Unknown { .. }
+        | ModelError::File { .. }
+        | ModelError::HubFile { .. }
+        | ModelError::Pth { .. }
+        | ModelError::NoHub { .. } => error.to_string(),
         #[cfg(feature = "hub")]
         ModelError::Hub(_) => error.to_string(),
         _ => format!("{name}: {error}"),
@@ -54,8 +56,8 @@ mod with_hub {
     use indicatif::ProgressBar;
     use lmz::format::HubName;
     use lmz::hub::{self, Hub, Progress};
-    use lmz::lm::rwkv7::{Model, ModelError};
-    use lmz::lm::{Finder, memory};
+    use lmz::lm::rwkv7::ModelError;
+    use lmz::lm::{Finder, Found, memory};
 
     use super::super::progress::bar;
 
@@ -68,7 +70,7 @@ mod with_hub {
     }
 
     /// The hub's model of such a name in the cache; nothing if the name is not one of the hub.
-    pub fn cached(name: &str, finder: &Finder) -> Option<Result<Model, ModelError>> {
+    pub fn cached(name: &str, finder: &Finder) -> Option<Result<Found, ModelError>> {
         let load = || {
             let (hub, name) = (Hub::new(true), hub::parse(name)?);
             let missing = || hub::HubError::NotCached { name: name.clone(), cache: hub.cache().to_owned() };
@@ -118,8 +120,8 @@ mod with_hub {
 #[cfg(not(feature = "hub"))]
 mod without_hub {
     use lmz::format::HubName;
-    use lmz::lm::Finder;
-    use lmz::lm::rwkv7::{Model, ModelError};
+    use lmz::lm::rwkv7::ModelError;
+    use lmz::lm::{Finder, Found};
 
     fn missing(what: &str, name: &str) -> ModelError {
         ModelError::NoHub { what: format!("{what} {name}") }
@@ -129,7 +131,7 @@ mod without_hub {
         Err(missing("getting", name))
     }
 
-    pub fn cached(_: &str, _: &Finder) -> Option<Result<Model, ModelError>> {
+    pub fn cached(_: &str, _: &Finder) -> Option<Result<Found, ModelError>> {
         None
     }
 

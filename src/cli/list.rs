@@ -45,21 +45,32 @@ fn describe(archive: &mut Archive<impl Read + Seek>, frame: &Frame) -> Result<St
     };
     let mut out = format!("  {kind} at {}: {} -> {} bytes", frame.at, frame.bytes, frame.raw());
     let methods = frame.blocks.iter().map(|block| archive.method(frame, block)).collect::<Result<Vec<_>, _>>()?;
-    for method in [Method::Stored, Method::Fill, Method::Coded, Method::Mixed, Method::Joint] {
+    for method in
+        [Method::Stored, Method::Fill, Method::Coded, Method::Mixed, Method::Joint, Method::Bound, Method::BoundAlone]
+    {
         let count = methods.iter().filter(|m| **m == method).count();
         if count > 0 {
             out += &format!(", {count} {}", method_name(method));
         }
     }
     for (number, model) in frame.models.iter().enumerate() {
+        let pull = frame.origins.get(&number).map(|origin| format!(", to be had by lmz model pull {origin}"));
+        let pull = pull.unwrap_or_default();
         out += &match model {
             Model::Ppm { order, memory } => format!(", ppm of order {order} in 2^{memory} bytes"),
             Model::Rwkv7 { identity } => {
                 let name = Registered::by_identity(identity).map_or("without a number", |r| r.name);
                 // As many digits as a short frame has.
-                let pull = frame.origins.get(&number).map(|origin| format!(", to be had by lmz model pull {origin}"));
-                format!(", model {name} {}{}", hex(&identity[..identity.len().min(8)]), pull.unwrap_or_default())
+                format!(", model {name} {}{pull}", hex(&identity[..identity.len().min(8)]))
             }
+            Model::Bound(model) => format!(
+                ", device-bound model {} ({}; {} rows, context {} of which {} are kept){pull}",
+                hex(&model.identity[..8]),
+                model.numerics,
+                model.batch,
+                model.limit,
+                model.keep
+            ),
         };
     }
     if let Some(hash) = &frame.dictionary {

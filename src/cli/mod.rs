@@ -70,8 +70,10 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     for name in &task.models {
         match hub::predictor(name, &task.finder, task.quiet) {
             Ok(predictor) => {
-                if let Predictor::Model(model) = &predictor {
-                    task.decoding.models.push(model.clone());
+                match &predictor {
+                    Predictor::None | Predictor::Ppm => {}
+                    Predictor::Model(model) => task.decoding.models.push(model.clone()),
+                    Predictor::Bound(model) => task.decoding.bound.push(model.clone()),
                 }
                 task.options.predictor = predictor;
             }
@@ -82,6 +84,9 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         }
     }
     task.decoding.finder = Some(task.finder.clone());
+    if !task.block_given {
+        task.options.block = task.options.predictor.block();
+    }
     task.options.dictionary = task.decoding.dictionaries.first().cloned();
     let mut failed = false;
     if task.action == Action::List {

@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use lmz::exact;
 use lmz::format::HubName;
-use lmz::lm::Finder;
+use lmz::lm::bound::Bound;
 use lmz::lm::rwkv7::{Model, ModelError};
+use lmz::lm::{Finder, Found};
 
 use super::args::size;
 use super::hub;
@@ -70,15 +71,20 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     match line.command {
         Command::List => list(),
         Command::Info { models, memory } => {
-            let finder = Finder { offline: true, memory };
-            each(&models, |name| hub::model(name, &finder).map(|model| Some(info(&model))))
+            let finder = Finder { offline: true, memory, ..Finder::default() };
+            each(&models, |name| {
+                hub::find(name, &finder).map(|found| match found {
+                    Found::Exact(model) => Some(info(&model)),
+                    Found::Bound(model) => Some(bound_info(&model)),
+                })
+            })
         }
         Command::Pull(Pull { models, offline, quiet }) => {
-            let finder = Finder { offline, memory: None };
+            let finder = Finder { offline, ..Finder::default() };
             each(&models, |name| match name.starts_with(HubName::PREFIX) {
                 true => hub::pull(name, &finder, quiet, true).map(|name| Some(name.to_string()).filter(|_| !quiet)),
                 // Nothing is to be got; but a name that is none is an error.
-                false => Model::find(name).map(|_| None),
+                false => finder.find(name).map(|_| None),
             })
         }
         Command::Rm { models } => {
@@ -127,6 +133,20 @@ fn list() -> ExitCode {
 fn row(model: &Model) -> String {
     let tokens = model.vocabulary().len();
     format!("{:>10}  {tokens:>6}  {:>11}  {}", model.weights().parameters(), model.stored(), model.name())
+}
+
+fn bound_info(model: &Bound) -> String {
+    let lines = [
+        ("name", model.name().to_owned()),
+        ("architecture", model.architecture().to_owned()),
+        ("tokens", (model.vocabulary().len() - 1).to_string()),
+        ("parameters", model.parameters().to_string()),
+        ("arithmetic", "that of the device: an archive decodes where the same numbers come out".to_owned()),
+        ("block", format!("{} bytes, unless --block says otherwise", model.block())),
+        ("identity", model.identity().to_string()),
+    ];
+    let lines: Vec<String> = lines.iter().map(|(name, value)| format!("{name:<12}  {value}")).collect();
+    lines.join("\n")
 }
 
 fn info(model: &Model) -> String {

@@ -3,11 +3,12 @@
 pub use super::choice::Made;
 use super::choice::{Choice, Read, block};
 use super::range::{Coder, Decoder, Encoder};
-use super::{mixed, pure, sample, walk};
+use super::{bound, mixed, pure, sample, walk};
 use crate::dictionary::Dictionary;
 use crate::error::CodecError;
-use crate::format::{self, Method, Segment, content_check};
+use crate::format::{self, DeviceBound, Method, Segment, content_check};
 use crate::lm::LanguageModel;
+use crate::lm::bound::Bound;
 use crate::lm::ppm::Ppm;
 use crate::lm::rwkv7::Ready;
 use crate::vocab::Token;
@@ -41,6 +42,8 @@ pub enum Model {
     Ppm { order: u8, memory: u8 },
     /// A neural language model.
     Rwkv7(Ready),
+    /// One that is device-bound, and what the archive says of it.
+    Bound(Bound, Box<DeviceBound>),
 }
 
 impl Model {
@@ -49,6 +52,7 @@ impl Model {
         match self {
             Self::Ppm { order, memory } => format::Model::Ppm { order: *order, memory: *memory },
             Self::Rwkv7(model) => format::Model::Rwkv7 { identity: model.identity().0.to_vec() },
+            Self::Bound(_, entry) => format::Model::Bound(DeviceBound::clone(entry)),
         }
     }
 
@@ -57,6 +61,7 @@ impl Model {
         match self {
             Self::Ppm { .. } => None,
             Self::Rwkv7(model) => model.origin(),
+            Self::Bound(model, _) => model.origin(),
         }
     }
 }
@@ -112,6 +117,17 @@ impl<'a> Models<'a> {
         }
     }
 
+    /// A device-bound model of the table that codecs 5 and 6 use.
+    fn bound_in_common(&self, segments: &[Segment]) -> Result<(&Bound, &DeviceBound), CodecError> {
+        let number = segments.iter().find_map(|s| s.model);
+        match self.get(number)? {
+            Model::Bound(model, entry) if segments.iter().all(|s| s.model.is_none() || s.model == number) => {
+                Ok((model, entry))
+            }
+            _ => Err(CodecError::WrongModel),
+        }
+    }
+
     /// Whether the first segment's model is a neural one.
     fn are_neural(&self, segments: &[Segment]) -> bool {
         segments.first().is_some_and(|s| matches!(self.get(s.model), Ok(Model::Rwkv7(_))))
@@ -154,6 +170,8 @@ pub enum Plan {
     /// By the language model alone.
     Unmixed,
     Neural(Read),
+    /// By a device-bound model.
+    Bound,
 }
 
 impl Plan {
@@ -171,6 +189,7 @@ impl Plan {
         match models.table {
             [] => Self::Alone("context models make it smaller"),
             [Model::Ppm { .. }, ..] => Self::Ppm,
+            [Model::Bound(..), ..] => Self::Bound,
             [Model::Rwkv7(_), ..] if !models.mix => Self::Unmixed,
             [Model::Rwkv7(model), ..] => match Read::of(raw, model, models) {
                 Read::Nothing => Self::Alone("context models alone make pieces of it smaller than with the model"),
@@ -181,15 +200,28 @@ impl Plan {
 
     /// How many threads the work keeps busy.
     pub fn uses(&self) -> usize {
-        if matches!(self, Self::Neural(_) | Self::Unmixed) { USED_BY_NEURAL } else { 1 }
+        match self {
+            Self::Neural(_) | Self::Unmixed => USED_BY_NEURAL,
+            // One block at once: a device is busy with it, and has memory for one.
+            Self::Bound => usize::MAX,
+            _ => 1,
+        }
     }
 
     /// Codes the block that the plan was made for. `streams`: how many it is cut into, unless that is decided by its length.
     /// `apart`: bytes that more than one segment costs around the block.
-    pub fn encode(self, raw: &[u8], models: &Models, streams: Option<usize>, apart: usize) -> Coded {
+    /// Only a device-bound model can fail.
+    pub fn encode(
+        self,
+        raw: &[u8],
+        models: &Models,
+        streams: Option<usize>,
+        apart: usize,
+    ) -> Result<Coded, CodecError> {
         let choice = Choice { models, streams, apart };
         let coded = match (self, models.table) {
-            (Self::Done(coded), _) => return coded,
+            (Self::Done(coded), _) => return Ok(coded),
+            (Self::Bound, [Model::Bound(model, entry), ..]) => choice.bound(raw, model, entry)?,
             (Self::Neural(read), [Model::Rwkv7(model), ..]) => choice.smallest(raw, model, read),
             (Self::Ppm, _) => {
                 let segments = vec![Segment { length: raw.len() as u64, model: Some(0) }];
@@ -197,18 +229,22 @@ impl Plan {
             }
             (Self::Alone(why), _) => choice.alone(raw, why),
             (Self::Unmixed, [Model::Rwkv7(model), ..]) => choice.unmixed(raw, model),
-            (Self::Neural(_) | Self::Unmixed, _) => choice.alone(raw, "there is no model"),
+            (Self::Neural(_) | Self::Unmixed | Self::Bound, _) => choice.alone(raw, "there is no model"),
         };
         if coded.bytes.len() >= raw.len() {
-            return Coded::stored(raw, "coding makes it no smaller");
+            return Ok(Coded::stored(raw, "coding makes it no smaller"));
         }
-        coded
+        Ok(coded)
     }
 }
 
 /// How many threads decoding a block keeps busy.
 pub fn uses(method: Method) -> usize {
-    if method == Method::Joint { USED_BY_NEURAL } else { 1 }
+    match method {
+        Method::Joint => USED_BY_NEURAL,
+        Method::Bound | Method::BoundAlone => usize::MAX,
+        _ => 1,
+    }
 }
 
 /// The method of a bitstream without a frame, and the model that its one segment names.
@@ -217,10 +253,15 @@ pub fn bare_method(models: &Models) -> (Method, Option<usize>) {
         [] => (Method::Mixed, None),
         [Model::Ppm { .. }, ..] => (Method::Coded, Some(0)),
         [Model::Rwkv7(_), ..] => (if models.mix { Method::Joint } else { Method::Coded }, Some(0)),
+        [Model::Bound(..), ..] => (if models.mix { Method::Bound } else { Method::BoundAlone }, Some(0)),
     }
 }
 
 /// The bitstream of `raw` in one stream, by the first of the models, or by context models.
+///
+/// # Panics
+///
+/// If a device-bound model fails.
 pub fn bare(raw: &[u8], models: &Models) -> Vec<u8> {
     match models.table {
         _ if raw.is_empty() => Vec::new(),
@@ -229,6 +270,11 @@ pub fn bare(raw: &[u8], models: &Models) -> Vec<u8> {
             let segment = [Segment { length: raw.len() as u64, model: Some(0) }];
             let block = block(&segment, model, models);
             if models.mix { block.encode(raw) } else { pure::encode(&block, raw) }
+        }
+        [Model::Bound(model, entry), ..] => {
+            let segments = &[Segment { length: raw.len() as u64, model: Some(0) }];
+            let (dictionary, mix) = (models.dictionary, models.mix);
+            bound::Block { segments, dictionary, model, entry, mix }.encode(raw).expect("the model can be computed")
         }
         [Model::Ppm { .. }, ..] => {
             let mut coder = Encoder::default();
@@ -288,6 +334,11 @@ pub fn decode_by<C: Coder>(
         Method::Joint => {
             let model = models.in_common(segments)?;
             block(segments, model, models).decode_by(coder, out)?;
+        }
+        Method::Bound | Method::BoundAlone => {
+            let (model, entry) = models.bound_in_common(segments)?;
+            let (dictionary, mix) = (models.dictionary, method == Method::Bound);
+            bound::Block { segments, dictionary, model, entry, mix }.decode(coder, coded.len(), out)?;
         }
     }
     Ok(())

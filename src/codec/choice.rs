@@ -4,8 +4,10 @@
 use super::block::{Coded, Models};
 use super::cost::BIT;
 use super::parts::{self, Costs, Part};
-use super::{joint, mixed, pure, streams};
-use crate::format::{BlockHead, Limits, Method, Segment};
+use super::{bound, joint, mixed, pure, streams};
+use crate::error::CodecError;
+use crate::format::{BlockHead, DeviceBound, Limits, Method, Segment};
+use crate::lm::bound::Bound;
 use crate::lm::rwkv7::Ready;
 
 /// Blocks of up to this are coded both ways, and then in parts if windows of so many bytes differ.
@@ -127,6 +129,25 @@ impl Choice<'_> {
         }
         let why = "the language model alone, without context models";
         Coded { method: Method::Coded, segments, bytes, why }
+    }
+
+    /// A block, not empty, by the first model of the table, which is this one and device-bound, or without it where that makes
+    /// it smaller.
+    pub fn bound(&self, raw: &[u8], model: &Bound, entry: &DeviceBound) -> Result<Coded, CodecError> {
+        let streams = self.streams.unwrap_or_else(|| model.streams(raw.len()));
+        let whole = [Part { begin: 0, end: raw.len(), model: true }];
+        let segments = parts::segments(raw, &whole, streams.min(most_streams(raw.len())).min(entry.batch as usize));
+        let Models { dictionary, mix, .. } = *self.models;
+        let bytes = bound::Block { segments: &segments, dictionary, model, entry, mix }.encode(raw)?;
+        let (method, why) = match mix {
+            true => (Method::Bound, "the model makes it smaller"),
+            false => (Method::BoundAlone, "the language model alone, without context models"),
+        };
+        let coded = Coded { method, segments, bytes, why };
+        if raw.len() as u64 > method.most_raw(coded.bytes.len() as u64) {
+            return Ok(self.alone(raw, "repeats itself too much to need the model"));
+        }
+        Ok(if mix { self.smaller(self.alone(raw, ALONE), coded) } else { coded })
     }
 
     fn by_coding(&self, raw: &[u8], model: &Ready) -> Coded {

@@ -1,6 +1,6 @@
 //! The threads that compute a model while the coder codes.
 //!
-//! A block's streams are in groups. The coder takes the groups in order; a group whose tokens are coded goes back
+//! A block's streams are in groups ([`rows`](super::rows)). The coder takes the groups in order; a group whose tokens are coded goes back
 //! to be computed. Who waits for a group computes one meanwhile. So the order of coding never depends on the
 //! threads, and none of them rests while there is something to compute.
 
@@ -8,23 +8,15 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use super::rows::{self, Row, Rows};
+use crate::error::CodecError;
 use crate::lm::rwkv7::{Engine, Network, Stream};
-use crate::vocab::{START, Token};
+use crate::vocab::START;
+
+type Group = rows::Group<Stream>;
 
 /// Rows a group has at least, if there are enough: with fewer the model costs more for each.
 const ROWS: usize = 16;
-
-/// A stream of the block and the token that it read last, or reads next; what it begins with counts as [`START`].
-pub struct Row {
-    pub number: usize,
-    pub stream: Stream,
-    pub token: Token,
-}
-
-/// Streams that are computed together.
-pub struct Group {
-    pub rows: Vec<Row>,
-}
 
 #[derive(Default)]
 struct State {
@@ -54,21 +46,21 @@ pub struct Crew<'a> {
     open: Vec<bool>,
 }
 
-impl Crew<'_> {
-    /// How many groups there are.
-    pub fn groups(&self) -> usize {
+impl Rows for Crew<'_> {
+    type Stream = Stream;
+
+    fn groups(&self) -> usize {
         self.open.len()
     }
 
-    /// A group whose streams have been computed; nothing if they have all ended.
-    pub fn take(&mut self, number: usize) -> Option<Group> {
+    fn take(&mut self, number: usize) -> Result<Option<Group>, CodecError> {
         if !std::mem::take(&mut self.open[number]) {
-            return None;
+            return Ok(None);
         }
         let mut state = self.shared.lock();
         loop {
             if let Some(group) = state.done[number].take() {
-                return Some(group);
+                return Ok(Some(group));
             }
             assert!(!state.over, "a thread that computes the model has panicked");
             match state.todo.pop_front() {
@@ -83,36 +75,10 @@ impl Crew<'_> {
         }
     }
 
-    /// Gives a group back, to be computed.
-    pub fn give(&mut self, number: usize, group: Group) {
+    fn give(&mut self, number: usize, group: Group) {
         self.open[number] = true;
         self.shared.lock().todo.push_back((number, group));
         self.shared.changed.notify_all();
-    }
-}
-
-impl Crew<'_> {
-    /// Streams in order, step by step, until all have ended: `code` codes a row's next token, and tells whether more of its
-    /// stream follows.
-    pub fn steps<E>(&mut self, mut code: impl FnMut(&mut Row) -> Result<bool, E>) -> Result<(), E> {
-        while self.open.contains(&true) {
-            for number in 0..self.groups() {
-                let Some(mut group) = self.take(number) else { continue };
-                let mut result = Ok(());
-                group.rows.retain_mut(|row| match result.as_ref().map_or(Ok(false), |()| code(row)) {
-                    Ok(goes_on) => goes_on,
-                    Err(error) => {
-                        result = Err(error);
-                        false
-                    }
-                });
-                result?;
-                if !group.rows.is_empty() {
-                    self.give(number, group);
-                }
-            }
-        }
-        Ok(())
     }
 }
 

@@ -5,13 +5,14 @@
 //! Segments that the model does not read are coded in between (`unread`).
 
 use super::cost::Metered;
-use super::crew::{self, Crew};
+use super::crew;
 use super::range::{Coder, Decoder};
+use super::rows::{Reading, Rows, Sums};
 use super::unread::Unread;
 use crate::dictionary::{self, Dictionary};
 use crate::error::CodecError;
 use crate::format::Segment;
-use crate::lm::rwkv7::{Ready, Stream};
+use crate::lm::rwkv7::Ready;
 use crate::mix::kernel::{self, Job, Kernel};
 use crate::mix::{Ending, Guess, Lengths, Mix};
 use crate::vocab::{Node, START, Token, Vocabulary};
@@ -75,62 +76,69 @@ impl Block<'_> {
         let streams = self.segments.iter().filter(|s| s.model.is_some()).count();
         let first = dictionary::first(self.dictionary, self.model);
         crew::work(network, &first, streams, self.threads, |crew| {
-            kernel::run(Steps { coder, crew, block: self, raw, mix })
+            let (segments, dictionary) = (self.segments, self.read_first());
+            kernel::run(Steps { coder, rows: crew, reading: self.model, segments, dictionary, raw, mix })
         })
     }
 }
 
 /// The step function of encoder and decoder.
-struct Steps<'a, 'b, C> {
-    coder: &'a mut C,
-    crew: &'a mut Crew<'b>,
-    block: &'a Block<'a>,
+pub struct Steps<'a, C, R, T> {
+    pub coder: &'a mut C,
+    pub rows: &'a mut R,
+    pub reading: T,
+    pub segments: &'a [Segment],
+    pub dictionary: &'a [u8],
     /// What to encode; nothing when decoding.
-    raw: Option<&'a [u8]>,
-    mix: Mix,
+    pub raw: Option<&'a [u8]>,
+    pub mix: Mix,
 }
 
-impl<C: Coder> Job for Steps<'_, '_, C> {
+impl<C: Coder, R: Rows, T: Reading> Job for Steps<'_, C, R, T> {
     type Output = Result<Mix, CodecError>;
 
     #[inline(always)]
     fn run<K: Kernel>(self, k: K) -> Self::Output {
-        let Self { coder, crew, block, raw, mut mix } = self;
-        let vocabulary = block.model.vocabulary();
-        mix.read(k, block.read_first());
+        let Self { coder, rows, mut reading, segments, dictionary, raw, mut mix } = self;
+        mix.read(k, dictionary);
         // Of each stream that the model reads: its segment, where it ends and how many bytes are left.
-        let mut streams: Vec<(usize, usize, usize)> = Vec::with_capacity(block.segments.len());
+        let mut streams: Vec<(usize, usize, usize)> = Vec::with_capacity(segments.len());
         let mut end = 0;
-        for (segment, Segment { length, model }) in block.segments.iter().enumerate() {
+        for (segment, Segment { length, model }) in segments.iter().enumerate() {
             end += *length as usize;
             if model.is_some() {
                 streams.push((segment, end, *length as usize));
             }
         }
-        let mut unread = Unread::of(block.segments);
+        let mut unread = Unread::of(segments);
         // Groups of streams in order, step by step, until none has anything left.
-        let mut open = crew.groups();
+        let mut open = rows.groups();
         while open > 0 || !unread.ended() {
-            for number in 0..crew.groups() {
-                let Some(mut group) = crew.take(number) else { continue };
+            let mut first = None;
+            for number in 0..rows.groups() {
+                let Some(mut group) = rows.take(number)? else { continue };
                 for row in &mut group.rows {
                     let (stream, end, left) = &mut streams[row.number];
                     coder.at(*end - *left);
-                    let rest = raw.map(|raw| &raw[*end - *left..*end]);
-                    let known = rest.map_or(START, |rest| vocabulary.longest(rest).0);
-                    let walk = Walk::of(block.model, &row.stream, row.token, *left);
+                    let known = raw.map_or(START, |raw| reading.next(row.number, &raw[*end - *left..*end]));
+                    let walk = Walk::of(&reading, row.stream.sums(), row.token, *left);
                     row.token = walk.token(k, coder, &mut mix, *stream, known)?;
                     coder.check()?;
-                    coder.token(vocabulary, row.stream.sums(), row.token);
+                    coder.token(reading.vocabulary(), row.stream.sums(), row.token);
                     mix.end_token(*stream, row.token);
-                    *left -= vocabulary.token(row.token).len();
+                    *left -= reading.vocabulary().token(row.token).len();
                 }
                 group.rows.retain(|row| streams[row.number].2 > 0);
-                if group.rows.is_empty() {
-                    open -= 1;
+                if let Some(row) = group.rows.first() {
+                    let (_, end, left) = streams[row.number];
+                    first = first.or(Some(end - left));
+                    rows.give(number, group);
                 } else {
-                    crew.give(number, group);
+                    open -= 1;
                 }
+            }
+            if let Some(at) = first {
+                rows.check(coder, at)?;
             }
             unread.step(k, coder, &mut mix, raw)?; // while the model computes
         }
@@ -143,7 +151,7 @@ pub struct Walk<'a> {
     vocabulary: &'a Vocabulary,
     sums: &'a [u64],
     before: Token,
-    /// The bytes that cannot come first, because they would have made the token before longer.
+    /// The bytes that cannot come first: in greedy segmentation, those that would have made the token before longer.
     longer: &'a [u64; 4],
     /// Bytes that the stream has left.
     most: usize,
@@ -157,8 +165,8 @@ fn ratio(part: u64, total: u64) -> u16 {
 
 impl<'a> Walk<'a> {
     /// The token behind this one, with which the stream goes on, of which so many bytes are left.
-    pub fn of(model: &'a Ready, stream: &'a Stream, before: Token, most: usize) -> Self {
-        Self { vocabulary: model.vocabulary(), sums: stream.sums(), before, longer: model.makes_longer(before), most }
+    pub fn of(reading: &'a impl Reading, sums: &'a [u64], before: Token, most: usize) -> Self {
+        Self { vocabulary: reading.vocabulary(), sums, before, longer: reading.impossible(before), most }
     }
 
     #[inline(always)]

@@ -109,7 +109,7 @@ impl Message<'_> {
     fn code<K: Kernel>(&mut self, k: K, model: &Ready) {
         let known = model.vocabulary().longest(self.rest).0;
         self.coder.at(self.at);
-        let walk = Walk::of(model, &self.stream, self.token, self.rest.len());
+        let walk = Walk::of(&model, self.stream.sums(), self.token, self.rest.len());
         let coded = walk.token(k, &mut self.coder, &mut self.mix, 0, known);
         self.token = coded.expect("encoding cannot fail");
         self.mix.end_token(0, self.token);

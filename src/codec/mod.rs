@@ -1,6 +1,7 @@
 //! The block codec: tokens and a model's frequencies to bytes, and back.
 
 pub mod block;
+mod bound;
 mod choice;
 mod cost;
 mod crew;
@@ -10,6 +11,7 @@ pub mod mixed;
 mod parts;
 pub mod pure;
 pub mod range;
+mod rows;
 mod sample;
 mod streams;
 mod unread;

@@ -3,10 +3,11 @@
 
 use super::joint::Block;
 use super::range::{Coder, Encoder};
+use super::rows::{Reading, Rows, Sums};
 use super::{crew, walk};
 use crate::dictionary;
 use crate::error::CodecError;
-use crate::format::{BlockHead, Method};
+use crate::format::{BlockHead, Method, Segment};
 use crate::vocab::START;
 
 /// The most raw bytes that a block of so many coded bytes may hold: as in codec 4, because its time is the network's too.
@@ -31,41 +32,58 @@ pub fn decode<C: Coder>(block: &Block, coder: &mut C, coded: usize, out: &mut Ve
     Ok(())
 }
 
-/// The step function of encoder and decoder. `raw`: what to encode; nothing when decoding. The streams come out.
 fn run<C: Coder>(block: &Block, coder: &mut C, raw: Option<&[u8]>) -> Result<Vec<Vec<u8>>, CodecError> {
-    let vocabulary = block.model.vocabulary();
-    // What is left to be coded of each stream, if it is known.
-    let mut rests: Vec<&[u8]> = Vec::with_capacity(block.segments.len());
-    if let Some(mut raw) = raw {
-        for segment in block.segments {
-            rests.push(raw.split_off(..segment.length as usize).unwrap_or_default());
-        }
-    }
-    let mut begins = Vec::with_capacity(block.segments.len());
+    let first = dictionary::first(block.dictionary, block.model);
+    crew::work(block.model.network(), &first, block.segments.len(), block.threads, |crew| {
+        steps(coder, crew, block.model, block.segments, raw)
+    })
+}
+
+/// The step function of encoder and decoder. `raw`: what to encode; nothing when decoding. The streams come out.
+pub fn steps<C: Coder, R: Rows>(
+    coder: &mut C,
+    rows: &mut R,
+    mut reading: impl Reading,
+    segments: &[Segment],
+    raw: Option<&[u8]>,
+) -> Result<Vec<Vec<u8>>, CodecError> {
+    let mut begins = Vec::with_capacity(segments.len());
     let mut begin = 0;
-    for segment in block.segments {
+    for segment in segments {
         begins.push(begin);
         begin += segment.length as usize;
     }
-    let mut streams = vec![Vec::new(); block.segments.len()];
-    let first = dictionary::first(block.dictionary, block.model);
-    crew::work(block.model.network(), &first, streams.len(), block.threads, |crew| {
-        crew.steps(|row| {
-            let rest = rests.get_mut(row.number);
-            let known = rest.as_ref().map_or(START, |rest| vocabulary.longest(rest).0);
-            let stream: &mut Vec<u8> = &mut streams[row.number];
-            coder.at(begins[row.number] + stream.len());
-            row.token = walk::token(coder, vocabulary, row.stream.sums(), known)?;
-            coder.check()?;
-            coder.token(vocabulary, row.stream.sums(), row.token);
-            let bytes = vocabulary.token(row.token);
-            if let Some(rest) = rest {
-                *rest = &rest[bytes.len()..];
+    let mut streams = vec![Vec::new(); segments.len()];
+    let mut open = rows.groups();
+    while open > 0 {
+        let mut first = None;
+        for number in 0..rows.groups() {
+            let Some(mut group) = rows.take(number)? else { continue };
+            for row in &mut group.rows {
+                let stream: &mut Vec<u8> = &mut streams[row.number];
+                let (begin, length) = (begins[row.number], segments[row.number].length as usize);
+                let at = begin + stream.len();
+                coder.at(at);
+                let known = raw.map_or(START, |raw| reading.next(row.number, &raw[at..begin + length]));
+                row.token = walk::token(coder, reading.vocabulary(), row.stream.sums(), known)?;
+                coder.check()?;
+                coder.token(reading.vocabulary(), row.stream.sums(), row.token);
+                stream.extend_from_slice(reading.vocabulary().token(row.token));
+                if stream.len() > length {
+                    return Err(CodecError::NotACodeword);
+                }
             }
-            stream.extend_from_slice(bytes);
-            let length = block.segments[row.number].length as usize;
-            if stream.len() > length { Err(CodecError::NotACodeword) } else { Ok(stream.len() < length) }
-        })
-    })?;
+            group.rows.retain(|row| streams[row.number].len() < segments[row.number].length as usize);
+            if let Some(row) = group.rows.first() {
+                first = first.or(Some(begins[row.number] + streams[row.number].len()));
+                rows.give(number, group);
+            } else {
+                open -= 1;
+            }
+        }
+        if let Some(at) = first {
+            rows.check(coder, at)?;
+        }
+    }
     Ok(streams)
 }

@@ -49,7 +49,7 @@ fn repeats(raw: &[u8]) -> bool {
 fn pieces_shrink(raw: &[u8], models: &Models) -> bool {
     // What a language model knows is not flat.
     let models = match models.table {
-        [Model::Rwkv7(_), ..] => Models { table: &[], ..*models },
+        [Model::Rwkv7(_) | Model::Bound(..), ..] => Models { table: &[], ..*models },
         _ => *models,
     };
     let stride = (raw.len() - PIECE) / (PIECES - 1);

@@ -19,6 +19,11 @@ pub enum Method {
     Mixed,
     /// Range-coded decisions of tokens, predicted by a language model and context mixing together (codec number 4).
     Joint,
+    /// As `Joint` with a device-bound model: segmented by its own tokenizer, with bits that check its frequencies (codec
+    /// number 5).
+    Bound,
+    /// What a device-bound model alone makes of a block, with such bits too (codec number 6).
+    BoundAlone,
 }
 
 impl Method {
@@ -29,6 +34,8 @@ impl Method {
             Method::Coded => 2,
             Method::Mixed => 3,
             Method::Joint => 4,
+            Method::Bound => 5,
+            Method::BoundAlone => 6,
         }
     }
 
@@ -39,8 +46,15 @@ impl Method {
             2 => Ok(Method::Coded),
             3 => Ok(Method::Mixed),
             4 => Ok(Method::Joint),
+            5 => Ok(Method::Bound),
+            6 => Ok(Method::BoundAlone),
             _ => Err(FormatError::Unknown { what: "codec number", found }),
         }
+    }
+
+    /// Whether a device-bound model predicts.
+    pub fn is_bound(self) -> bool {
+        matches!(self, Self::Bound | Self::BoundAlone)
     }
 
     /// The most raw bytes that a block of so many coded bytes may claim. A few bytes must not be able to ask for minutes of
@@ -50,7 +64,7 @@ impl Method {
             Method::Stored | Method::Fill => return u64::MAX,
             // A byte costs eight decisions, each at least 2.2e-5 bits.
             Method::Coded | Method::Mixed => 1 << 16,
-            Method::Joint => 1 << 12,
+            Method::Joint | Method::Bound | Method::BoundAlone => 1 << 12,
         };
         // The range coder leaves bytes out at the end.
         coded.saturating_add(8).saturating_mul(each)
@@ -75,7 +89,7 @@ pub struct BlockHead {
     pub raw: u64,
     /// Coded bytes, which follow the head; the content check of 8 bytes follows them.
     pub coded: u64,
-    /// Of methods `Coded`, `Mixed` and `Joint`: the segments, in order; their lengths sum to `raw`.
+    /// Of methods other than `Stored` and `Fill`: the segments, in order; their lengths sum to `raw`.
     pub segments: Vec<Segment>,
 }
 
@@ -163,12 +177,21 @@ impl BlockHead {
                 wrong("a model where context models work alone")
             }
             // Each stream has a state of its own, and costs at least a step of the model.
-            Method::Joint if self.segments.iter().any(|s| s.length == 0) => wrong("a stream without bytes"),
-            Method::Joint if !self.one_model() => wrong("streams that do not have one model in common"),
-            Method::Joint if with_model > Self::most_streams(self.raw) => wrong("too many streams for so few bytes"),
+            Method::Joint | Method::Bound | Method::BoundAlone if self.segments.iter().any(|s| s.length == 0) => {
+                wrong("a stream without bytes")
+            }
+            Method::Joint | Method::Bound | Method::BoundAlone if !self.one_model() => {
+                wrong("streams that do not have one model in common")
+            }
+            Method::BoundAlone if self.segments.iter().any(|s| s.model.is_none()) => {
+                wrong("a stream without a model where nothing else predicts")
+            }
+            Method::Joint | Method::Bound | Method::BoundAlone if with_model > Self::most_streams(self.raw) => {
+                wrong("too many streams for so few bytes")
+            }
             Method::Stored | Method::Fill if !self.segments.is_empty() => wrong("segments where none belong"),
             Method::Stored | Method::Fill => Ok(()),
-            Method::Coded | Method::Mixed | Method::Joint => {
+            Method::Coded | Method::Mixed | Method::Joint | Method::Bound | Method::BoundAlone => {
                 if segments != Some(self.raw) {
                     return wrong("segments that do not add up to the block");
                 }

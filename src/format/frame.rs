@@ -2,7 +2,7 @@
 
 use super::bytes::{Input, check32, put_varint};
 use super::short::{SHORT, SHORT_VERSION};
-use super::{FormatError, HubName, Limits, VERSION, within};
+use super::{DeviceBound, FormatError, HubName, Limits, VERSION, within};
 use std::collections::BTreeMap;
 
 /// Begins a full frame.
@@ -56,6 +56,8 @@ pub enum Model {
     /// An RWKV-7 model by the 32 bytes of its identity (docs/ARITHMETIC.md, section 7). A short frame may name it by
     /// the first 8 only.
     Rwkv7 { identity: Vec<u8> },
+    /// A model that ordinary floating-point kernels compute.
+    Bound(DeviceBound),
 }
 
 /// Of models of a table, by their number, where they were got.
@@ -70,6 +72,7 @@ const FIELD_ORIGIN: u64 = 4;
 
 const MODEL_PPM: u8 = 1;
 const MODEL_RWKV7: u8 = 2;
+const MODEL_BOUND: u8 = 3;
 /// Bytes of a model's identity.
 const IDENTITY: usize = 32;
 
@@ -100,6 +103,7 @@ impl FrameHeader {
             let value = match model {
                 Model::Ppm { order, memory } => vec![MODEL_PPM, *order, *memory],
                 Model::Rwkv7 { identity } => [&[MODEL_RWKV7], &identity[..]].concat(),
+                Model::Bound(bound) => [vec![MODEL_BOUND], bound.to_bytes()].concat(),
             };
             put_varint(out, FIELD_MODEL);
             put_varint(out, value.len() as u64);
@@ -161,6 +165,7 @@ impl FrameHeader {
                             found: "a model named by too few or many bytes",
                         });
                     }
+                    [MODEL_BOUND, bound @ ..] => out.models.push(Model::Bound(DeviceBound::read(bound)?)),
                     [kind, ..] => unknown = unknown.or(Some(("kind of model", u64::from(*kind)))),
                     [] => return Err(FormatError::Malformed { what: WHAT, found: "a model without a kind" }),
                 },

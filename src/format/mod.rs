@@ -4,6 +4,7 @@
 //! slices: [`FormatError::Incomplete`] asks a streaming reader for more bytes.
 
 mod block;
+mod bound;
 mod bytes;
 mod frame;
 mod hub_name;
@@ -11,6 +12,7 @@ mod registry;
 mod short;
 
 pub use block::{BlockHead, Method, Segment};
+pub use bound::{DeviceBound, Numerics};
 pub use bytes::{Input, check32, content_check, put_varint};
 pub use frame::{DictionaryHash, Entry, FrameHeader, Index, Model, Origins, Start, TRAILER_BYTES, Trailer, start};
 pub use hub_name::{HubName, is_commit, is_part};

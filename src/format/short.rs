@@ -82,6 +82,7 @@ impl ShortFrame {
                 out.extend(identity);
             }
             (Method::Joint, None) => unreachable!("an encoder names the model that it used"),
+            (Method::Bound | Method::BoundAlone, _) => unreachable!("an encoder puts these into full frames"),
         }
         if !matches!(self.method, Method::Stored | Method::Fill) {
             out.extend(self.dictionary.iter().flatten());
@@ -105,7 +106,7 @@ impl ShortFrame {
         let segments = match method {
             Method::Coded | Method::Joint => vec![Segment { length: raw, model: Some(0) }],
             Method::Mixed => vec![Segment { length: raw, model: None }],
-            Method::Stored | Method::Fill => Vec::new(),
+            Method::Stored | Method::Fill | Method::Bound | Method::BoundAlone => Vec::new(),
         };
         BlockHead { last: true, method, raw, coded, segments }
     }
@@ -142,7 +143,7 @@ impl ShortFrame {
         let fits = match method {
             Method::Stored => coded == raw,
             Method::Fill => coded == 1 && raw > 0,
-            Method::Coded | Method::Mixed | Method::Joint => coded <= raw.saturating_add(8),
+            _ => coded <= raw.saturating_add(8),
         };
         let fits = fits && (method != Method::Joint || (1..=method.most_raw(coded)).contains(&raw));
         if raw >= Self::LIMIT || !fits {

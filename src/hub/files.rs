@@ -5,10 +5,12 @@ use std::fs;
 use super::fetch::Fetch;
 use super::{Hub, HubError};
 use crate::format::{HubName, is_part};
+use crate::lm::architecture::{self, Engine};
 use crate::lm::rwkv7::ModelError;
-use crate::lm::rwkv7::checkpoint::{BYTE_LEVEL, INDEX, Stated, TENSORS, WORLD, parts};
+use crate::lm::rwkv7::checkpoint::{BYTE_LEVEL, INDEX, TENSORS, WORLD, parts};
 
 const CONFIG: &str = "config.json";
+const TOKENIZER: &str = "tokenizer.json";
 
 impl Hub {
     /// Gets the files of a model out of those that are there: the small ones first, so that what cannot be used is refused before it is
@@ -19,7 +21,10 @@ impl Hub {
         let mut files = None;
         if has(CONFIG) && name.file().is_none() {
             let config = read(fetch.get(CONFIG)?)?;
-            Stated::parse(&config).map_err(refused)?;
+            if architecture::of(&config).map_err(refused)? == Engine::Candle && !has(TOKENIZER) {
+                let advice = "a model of this architecture has it beside its config.json".into();
+                return Err(HubError::NoFile { name: name.clone(), file: TOKENIZER.into(), advice });
+            }
             if has(INDEX) && !has(TENSORS) {
                 fetch.get(INDEX)?;
             }

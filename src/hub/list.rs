@@ -8,7 +8,8 @@ use super::cache::names;
 use super::files::weights;
 use super::{Hub, HubError, Snapshot};
 use crate::format::{HubName, is_commit};
-use crate::lm::rwkv7::checkpoint::{is_pth, is_run};
+use crate::lm::architecture;
+use crate::lm::rwkv7::checkpoint::is_pth;
 
 /// A model in the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +36,9 @@ impl Hub {
                 let pths = there.iter().filter(|file| file.ends_with(".pth")).collect::<Vec<_>>();
                 let safe = weights(&name, &there, |file| fs::read(snapshot.join(file)).ok());
                 let models: Vec<HubName> = match safe {
-                    Ok(Some(_)) if is_run(&snapshot) => vec![name],
+                    Ok(Some(_)) if snapshot.join("config.json").exists() && architecture::at(&snapshot).is_ok() => {
+                        vec![name]
+                    }
                     Ok(Some(_)) | Err(_) => Vec::new(),
                     Ok(None) => {
                         let run = pths.iter().filter(|file| is_pth(&snapshot.join(file)));

@@ -1,11 +1,16 @@
 //! Language models: given each stream's next token, the frequencies of the one after.
 
+pub mod architecture;
+pub mod bound;
+#[cfg(feature = "hub")]
+pub mod candle;
 mod find;
+
 pub mod memory;
 pub mod ppm;
 pub mod rwkv7;
 
-pub use find::Finder;
+pub use find::{Finder, Found};
 
 use crate::vocab::{Token, Vocabulary};
 

@@ -7,6 +7,8 @@
 
 mod byte_level;
 mod file;
+#[cfg(feature = "hub")]
+pub mod hub;
 mod segment;
 mod world;
 

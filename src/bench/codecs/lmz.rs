@@ -44,13 +44,9 @@ impl Lmz {
             }
             _ => return Ok(None),
         };
-        let models = match &predictor {
-            Predictor::Model(model) => vec![model.clone()],
-            _ => Vec::new(),
-        };
         let threads = threads.max(1);
         let options = Options { predictor, mix, threads, ..Options::default() };
-        let decoding = DecodeOptions { models, threads, ..DecodeOptions::default() };
+        let decoding = options.decoding();
         Ok(Some(Self { name: name.to_owned(), options, decoding, model }))
     }
 }
@@ -77,6 +73,10 @@ impl Codec for Lmz {
             Predictor::None => "context mixing alone".to_owned(),
             Predictor::Ppm => format!("PPM, order {}, 2^{} bytes", self.options.ppm_order, self.options.ppm_memory),
             Predictor::Model(model) => {
+                let mix = if *mix { "" } else { " without context mixing" };
+                format!("model {} {}{mix}", model.name(), model.identity())
+            }
+            Predictor::Bound(model) => {
                 let mix = if *mix { "" } else { " without context mixing" };
                 format!("model {} {}{mix}", model.name(), model.identity())
             }

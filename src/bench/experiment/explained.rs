@@ -9,7 +9,7 @@ use crate::bench::data::DataSet;
 use crate::bench::state::Key;
 use crate::bench::{Codec, Job, Sample, Settings};
 use crate::explain::explain_archive;
-use crate::{DecodeOptions, Explanation, Options, Predictor, parallel};
+use crate::{DecodeOptions, Explanation, Options, parallel};
 
 /// Sums over pieces. Costs are of archives that were decoded and whose checks were right.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -106,11 +106,7 @@ impl Bench<'_> {
 fn explain(pieces: &[Sample], options: &Options) -> crate::Result<Explained> {
     let messages: Vec<&[u8]> = pieces.iter().map(|piece| &piece.bytes[..]).collect();
     let archives = crate::compress_many(&messages, options);
-    let models = match &options.predictor {
-        Predictor::Model(model) => vec![model.clone()],
-        Predictor::None | Predictor::Ppm => Vec::new(),
-    };
-    let decoding = DecodeOptions { models, threads: 1, ..DecodeOptions::default() };
+    let decoding = DecodeOptions { threads: 1, ..options.decoding() };
     let each = archives.len().div_ceil(options.threads.max(1)).max(1);
     let work = |archives: &[Vec<u8>]| {
         let mut sum = Explained::default();

@@ -21,7 +21,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use lmz::explain::explain_archive;
 use lmz::lm::Finder;
-use lmz::{DecodeOptions, Encoder, Explanation, Options, Predictor};
+use lmz::{Encoder, Explanation, Options, Predictor};
 
 use super::args::{STDIN, size};
 use super::progress::bar;
@@ -137,7 +137,9 @@ fn explain(line: &Line, predictor: Predictor) -> Result<()> {
         _ => Some(work.explained(&Options { predictor: Predictor::None, ..options.clone() })?.0),
     };
     let model = match options.predictor {
-        Predictor::Model(_) => Some(work.compressed(&Options { mix: false, ..options.clone() })?.0.len() as u64),
+        Predictor::Model(_) | Predictor::Bound(_) => {
+            Some(work.compressed(&Options { mix: false, ..options.clone() })?.0.len() as u64)
+        }
         Predictor::None | Predictor::Ppm => None,
     };
     let page = Page {
@@ -198,12 +200,6 @@ impl Work<'_> {
 
     fn explained(&self, options: &Options) -> Result<(Explanation, Vec<&'static str>)> {
         let (archive, whys) = self.compressed(options)?;
-        let models = match &options.predictor {
-            Predictor::Model(model) => vec![model.clone()],
-            Predictor::None | Predictor::Ppm => Vec::new(),
-        };
-        let dictionaries = options.dictionary.iter().cloned().collect();
-        let decoding = DecodeOptions { models, dictionaries, threads: options.threads, ..DecodeOptions::default() };
-        Ok((explain_archive(&archive, &decoding, self.line.limit)?, whys))
+        Ok((explain_archive(&archive, &options.decoding(), self.line.limit)?, whys))
     }
 }

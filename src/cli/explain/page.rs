@@ -72,9 +72,9 @@ fn way(method: Method, read: bool) -> &'static str {
     match (method, read) {
         (Method::Stored, _) => "stored as it is",
         (Method::Fill, _) => "one byte repeated",
-        (Method::Joint, true) => "model and context mixing",
-        (Method::Mixed, _) | (Method::Joint, false) => "context mixing alone",
-        (Method::Coded, _) => "model alone",
+        (Method::Joint | Method::Bound, true) => "model and context mixing",
+        (Method::Mixed, _) | (Method::Joint | Method::Bound, false) => "context mixing alone",
+        (Method::Coded | Method::BoundAlone, _) => "model alone",
     }
 }
 
@@ -89,6 +89,7 @@ impl Page<'_> {
     fn vocabulary(&self) -> &Vocabulary {
         match self.predictor {
             Predictor::Model(model) => model.vocabulary(),
+            Predictor::Bound(model) => model.vocabulary(),
             Predictor::None | Predictor::Ppm => Vocabulary::bytes(),
         }
     }
@@ -146,6 +147,10 @@ impl Page<'_> {
                 let name = visible(model.name().as_bytes());
                 format!("model {}, identity <code>{}</code>", Escaped(&name), model.identity())
             }
+            Predictor::Bound(model) => {
+                let name = visible(model.name().as_bytes());
+                format!("device-bound model {}, identity <code>{}</code>", Escaped(&name), model.identity())
+            }
         };
         writeln!(out, "<p class=soft>lmz {}; {model}</p>", env!("CARGO_PKG_VERSION"))
     }
@@ -157,8 +162,8 @@ impl Page<'_> {
             Predictor::None => "context mixing alone",
             Predictor::Ppm => "ppm",
             // Where the model helps nowhere, context mixing works alone.
-            Predictor::Model(_) if self.reads() => "what lmz makes: both together",
-            Predictor::Model(_) => "what lmz makes",
+            Predictor::Model(_) | Predictor::Bound(_) if self.reads() => "what lmz makes: both together",
+            Predictor::Model(_) | Predictor::Bound(_) => "what lmz makes",
         };
         let mut rows = vec![("", "as it is", raw)];
         rows.extend(self.contexts.map(|e| ("contexts", "context mixing alone (--model none)", e.archive)));

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::exact::VERSION;
+use crate::lm::architecture::CANDLE;
 use crate::vocab::VocabularyError;
 
 /// Why a model cannot be used.
@@ -25,6 +26,19 @@ pub enum ModelError {
         path.display()
     )]
     Checkpoint { path: PathBuf, source: io::Error },
+    /// A file of a hub model's folder cannot be read.
+    #[error(
+        "{}: {source}; the folder of a hub model holds config.json, tokenizer.json and model.safetensors (or its index and parts)",
+        path.display()
+    )]
+    HubFile { path: PathBuf, source: io::Error },
+    /// `tokenizer.json` cannot be used.
+    #[cfg(feature = "hub")]
+    #[error("tokenizer.json: {0}")]
+    Tokenizer(#[from] crate::vocab::hub::TokenizerError),
+    /// A model that cannot be computed here.
+    #[error(transparent)]
+    Bound(#[from] crate::lm::bound::BoundError),
     /// `config.json` is not what this engine can run.
     #[error("config.json: {0}")]
     Config(String),
@@ -63,10 +77,14 @@ pub enum ModelError {
     Pth { path: PathBuf, what: String },
     /// A model that lmz does not compute.
     #[error(
-        "config.json: found the architecture {found}; lmz computes RWKV-7 (model_type rwkv7, and lmz-rwkv7 of this project); use another \
-         model"
+        "config.json: found the architecture {found}; lmz computes RWKV-7 (model_type rwkv7, and lmz-rwkv7 of this project) and, with the \
+         feature hub, {}; use another model",
+        CANDLE.join(", ")
     )]
     Architecture { found: String },
+    /// A model that the exact engine does not compute, where it was to be that.
+    #[error("config.json: found the architecture {found}, where a model for the exact engine was expected (RWKV-7)")]
+    NotExact { found: String },
     /// A model that is too large for the machine, or for what the caller allows.
     #[error(
         "needs about {} of memory to be loaded, and {} is {}; use a smaller model, or allow more (--memory SIZE) to try",

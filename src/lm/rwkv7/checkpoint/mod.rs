@@ -27,8 +27,6 @@ use crate::vocab::{START, Vocabulary};
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Stated {
     model_type: Option<String>,
-    #[serde(default)]
-    architectures: Vec<String>,
     head_dim: Option<usize>,
     norm_eps: Option<f64>,
     #[serde(default)]
@@ -36,29 +34,16 @@ pub(crate) struct Stated {
 }
 
 impl Stated {
-    /// Nothing if the file is one of this project's, or says nothing; an error if it is of an architecture that is not computed.
+    /// Nothing if the file is one of this project's, or says nothing; an error if it is of an architecture that the exact engine does not
+    /// compute.
     pub fn parse(json: &[u8]) -> Result<Option<Self>, ModelError> {
         let Ok(stated) = serde_json::from_slice::<Self>(json) else { return Ok(None) };
         match stated.model_type.as_deref() {
             Some("rwkv7") => Ok(Some(stated)),
             Some("lmz-rwkv7") | None => Ok(None),
-            Some(kind) if stated.architectures.is_empty() => {
-                Err(ModelError::Architecture { found: kind.escape_debug().to_string() })
-            }
-            Some(kind) => {
-                let found = format!("{} (model_type {kind})", stated.architectures.join(", "));
-                Err(ModelError::Architecture { found: found.escape_debug().to_string() })
-            }
+            Some(kind) => Err(ModelError::NotExact { found: kind.escape_debug().to_string() }),
         }
     }
-}
-
-/// Whether `config.json` in a folder says that it is a model which this program computes.
-#[cfg(feature = "hub")]
-pub(crate) fn is_run(folder: &Path) -> bool {
-    let config = std::fs::read(folder.join("config.json")).ok();
-    let kind = config.and_then(|json| serde_json::from_slice::<Stated>(&json).ok()?.model_type);
-    matches!(kind.as_deref(), Some("rwkv7" | "lmz-rwkv7"))
 }
 
 /// Whether a file that PyTorch wrote holds an RWKV-7 checkpoint.

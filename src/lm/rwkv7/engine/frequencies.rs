@@ -26,6 +26,26 @@ impl Job for Frequencies<'_, '_> {
     }
 }
 
+/// The sums of one row, from its logits `[V]`.
+#[cfg(feature = "hub")]
+pub struct RowSums<'a> {
+    pub logits: &'a [Lanes],
+    /// How many tokens have no mass.
+    pub massless: usize,
+    /// `[V + 1]`
+    pub sums: &'a mut [u64],
+}
+
+#[cfg(feature = "hub")]
+impl Job for RowSums<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        prefix_sums(isa.vectors(), self.logits, self.massless, self.sums);
+    }
+}
+
 /// Logits `[V]` to sums `[V + 1]`.
 #[inline(always)]
 fn prefix_sums<S: Vectors>(s: S, logits: &[Lanes], massless: usize, sums: &mut [u64]) {

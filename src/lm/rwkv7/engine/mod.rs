@@ -22,6 +22,8 @@ use std::sync::Arc;
 
 use exchange::{Exchange, Member};
 use forward::{Forward, Scratch, heads_of};
+#[cfg(feature = "hub")]
+pub use frequencies::RowSums;
 pub use lock_step::LockStep;
 pub use network::Network;
 pub use norms::Row;

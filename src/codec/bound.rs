@@ -1,0 +1,220 @@
+//! Codecs 5 and 6: as 4 and 2, with a device-bound model.
+//!
+//! It computes the same number of rows at every step, whatever streams go on. The text is segmented by its own tokenizer, so
+//! any token can follow another. Every 64 steps 16 bits of a hash of the frequencies are coded: a decoder whose model gives
+//! others notices it there.
+
+use xxhash_rust::xxh64::xxh64;
+
+use super::cost::Metered;
+use super::joint::Steps;
+use super::pure;
+use super::range::Coder;
+use super::rows::{self, Group, Reading, Row, Sums};
+use crate::dictionary::Dictionary;
+use crate::error::CodecError;
+use crate::format::{BlockHead, DeviceBound, Method, Segment};
+use crate::lm::bound::{Bound, BoundError, Rows};
+use crate::mix::kernel;
+use crate::mix::{Lengths, Mix};
+use crate::vocab::{START, Token, Vocabulary};
+
+/// Steps from check to check.
+const STEPS: u32 = 64;
+/// Bits of a check.
+const BITS: u32 = 16;
+/// So many prefix sums of a row go into the hash. Every frequency is part of the last of them.
+const SUMS: usize = 16;
+
+/// A block: its segments, and what predicts it.
+#[derive(Clone, Copy)]
+pub struct Block<'a> {
+    /// At least one has a model, which is this one.
+    pub segments: &'a [Segment],
+    /// Read by the context models first; the language model reads the end of it.
+    pub dictionary: Option<&'a Dictionary>,
+    pub model: &'a Bound,
+    pub entry: &'a DeviceBound,
+    /// Whether context models predict too.
+    pub mix: bool,
+}
+
+impl Block<'_> {
+    /// The bitstream of a block.
+    pub fn encode(&self, raw: &[u8]) -> Result<Vec<u8>, CodecError> {
+        let mut coder = Metered::new(raw.len(), raw.len());
+        if self.mix {
+            self.joint(&mut coder, Some(raw))?;
+        } else {
+            self.pure(&mut coder, Some(raw))?;
+        }
+        Ok(coder.finish().0)
+    }
+
+    /// Appends the raw bytes of a block to `out`. `coder` reads its coded bytes, of which there are so many.
+    pub fn decode<C: Coder>(&self, coder: &mut C, coded: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        let claimed: u64 = self.segments.iter().map(|s| s.length).sum();
+        let streams = self.segments.iter().filter(|s| s.model.is_some()).count() as u64;
+        if claimed > Method::Bound.most_raw(coded as u64) || streams > BlockHead::most_streams(claimed) {
+            return Err(CodecError::TooShort);
+        }
+        if streams > self.entry.batch {
+            let message = format!("damaged: a block has {streams} streams, and the header {} rows", self.entry.batch);
+            return Err(BoundError::Failed(message).into());
+        }
+        if self.mix {
+            let mix = self.joint(coder, None)?;
+            out.extend_from_slice(&mix.raw()[self.read_first().len()..]);
+        } else {
+            self.pure(coder, None)?.iter().for_each(|stream| out.extend_from_slice(stream));
+        }
+        Ok(())
+    }
+
+    /// What the context models read first.
+    fn read_first(&self) -> &[u8] {
+        self.dictionary.map_or(&[], Dictionary::bytes)
+    }
+
+    fn joint<C: Coder>(&self, coder: &mut C, raw: Option<&[u8]>) -> Result<Mix, CodecError> {
+        let lengths: Vec<usize> = self.segments.iter().map(|s| s.length as usize).collect();
+        let lengths = Lengths { dictionary: self.read_first().len(), streams: &lengths };
+        let mut mix = Mix::with_model(&lengths, self.model.0.start());
+        for (number, _) in self.segments.iter().enumerate().filter(|(_, segment)| segment.model.is_none()) {
+            mix.without_model(number);
+        }
+        let (mut rows, reading) = (self.rows()?, self.reading(raw));
+        let (segments, dictionary) = (self.segments, self.read_first());
+        kernel::run(Steps { coder, rows: &mut rows, reading, segments, dictionary, raw, mix })
+    }
+
+    fn pure<C: Coder>(&self, coder: &mut C, raw: Option<&[u8]>) -> Result<Vec<Vec<u8>>, CodecError> {
+        pure::steps(coder, &mut self.rows()?, self.reading(raw), self.segments, raw)
+    }
+
+    fn rows(&self) -> Result<LockStep, CodecError> {
+        let streams = self.segments.iter().filter(|s| s.model.is_some()).count();
+        let read = self.read_first();
+        // Greedily, so that no version of a tokenizer takes part.
+        let read = &read[read.len().saturating_sub(Dictionary::READ)..];
+        let first: Vec<Token> = self.model.vocabulary().segment(read).collect();
+        LockStep::new(self.model.0.begin(self.entry, &first)?, streams, self.entry.batch as usize)
+    }
+
+    fn reading(&self, raw: Option<&[u8]>) -> Cut<'_> {
+        let mut streams = Vec::new();
+        if let Some(mut raw) = raw {
+            for segment in self.segments {
+                let text = raw.split_off(..segment.length as usize).unwrap_or_default();
+                if segment.model.is_some() {
+                    streams.push(self.model.0.segment(text).into_iter());
+                }
+            }
+        }
+        Cut { vocabulary: self.model.vocabulary(), streams }
+    }
+}
+
+/// Streams as the model's own tokenizer cuts them.
+struct Cut<'a> {
+    vocabulary: &'a Vocabulary,
+    /// What is left of each stream; nothing when decoding.
+    streams: Vec<std::vec::IntoIter<Token>>,
+}
+
+impl Reading for Cut<'_> {
+    fn vocabulary(&self) -> &Vocabulary {
+        self.vocabulary
+    }
+
+    fn impossible(&self, _: Token) -> &[u64; 4] {
+        &[0; 4]
+    }
+
+    fn next(&mut self, stream: usize, rest: &[u8]) -> Token {
+        let next = self.streams.get_mut(stream).and_then(Iterator::next);
+        next.unwrap_or_else(|| self.vocabulary.longest(rest).0)
+    }
+}
+
+impl Sums for Vec<u64> {
+    fn sums(&self) -> &[u64] {
+        self
+    }
+}
+
+/// All streams as one group, and rows that nobody reads.
+struct LockStep {
+    rows: Box<dyn Rows>,
+    /// What each row reads next, `[batch]`.
+    tokens: Vec<Token>,
+    group: Option<Group<Vec<u64>>>,
+    /// Whether the group waits to be computed.
+    given: bool,
+    hash: u64,
+    steps: u32,
+}
+
+impl LockStep {
+    fn new(rows: Box<dyn Rows>, streams: usize, batch: usize) -> Result<Self, CodecError> {
+        let row = |number| Row { number, stream: Vec::new(), token: START };
+        let group = Group { rows: (0..streams).map(row).collect() };
+        let mut out = Self { rows, tokens: vec![START; batch], group: Some(group), given: false, hash: 0, steps: 0 };
+        out.fill()?;
+        Ok(out)
+    }
+
+    /// Takes the frequencies of the streams that go on, and hashes them.
+    fn fill(&mut self) -> Result<(), BoundError> {
+        for Row { number, stream, .. } in self.group.iter_mut().flat_map(|group| &mut group.rows) {
+            self.rows.sums(*number, stream)?;
+            let mut bytes = [0; 8 * SUMS];
+            for (i, to) in bytes.chunks_exact_mut(8).enumerate() {
+                to.copy_from_slice(&stream[(stream.len() - 1) * (i + 1) / SUMS].to_le_bytes());
+            }
+            self.hash = xxh64(&bytes, self.hash);
+        }
+        Ok(())
+    }
+}
+
+impl rows::Rows for LockStep {
+    type Stream = Vec<u64>;
+
+    fn groups(&self) -> usize {
+        1
+    }
+
+    fn take(&mut self, _: usize) -> Result<Option<Group<Vec<u64>>>, CodecError> {
+        if std::mem::take(&mut self.given) {
+            self.tokens.fill(START);
+            for row in self.group.iter().flat_map(|group| &group.rows) {
+                self.tokens[row.number] = row.token;
+            }
+            self.rows.step(&self.tokens)?;
+            self.fill()?;
+        }
+        Ok(self.group.take())
+    }
+
+    fn give(&mut self, _: usize, group: Group<Vec<u64>>) {
+        self.group = Some(group);
+        self.given = true;
+    }
+
+    fn check<C: Coder>(&mut self, coder: &mut C, at: usize) -> Result<(), CodecError> {
+        self.steps += 1;
+        if self.steps < STEPS {
+            return Ok(());
+        }
+        self.steps = 0;
+        coder.at(at);
+        for shift in 0..BITS {
+            let bit = self.hash >> shift & 1 == 1;
+            if coder.decide(bit, 1 << 15)? != bit {
+                return Err(CodecError::Diverged { at: at as u64 });
+            }
+        }
+        coder.check()
+    }
+}

@@ -1,0 +1,223 @@
+//! Rows of a model that candle computes, and how streams that are longer than its context go on.
+//!
+//! All rows are at the same position. When that reaches the limit, all of them begin anew with their last `keep` tokens, read in
+//! one pass: so the sequence of shapes depends on the number of steps alone, for encoder and decoder alike.
+
+use std::sync::Arc;
+
+use candle_core::Tensor;
+
+use super::failed;
+use crate::exact::LANES;
+use crate::exact::kernel::{Kernel, Lanes};
+use crate::lm::bound::{BoundError, Rows};
+use crate::lm::rwkv7::engine::RowSums;
+use crate::vocab::Token;
+use crate::vocab::hub::HubVocabulary;
+
+pub type Result<T> = candle_core::Result<T>;
+
+/// What computes the rows.
+pub trait Network: Send {
+    /// Begins anew with tokens `[B][T]`; gives logits `[B][V]` of the token after.
+    fn prime(&mut self, ids: &[u32]) -> Result<Tensor>;
+
+    /// Reads the next token of each row, `[B]`, at a position.
+    fn step(&mut self, ids: &[u32], position: usize) -> Result<Tensor>;
+}
+
+/// Of each rank of a vocabulary, whose logit is its.
+pub struct Order {
+    /// Ids by rank, behind token 0, which has no mass; those of bytes that the model lacks are past its logits.
+    ids: Vec<u32>,
+}
+
+impl Order {
+    pub fn new(vocabulary: &HubVocabulary) -> Self {
+        let ids = vocabulary.vocabulary().sorted().iter().map(|token| vocabulary.id(*token).unwrap_or(u32::MAX));
+        Self { ids: ids.collect() }
+    }
+
+    /// Prefix sums `[V + 1]` of the frequencies, from logits by id.
+    pub fn sums(
+        &self,
+        logits: &[f32],
+        room: &mut Vec<Lanes>,
+        to: &mut Vec<u64>,
+    ) -> std::result::Result<(), BoundError> {
+        room.resize(self.ids.len().div_ceil(LANES), Lanes::default());
+        to.resize(self.ids.len() + 1, 0);
+        let mut finite = true;
+        for (line, ids) in room.iter_mut().zip(self.ids.chunks(LANES)) {
+            for (x, id) in line.0.iter_mut().zip(ids) {
+                // What has no logit gets the least frequency there is.
+                let logit = logits.get(*id as usize).copied();
+                finite &= logit.is_none_or(f32::is_finite);
+                *x = logit.unwrap_or(f32::MIN);
+            }
+        }
+        if !finite {
+            let message =
+                "the model gives logits that are not finite numbers; take a wider type of numbers (--dtype f32)";
+            return Err(BoundError::Failed(message.into()));
+        }
+        // Token 0 is empty and sorts first.
+        Kernel::chosen().run(RowSums { logits: room, massless: 1, sums: to });
+        Ok(())
+    }
+}
+
+/// Streams in lock step, of any length.
+pub struct LockStep {
+    network: Box<dyn Network>,
+    order: Arc<Order>,
+    vocabulary: Arc<HubVocabulary>,
+    /// What a document begins with.
+    start: u32,
+    /// Tokens that a stream may have before it begins anew with its last `keep`; 0: any number.
+    limit: usize,
+    keep: usize,
+    /// Of each row its last tokens.
+    histories: Vec<Vec<u32>>,
+    /// Tokens read since the last beginning.
+    position: usize,
+    /// `[B][V]`
+    logits: Vec<f32>,
+    room: Vec<Lanes>,
+}
+
+impl LockStep {
+    pub fn new(
+        network: Box<dyn Network>,
+        order: &Arc<Order>,
+        vocabulary: &Arc<HubVocabulary>,
+        start: u32,
+        (limit, keep): (usize, usize),
+    ) -> Self {
+        let (order, vocabulary) = (Arc::clone(order), Arc::clone(vocabulary));
+        let (histories, logits, room) = (Vec::new(), Vec::new(), Vec::new());
+        Self { network, order, vocabulary, start, limit, keep, histories, position: 0, logits, room }
+    }
+
+    /// Begins all rows with a document's start and the end of `first`.
+    pub fn begin(&mut self, batch: usize, first: &[Token]) -> std::result::Result<(), BoundError> {
+        let mut history: Vec<u32> = std::iter::once(self.start).chain(first.iter().map(|t| self.id(*t))).collect();
+        let most = if self.limit == 0 { history.len() } else { self.keep.max(1) };
+        history.drain(..history.len() - most.min(history.len()));
+        self.histories = vec![history; batch];
+        self.prime()
+    }
+
+    /// Begins anew with all that the histories hold, which is of one length.
+    fn prime(&mut self) -> std::result::Result<(), BoundError> {
+        self.position = self.histories.first().map_or(0, Vec::len);
+        let ids = self.histories.concat();
+        let logits = self.network.prime(&ids).map_err(failed)?;
+        self.take(&logits)
+    }
+
+    fn take(&mut self, logits: &Tensor) -> std::result::Result<(), BoundError> {
+        self.logits = logits.flatten_all().and_then(|t| t.to_vec1()).map_err(failed)?;
+        Ok(())
+    }
+
+    /// What the model reads for a token; for bytes that it lacks what a document begins with.
+    pub fn id(&self, token: Token) -> u32 {
+        self.vocabulary.id(token).unwrap_or(self.start)
+    }
+
+    /// Reads each row's next token at a position of its own choice: for the probe.
+    pub fn step_at(&mut self, ids: &[u32], position: usize) -> std::result::Result<(), BoundError> {
+        let logits = self.network.step(ids, position).map_err(failed)?;
+        self.take(&logits)
+    }
+
+    /// Begins anew with tokens `[B][T]`: for the probe.
+    pub fn prime_with(&mut self, ids: &[u32]) -> std::result::Result<(), BoundError> {
+        let logits = self.network.prime(ids).map_err(failed)?;
+        self.take(&logits)
+    }
+
+    /// `[B][V]`, by the model's ids.
+    #[cfg(test)]
+    pub fn logits(&self) -> &[f32] {
+        &self.logits
+    }
+
+    /// Prefix sums `[V + 1]` of a row among so many.
+    pub fn sums_of(&mut self, row: usize, batch: usize, to: &mut Vec<u64>) -> std::result::Result<(), BoundError> {
+        let width = self.logits.len() / batch;
+        let logits = &self.logits[row * width..][..width];
+        self.order.sums(logits, &mut self.room, to)
+    }
+}
+
+impl Rows for LockStep {
+    fn step(&mut self, tokens: &[Token]) -> std::result::Result<(), BoundError> {
+        let ids: Vec<u32> = tokens.iter().map(|token| self.id(*token)).collect();
+        if self.limit > 0 {
+            for (history, id) in self.histories.iter_mut().zip(&ids) {
+                history.push(*id);
+            }
+            if self.position == self.limit {
+                for history in &mut self.histories {
+                    history.drain(..history.len() - self.keep.max(1));
+                }
+                return self.prime();
+            }
+        }
+        self.position += 1;
+        self.step_at(&ids, self.position - 1)
+    }
+
+    fn sums(&mut self, row: usize, to: &mut Vec<u64>) -> std::result::Result<(), BoundError> {
+        self.sums_of(row, self.histories.len(), to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    /// 65,536 tokens in an order of their own.
+    fn order() -> Order {
+        Order { ids: (0..65_536u32).map(|rank| rank.wrapping_mul(40_503) % 65_536).collect() }
+    }
+
+    #[test]
+    fn frequencies_are_in_the_order_of_the_walk() {
+        let (mut room, mut sums) = (Vec::new(), Vec::new());
+        let mut ids: Vec<u32> = (0..300).rev().collect();
+        ids.insert(0, u32::MAX);
+        ids.push(u32::MAX);
+        let logits: Vec<f32> = (0..300).map(|id| (id as f32 * 0.7).sin() * 5.0).collect();
+        Order { ids: ids.clone() }.sums(&logits, &mut room, &mut sums).unwrap();
+        let by_id = crate::exact::frequencies(&logits, |_| true);
+        assert_eq!((sums.len(), sums[1]), (ids.len() + 1, 0));
+        for rank in 1..=300 {
+            assert_eq!(sums[rank + 1] - sums[rank], by_id[ids[rank] as usize]);
+        }
+        assert_eq!(sums[302] - sums[301], 1, "a byte that the model lacks");
+        for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let logits = [&logits[1..], &[wrong]].concat();
+            assert!(Order { ids: ids.clone() }.sums(&logits, &mut room, &mut sums).is_err());
+        }
+    }
+
+    /// `cargo test --release --features hub --lib network -- --ignored --nocapture`
+    #[test]
+    #[ignore = "a measurement"]
+    fn time_of_the_sums() {
+        let (order, mut room, mut sums) = (order(), Vec::new(), Vec::new());
+        let logits: Vec<f32> = (0..65_536).map(|id| (id as f32 * 0.37).sin() * 6.0).collect();
+        let times = (0..200).map(|_| {
+            let begin = Instant::now();
+            order.sums(&logits, &mut room, &mut sums).unwrap();
+            begin.elapsed()
+        });
+        let mut times: Vec<_> = times.collect();
+        times.sort_unstable();
+        println!("{:?} for 65,536 tokens", times[times.len() / 2]);
+    }
+}
