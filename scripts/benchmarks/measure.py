@@ -37,7 +37,7 @@ MEASURED = {
     "text.json": f"{COMPARE} {TEXT}",
     "text-chunks.json": f"{COMPARE} --chunk 2048 --codecs lmz-none,lmz-nano,lmz-base,lmz-ppm,gzip-9,xz-9e,zstd-19,brotli-11,ppmd "
                         f"text/enwik text/canterbury",
-    "large.json": f"{COMPARE} --sizes-only --codecs lmz-none,lmz-nano,lmz-base,lmz-ppm,bzip2-9,xz-9e,zstd-19,zstd-22,brotli-11,ppmd "
+    "large.json": f"{COMPARE} --sizes-only --codecs lmz-none,lmz-nano,lmz-ppm,bzip2-9,xz-9e,zstd-19,zstd-22,brotli-11,ppmd "
                   f"{LARGE}",
     "experiment": "lmz experiment table --data . --out OUT",
     "engine-steps.md": "cargo bench --bench engine -- steps",
