@@ -146,12 +146,20 @@ class Run:
         nll = head_loss(h.reshape(n, -1), weight, targets, keep, self.rows, self.slice_fn)
         total = nll.sum()
         (total / n).backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe["clip"], foreach=True)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe["clip"], foreach=True)
+        # One window in tens of thousands overflows: it must not end a run of hours. Its states are no use either.
+        usable = math.isfinite(float(norm)) and math.isfinite(float(total.detach()))
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = group["peak"] * share
-            optimiser.step()
+            if usable:
+                optimiser.step()
             optimiser.zero_grad(set_to_none=True)
+        if not usable:
+            print(f"step {self.step + 1}: gradient {float(norm)}, loss {float(total.detach())}: left out", flush=True)
+            self.state = self.model.zero_state(self.recipe["streams"], self.device)
+            self.step, self.tokens_seen = self.step + 1, self.tokens_seen + n
+            return torch.zeros_like(total.detach()), torch.zeros_like(keep.sum())
         self.state = [tuple(s.detach() for s in layer) for layer in state]
         # A short memory at first, so that the average is of use from the beginning.
         memory = min(self.recipe["average"], (1 + self.step) / (10 + self.step))

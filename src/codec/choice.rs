@@ -79,7 +79,7 @@ impl Choice<'_> {
         let read = parts.iter().filter(|p| p.model).map(|p| p.end - p.begin).sum();
         // A part may get one stream more than its share.
         let most = most_streams(read).saturating_sub(parts.len() - 1);
-        let streams = self.streams.unwrap_or_else(|| streams::count(read)).min(most);
+        let streams = self.streams.unwrap_or_else(|| streams::count(read, &model.network().config)).min(most);
         let segments = parts::segments(raw, parts, streams);
         let made = self.models.made.filter(|_| segments.len() == 1 && window == WINDOW).cloned();
         let make = || block(&segments, model, self.models).encode_by_windows(raw, window);
@@ -121,7 +121,7 @@ impl Choice<'_> {
     /// A block, not empty, by the first model of the table, which is this one, without context models.
     pub fn unmixed(&self, raw: &[u8], model: &Ready) -> Coded {
         let whole = [Part { begin: 0, end: raw.len(), model: true }];
-        let streams = self.streams.unwrap_or_else(|| streams::count(raw.len()));
+        let streams = self.streams.unwrap_or_else(|| streams::count(raw.len(), &model.network().config));
         let segments = parts::segments(raw, &whole, streams.min(most_streams(raw.len())));
         let bytes = pure::encode(&block(&segments, model, self.models), raw);
         if raw.len() as u64 > pure::most_raw(bytes.len()) {

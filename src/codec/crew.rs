@@ -15,8 +15,10 @@ use crate::vocab::START;
 
 type Group = rows::Group<Stream>;
 
-/// Rows a group has at least, if there are enough: with fewer the model costs more for each.
-const ROWS: usize = 16;
+/// Rows a group has at least, if there are enough: with fewer the model costs more for each. The second is for models
+/// whose weights do not stay in cache.
+const ROWS: usize = 4;
+const ROWS_LARGE: usize = 16;
 
 #[derive(Default)]
 struct State {
@@ -127,9 +129,10 @@ pub fn work<R>(
     coder: impl FnOnce(&mut Crew) -> R,
 ) -> R {
     let threads = threads.clamp(1, streams.max(1));
+    let rows = if network.config.is_large() { ROWS_LARGE } else { ROWS };
     let groups = match threads {
         1 => 1,
-        _ if streams >= 2 * threads * ROWS => streams / ROWS,
+        _ if streams >= 2 * threads * rows => streams / rows,
         _ => threads,
     };
     let engine = Engine::new(Arc::clone(network), 1);

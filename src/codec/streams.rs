@@ -1,16 +1,21 @@
 //! How a block is cut into streams. A matter of the encoder alone: their lengths are stored.
 
-/// Bytes of a block for each of its streams, and the most streams. More streams are faster, and each of them starts cold.
+use crate::lm::rwkv7::Config;
+
+/// Bytes of a block for each of its streams, and the most streams. More streams are faster, but each of them starts cold,
+/// and what the context models learnt last is further away.
 const EACH: usize = 64 << 10;
-const MOST: usize = 64;
+const MOST: usize = 16;
+/// Of a model whose weights do not stay in a processor's cache: what it costs to read them is shared by more streams.
+const MOST_LARGE: usize = 64;
 
 /// A cut goes back to the end of a line if there is one so near.
 const NEAR: usize = 1 << 10;
 
 /// The number of streams of a block that a language model predicts. Below 128 KiB it is one, so whatever is short enough
 /// fits a short frame.
-pub fn count(length: usize) -> usize {
-    (length / EACH).clamp(1, MOST)
+pub fn count(length: usize, config: &Config) -> usize {
+    (length / EACH).clamp(1, if config.is_large() { MOST_LARGE } else { MOST })
 }
 
 /// Lengths of streams, about equal, none empty, cut behind line ends where there are any.
@@ -40,8 +45,11 @@ mod tests {
 
     #[test]
     fn counts() {
-        let counts = [0, 1, 64 << 10, (128 << 10) - 1, 128 << 10, 1 << 20, 4 << 20, 1 << 30].map(count);
-        assert_eq!(counts, [1, 1, 1, 1, 2, 16, 64, 64]);
+        let small = Config::new(8, 256, 8192);
+        let lengths = [0, 1, 64 << 10, (128 << 10) - 1, 128 << 10, 1 << 20, 4 << 20, 1 << 30];
+        assert_eq!(lengths.map(|length| count(length, &small)), [1, 1, 1, 1, 2, 16, 16, 16]);
+        let large = Config::new(12, 768, 65_529);
+        assert_eq!(lengths.map(|length| count(length, &large)), [1, 1, 1, 1, 2, 16, 64, 64]);
     }
 
     #[test]

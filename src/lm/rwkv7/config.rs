@@ -55,6 +55,13 @@ impl Config {
         self.hidden / self.head_size
     }
 
+    /// Whether a step's large matrices (4 D^2 + 2 D I a layer, V D for the head; one byte each) are too much for most
+    /// processors' caches: 16 MiB and more. Archives' streams depend on it, so it is a matter of the shape alone.
+    pub fn is_large(&self) -> bool {
+        let layer = 4 * self.hidden * self.hidden + 2 * self.hidden * self.intermediate;
+        self.layers * layer + self.vocab * self.hidden >= 16 << 20
+    }
+
     /// Whether a model can have this shape.
     pub fn check(&self) -> Result<(), ModelError> {
         let wrong = |message: String| Err(ModelError::Shape(message));
