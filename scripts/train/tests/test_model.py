@@ -142,6 +142,19 @@ def test_training_learns_and_resumes_exactly(tmp_path, optimiser):
         assert torch.equal(straight.average[name], resumed.average[name]), name
 
 
+def test_a_window_that_overflows_is_left_out(tmp_path, capsys):
+    run = a_run(tmp_path)
+    steps(run, 3)
+    before = {k: v.clone() for k, v in run.model.state_dict().items()}
+    run.state[0][1].fill_(float("nan"))
+    windows = Windows(DOCUMENTS, run.vocabulary, [1] * 5, 1, 4, 32)
+    nll, count = run.train_step(*run.window(windows), 1, False)
+    assert (float(nll), float(count), run.step) == (0, 0, 4)
+    assert "left out" in capsys.readouterr().out
+    assert all(torch.equal(v, run.model.state_dict()[k]) for k, v in before.items())
+    assert all(math.isfinite(loss) for loss in steps(run, 3))
+
+
 def test_schedule_warms_up_and_falls_to_zero(tmp_path):
     run = a_run(tmp_path, decay=0.4)
     rates = [run.rate(s, 100) for s in range(101)]
