@@ -147,7 +147,7 @@ class Run:
         total = nll.sum()
         (total / n).backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe["clip"], foreach=True)
-        # One window in tens of thousands overflows: it must not end a run of hours. Its states are no use either.
+        # A window that overflows now and then must not end a run of hours. Its states are no use either.
         usable = math.isfinite(float(norm)) and math.isfinite(float(total.detach()))
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
