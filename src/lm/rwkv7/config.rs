@@ -58,8 +58,9 @@ impl Config {
     /// Whether a step's large matrices (4 D^2 + 2 D I a layer, V D for the head; one byte each) are too much for most
     /// processors' caches: 16 MiB and more. Archives' streams depend on it, so it is a matter of the shape alone.
     pub fn is_large(&self) -> bool {
-        let layer = 4 * self.hidden * self.hidden + 2 * self.hidden * self.intermediate;
-        self.layers * layer + self.vocab * self.hidden >= 16 << 20
+        let [hidden, inner, layers, vocab] =
+            [self.hidden, self.intermediate, self.layers, self.vocab].map(|n| n as u64);
+        layers * (4 * hidden * hidden + 2 * hidden * inner) + vocab * hidden >= 16 << 20
     }
 
     /// Whether a model can have this shape.

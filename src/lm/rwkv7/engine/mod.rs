@@ -35,9 +35,9 @@ use super::{ModelError, Weights};
 use crate::exact::fpstate;
 use crate::exact::kernel::Kernel;
 
-/// Weights from which on threads share rows if there are fewer than five for each, in bytes. They meet four times a
-/// layer, which costs more than it gains where a step takes 0.1 ms, as base's does (BENCHMARKS.md).
-const SHARED: usize = 16 << 20;
+/// Threads share rows of a large model ([`Config::is_large`](super::Config::is_large)) if there are fewer than this for each. They meet
+/// four times a layer, which costs more than it gains where a step takes 0.1 ms, as base's does (BENCHMARKS.md).
+const SHARED: usize = 5;
 
 /// Computes a model on some threads.
 pub struct Engine {
@@ -55,7 +55,7 @@ impl Engine {
     pub fn new(network: Arc<Network>, threads: usize) -> Self {
         let workers: Vec<Worker> = (1..threads).map_while(|_| Worker::new().ok()).collect();
         let exchange = Arc::new(Exchange::new(workers.len() + 1));
-        let alone = if network.arena.bytes() >= SHARED { 5 } else { 0 };
+        let alone = if network.config.is_large() { SHARED } else { 0 };
         Self { network, workers, scratch: Scratch::default(), exchange, alone }
     }
 
