@@ -285,14 +285,24 @@ def begin(model, dictionary):
     return ppm
 
 
-def decode_block(codec, raw_length, coded, segments, models, dictionary):
+def stripes(lengths, stripe):
+    """The stripes of segments, as (begin, end)."""
+    begin, out = 0, []
+    for length in lengths:
+        out += [(begin + at, begin + min(at + (stripe or length), length)) for at in range(0, length, stripe or length or 1)]
+        begin += length
+    return out
+
+
+def decode_block(codec, raw_length, coded, segments, order, models, dictionary):
     if codec == 0:
         return coded
     if codec == 1:
         return coded * raw_length
     if codec == 3:
-        return mixing.decode(RangeDecoder(coded), [length for length, _ in segments], dictionary)
-    if codec != 2:
+        streams, stripe = order
+        return mixing.decode(RangeDecoder(coded), stripes([n for n, _ in segments], stripe), streams, dictionary)
+    if codec != 2 or order[0] != 1:
         raise ValueError(f"codec {codec} is not known")
     coder, out = RangeDecoder(coded), bytearray()
     for length, model in segments:
@@ -317,8 +327,8 @@ def needed(dictionary):
 def full_frame(x, given):
     begin, models, dictionary, blocks = x.at, [], b"", []
     x.take(3)
-    if x.byte() != 4:
-        raise ValueError("not version 0.4")
+    if x.byte() != 5:
+        raise ValueError("not version 0.5")
     while kind := x.varint():
         value = x.take(x.varint())
         if kind == 1:
@@ -337,9 +347,10 @@ def full_frame(x, given):
         last = bool(x.byte())
         codec, _, _, raw_length, coded_length = (x.varint() for _ in range(5))
         segments = [(x.varint(), x.varint()) for _ in range(x.varint())]
+        order = (x.varint(), x.varint())
         x.check32(at)
         coded = x.take(coded_length)
-        raw = decode_block(codec, raw_length, coded, segments, models, dictionary)
+        raw = decode_block(codec, raw_length, coded, segments, order, models, dictionary)
         x.expect(content_check(raw, coded, 8), "a content check")
         blocks.append((x.at - at, len(raw)))
         yield raw
@@ -363,7 +374,7 @@ def short_frame(x, given):
         x.take(4)
     codec = {4: 3}.get(codec, codec)
     raw_length, coded = x.varint(), x.take(x.varint())
-    raw = decode_block(codec, raw_length, coded, [(raw_length, 1)], [(6, 26)], dictionary)
+    raw = decode_block(codec, raw_length, coded, [(raw_length, 1)], (1, 0), [(6, 26)], dictionary)
     x.expect(content_check(raw, coded, 4), "the check")
     yield raw
 
@@ -376,13 +387,13 @@ def decode(data, dictionary):
         start = data[x.at : x.at + 4]
         if start[:3] == b"\xebLZ":
             yield from full_frame(x, dictionary)
-        elif start[:3] == b"\xebL\x84":
+        elif start[:3] == b"\xebL\x85":
             yield from short_frame(x, dictionary)
         elif 0x50 <= start[0] < 0x60 and start[1:] == b"\x2a\x4d\x18":
             x.take(4)
             x.take(int.from_bytes(x.take(4), "little"))
         else:
-            raise ValueError(f"no frame of version 0.4 begins at byte {x.at}")
+            raise ValueError(f"no frame of version 0.5 begins at byte {x.at}")
 
 
 def main():

@@ -100,7 +100,7 @@ class Mix:
     primed = {}
 
     def __init__(self, length):
-        """length: bytes of the dictionary and the streams."""
+        """length: bytes of the dictionary and the block."""
         if not Mix.start:
             Mix.start = Start((Path(__file__).parent.parent / "src/mix/start.bin").read_bytes())
             Mix.next_history = histories()
@@ -230,20 +230,26 @@ class Mix:
         return self.squash[round(f32(x + 12) * 32)]
 
 
-def decode(coder, lengths, dictionary):
-    mix = Mix(len(dictionary) + sum(lengths))
+def decode(coder, stripes, streams, dictionary):
+    """stripes: (begin, end) of each in the block, in order; streams: how many advance in lock step."""
+    mix = Mix(len(dictionary) + stripes[-1][1] if stripes else len(dictionary))
     at = len(mix.start.primer)
     reader = Stream(at)
     for byte in dictionary:
         bits = iter(f"{byte:08b}")
         mix.code(reader, lambda p: int(next(bits)))
-    begin = at = at + len(dictionary)
-    streams = []
-    for length in lengths:
-        streams.append(Stream(at))
-        at += length
-    for step in range(max(lengths)):
-        for stream, length in zip(streams, lengths):
-            if step < length:
-                mix.code(stream, lambda p: coder.decide(65536 - p, p))
+    begin = at + len(dictionary)
+    waiting = iter([(begin + a, begin + b) for a, b in stripes])
+    going = [(Stream(a), b) for a, b in (next(waiting) for _ in range(streams))]
+    while going:
+        after = []
+        for stream, end in going:
+            mix.code(stream, lambda p: coder.decide(65536 - p, p))
+            if stream.at == end:
+                stripe = next(waiting, None)
+                if stripe is None:
+                    continue
+                stream, end = Stream(stripe[0]), stripe[1]
+            after.append((stream, end))
+        going = after
     return bytes(mix.text[begin:])

@@ -200,8 +200,8 @@ struct Job {
 
 impl Job {
     fn decode(&self, models: &Models) -> Result<Vec<u8>> {
-        let BlockHead { method, raw, ref segments, .. } = self.head;
-        block::decode_checked(method, raw, segments, models, &self.coded, &self.check).map_err(|source| Error::Block {
+        let BlockHead { method, raw, ref layout, .. } = self.head;
+        block::decode_checked(method, raw, layout, models, &self.coded, &self.check).map_err(|source| Error::Block {
             block: self.number,
             at: self.at,
             raw_at: self.raw_at,
@@ -372,7 +372,7 @@ impl<R: Read> Decoder<R> {
                 raw: head.raw,
                 coded: head.coded,
                 method: head.method,
-                streams: head.segments.len(),
+                streams: head.layout.streams as usize,
                 why: "",
             });
         }

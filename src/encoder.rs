@@ -162,7 +162,7 @@ impl<W: Write> Encoder<W> {
                 raw: raw.len() as u64,
                 coded: coded.bytes.len() as u64,
                 method: coded.method,
-                streams: coded.segments.len(),
+                streams: coded.layout.streams as usize,
                 why: coded.why,
             });
         }
@@ -204,7 +204,7 @@ impl<W: Write> Encoder<W> {
             Method::Coded => self.models[0].named() == ShortFrame::MODEL,
             method => !method.is_bound(),
         };
-        if !default || coded.segments.len() > 1 {
+        if !default || coded.layout.segments.len() > 1 || coded.layout.streams > 1 {
             // Short frames know the default parameters only; a full frame holds any.
             self.write_blocks(vec![(raw, coded)], true)?;
             return self.write_end();
@@ -295,7 +295,7 @@ impl<W: Write> Encoder<W> {
         let mut out = Vec::new();
         if self.written == 0 {
             // Of content of one block it is known what it needs.
-            let needless = last && blocks.len() == 1 && blocks[0].1.segments.iter().all(|s| s.model.is_none());
+            let needless = last && blocks.len() == 1 && blocks[0].1.layout.segments.iter().all(|s| s.model.is_none());
             self.header(if needless { &[] } else { &self.models }).write(&mut out);
             self.put(&out)?;
         }
@@ -311,7 +311,7 @@ impl<W: Write> Encoder<W> {
                 method: coded.method,
                 raw: raw.len() as u64,
                 coded: coded.bytes.len() as u64,
-                segments: coded.segments,
+                layout: coded.layout,
             }
             .write(&mut out);
             let check = content_check(&raw, &coded.bytes);
@@ -355,8 +355,8 @@ fn code_block(raw: &[u8], plan: Plan, models: &Models, coding: Coding) -> Result
     if coded.method.is_bound() && verify {
         let check = content_check(raw, &coded.bytes).to_le_bytes();
         let models = Models::to_decode(models.table, models.dictionary, models.threads);
-        let Coded { method, segments, bytes, .. } = &coded;
-        block::decode_checked(*method, raw.len() as u64, segments, &models, bytes, &check).map_err(failed)?;
+        let Coded { method, layout, bytes, .. } = &coded;
+        block::decode_checked(*method, raw.len() as u64, layout, &models, bytes, &check).map_err(failed)?;
     }
     Ok(coded)
 }

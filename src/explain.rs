@@ -120,10 +120,10 @@ fn watch(
     models: &Models,
     limit: usize,
 ) -> Result<(BlockCost, Vec<Note>), CodecError> {
-    let BlockHead { method, raw, ref segments, .. } = *head;
+    let BlockHead { method, raw, ref layout, .. } = *head;
     let mut watcher = Watcher::new(coded, limit);
     let mut content = Vec::new();
-    block::decode_by(&mut watcher, method, raw, segments, models, coded, &mut content)?;
+    block::decode_by(&mut watcher, method, raw, layout, models, coded, &mut content)?;
     if !content_check(&content, coded).to_le_bytes().starts_with(check) {
         return Err(CodecError::BadCheck);
     }
@@ -135,8 +135,8 @@ fn watch(
         notes = (0..limit).map(|at| Note { at, length: 1, bits: each, said: None }).collect();
     }
     let mut begin = 0;
-    let mut parts: Vec<SegmentCost> = Vec::with_capacity(segments.len());
-    for segment in segments {
+    let mut parts: Vec<SegmentCost> = Vec::with_capacity(layout.segments.len());
+    for segment in &layout.segments {
         let range = begin..begin + segment.length;
         begin = range.end;
         parts.push(SegmentCost { range, read: segment.model.is_some() });

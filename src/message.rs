@@ -6,7 +6,7 @@ use crate::codec::block::{self, Model, Models};
 use crate::codec::many::Batch;
 use crate::encoder::{Options, compress, compress_made};
 use crate::error::{CodecError, Result};
-use crate::format::{Segment, ShortFrame};
+use crate::format::{Layout, ShortFrame};
 use crate::parallel;
 use crate::predictor::Predictor;
 
@@ -81,8 +81,8 @@ pub fn decompress_bare(coded: &[u8], length: usize, options: &Options) -> Result
         let table = table(options)?;
         let models = with(options, &table);
         let (method, model) = block::bare_method(&models);
-        let segment = Segment { length: length as u64, model };
-        block::decode(method, length as u64, &[segment], &models, coded, &mut out)?;
+        let layout = Layout::whole(length as u64, model);
+        block::decode(method, length as u64, &layout, &models, coded, &mut out)?;
     }
     Ok(out)
 }

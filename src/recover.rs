@@ -228,7 +228,7 @@ impl<R: Read + Seek> Search<R> {
         let bytes = self.bytes(whole)?;
         let (begin, end) = (n as usize, (n + head.coded) as usize);
         let (Some(coded), Some(check)) = (bytes.get(begin..end), bytes.get(end..end + check)) else { return Ok(None) };
-        match block::decode_checked(head.method, head.raw, &head.segments, models, coded, check) {
+        match block::decode_checked(head.method, head.raw, &head.layout, models, coded, check) {
             Ok(raw) => {
                 self.at += whole;
                 Ok(Some(Part::Content(raw)))

@@ -264,11 +264,11 @@ fn decode(
     options: &DecodeOptions,
     threads: usize,
 ) -> Result<Vec<u8>> {
-    let (BlockHead { method, raw, segments, .. }, coded, check) = parts(bytes, frame, b, &options.limits)?;
+    let (BlockHead { method, raw, layout, .. }, coded, check) = parts(bytes, frame, b, &options.limits)?;
     let dictionary = options.dictionary(frame.dictionary.as_deref(), frame.at)?;
     let table = options.models(&frame.models, &frame.origins, frame.at)?;
     let models = Models::to_decode(&table, dictionary, threads);
-    block::decode_checked(method, raw, &segments, &models, coded, check).map_err(|source| Error::Block {
+    block::decode_checked(method, raw, &layout, &models, coded, check).map_err(|source| Error::Block {
         block: number,
         at: b.at,
         raw_at: b.raw_at,

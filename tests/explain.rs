@@ -98,7 +98,8 @@ fn segments_are_in_the_order_of_the_content() {
     let raw = [TEXT.repeat(5).into_bytes(), noise(300), TEXT.repeat(7).into_bytes()].concat();
     let first = 5 * TEXT.len() as u64;
     let segments = [tiny::read(100), tiny::read(first - 100), tiny::unread(300), tiny::read(7 * TEXT.len() as u64)];
-    let archive = tiny::full(&[(&raw, &segments), (TEXT.as_bytes(), &[tiny::read(TEXT.len() as u64)])]);
+    let last = [tiny::read(TEXT.len() as u64)];
+    let archive = tiny::full(&[(&raw, tiny::layout(&segments, 3, 90)), (TEXT.as_bytes(), tiny::layout(&last, 1, 0))]);
     let options = DecodeOptions { models: vec![tiny::tiny()], ..DecodeOptions::default() };
     let found = explain_archive(&archive, &options, u64::MAX).unwrap();
     sound(&[&raw, TEXT.as_bytes()].concat(), &found);

@@ -1,6 +1,6 @@
 //! Archives that need a model of the hub, in a build that may have none.
 
-use lmz::format::{BlockHead, DeviceBound, FrameHeader, Method, Model, Numerics, Segment};
+use lmz::format::{BlockHead, DeviceBound, FrameHeader, Layout, Method, Model, Numerics};
 
 #[test]
 fn what_is_needed_is_said() {
@@ -8,8 +8,8 @@ fn what_is_needed_is_said() {
     let entry = DeviceBound { identity: [0xab; 32], probe: [0; 16], batch: 1, limit: 64, keep: 32, numerics };
     let mut archive = Vec::new();
     FrameHeader { models: vec![Model::Bound(entry)], ..FrameHeader::default() }.write(&mut archive);
-    let segments = vec![Segment { length: 100, model: Some(0) }];
-    BlockHead { last: true, method: Method::Bound, raw: 100, coded: 40, segments }.write(&mut archive);
+    let layout = Layout::whole(100, Some(0));
+    BlockHead { last: true, method: Method::Bound, raw: 100, coded: 40, layout }.write(&mut archive);
     archive.extend([0; 48]);
     let said = lmz::decompress(&archive).unwrap_err().to_string();
     let what = if cfg!(feature = "hub") { "--model PATH" } else { "feature hub" };

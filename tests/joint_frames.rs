@@ -5,11 +5,10 @@ mod tiny;
 
 use std::io::{Cursor, Read, Write};
 
-use lmz::format::Segment;
 use lmz::recover::recover;
 use lmz::scan::Archive;
 use lmz::{DecodeOptions, Decoder, Error, Options, Predictor, compress, decompress, decompress_with};
-use tiny::{full, read as by_model, short, tiny, unread};
+use tiny::{full, layout, read as by_model, short, tiny, unread};
 
 const FIRST: &[u8] = b"one text, and another text\n";
 const SECOND: &[u8] = b"a text of more than two streams, one of which is short";
@@ -17,8 +16,11 @@ const THIRD: &[u8] = b"\x80\x81 parts that the model does not read \xff\xff and 
 
 fn archives() -> Vec<(Vec<u8>, Vec<u8>)> {
     let third = [unread(3), by_model(10), unread(1), unread(29), by_model(5), by_model(12), unread(2)];
-    let blocks: [(&[u8], &[Segment]); 3] =
-        [(FIRST, &[by_model(9), by_model(18)]), (SECOND, &[by_model(30), by_model(1), by_model(23)]), (THIRD, &third)];
+    let blocks = [
+        (FIRST, layout(&[by_model(9), by_model(18)], 2, 0)),
+        (SECOND, layout(&[by_model(30), by_model(1), by_model(23)], 3, 7)),
+        (THIRD, layout(&third, 2, 4)),
+    ];
     vec![(short(FIRST), FIRST.to_vec()), (full(&blocks), [FIRST, SECOND, THIRD].concat())]
 }
 
@@ -84,7 +86,7 @@ fn a_model_of_another_kind() {
     encoder.flush().unwrap();
     let ppm = encoder.finish().unwrap();
     let mark = |bytes: &[u8]| bytes.windows(4).position(|w| w == [0xc3, b'B', b'L', b'K']).unwrap();
-    let neural = full(&[(FIRST, &[by_model(27)])]);
+    let neural = full(&[(FIRST, layout(&[by_model(27)], 1, 0))]);
     let error = |header: &[u8], blocks: &[u8]| {
         let archive = [&header[..mark(header)], &blocks[mark(blocks)..]].concat();
         match decompress_with(&archive, &given()) {
@@ -125,10 +127,10 @@ fn every_truncation_is_an_error() {
 fn any_coded_bytes_end() {
     let dictionary = lmz::Dictionary::new(b"text").unwrap();
     let (model, dictionary) = (tiny(), Some(&dictionary));
-    let mixed = [unread(90), by_model(400), unread(10), by_model(200)];
-    let joint = lmz::codec::joint::Block { segments: &mixed, dictionary, model: &model, threads: 2 };
-    let read = [by_model(400), by_model(300)];
-    let pure = lmz::codec::joint::Block { segments: &read, ..joint };
+    let mixed = layout(&[unread(90), by_model(400), unread(10), by_model(200)], 3, 50);
+    let joint = lmz::codec::joint::Block { layout: &mixed, dictionary, model: &model, threads: 2 };
+    let read = layout(&[by_model(400), by_model(300)], 2, 0);
+    let pure = lmz::codec::joint::Block { layout: &read, ..joint };
     let decode = |coded: &[u8]| {
         let out = &mut Vec::new();
         [

@@ -72,7 +72,7 @@ fn block(archive: &[u8]) -> (Method, Vec<Segment>) {
     let header = FrameHeader::read(&mut input, &Limits::default()).unwrap();
     let head = BlockHead::read(&mut input, header.models.len(), &Limits::default()).unwrap();
     assert!(head.last);
-    (head.method, head.segments)
+    (head.method, head.layout.segments)
 }
 
 /// Compresses with any number of threads to the same archive and back; not noticeably larger than without the model.

@@ -4,7 +4,7 @@
 use std::io::{Cursor, Read, Write};
 use std::sync::{Arc, Mutex};
 
-use lmz::format::{BlockHead, FrameHeader, Method, Model, Segment, content_check};
+use lmz::format::{BlockHead, FrameHeader, Layout, Method, Model, Segment, content_check};
 use lmz::recover::recover;
 use lmz::scan::Archive;
 use lmz::{CodecError, DecodeOptions, Decoder, Dictionary, Encoder, Error, Options, Predictor};
@@ -109,11 +109,12 @@ fn sought_and_recovered() {
 }
 
 /// An archive of one block whose head says what an encoder would not.
-fn forged(models: Vec<Model>, raw: u64, segments: &[(u64, usize)], coded: &[u8]) -> Vec<u8> {
+fn forged(models: Vec<Model>, raw: u64, segments: &[(u64, usize)], streams: u64, coded: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     FrameHeader { models, ..FrameHeader::default() }.write(&mut out);
     let segments = segments.iter().map(|(length, model)| Segment { length: *length, model: Some(*model) }).collect();
-    BlockHead { last: true, method: Method::Coded, raw, coded: coded.len() as u64, segments }.write(&mut out);
+    let layout = Layout { segments, streams, stripe: 1 };
+    BlockHead { last: true, method: Method::Coded, raw, coded: coded.len() as u64, layout }.write(&mut out);
     out.extend(coded);
     out.extend(content_check(&[], coded).to_le_bytes());
     out
@@ -123,21 +124,25 @@ fn forged(models: Vec<Model>, raw: u64, segments: &[(u64, usize)], coded: &[u8])
 fn claims_that_cannot_be() {
     let Predictor::Model(nano) = mixed().predictor else { unreachable!("it is a model") };
     let neural = || Model::Rwkv7 { identity: nano.identity().0.to_vec() };
-    let error = |models: &[Model], raw, segments: &[(u64, usize)], coded: &[u8]| match decompress(&forged(
+    let error = |models: &[Model], raw, segments: &[(u64, usize)], streams, coded: &[u8]| match decompress(&forged(
         models.to_vec(),
         raw,
         segments,
+        streams,
         coded,
     )) {
         Err(Error::Block { source, .. }) => source,
         other => panic!("{other:?}"),
     };
     // Minutes of the network for a few bytes.
-    assert_eq!(error(&[neural()], 1 << 20, &[(1 << 20, 0)], &[0; 16]), CodecError::TooShort);
+    assert_eq!(error(&[neural()], 1 << 20, &[(1 << 20, 0)], 1, &[0; 16]), CodecError::TooShort);
     let ppm = Model::Ppm { order: 6, memory: 26 };
-    assert_eq!(error(&[neural(), ppm], 60, &[(30, 0), (30, 1)], &[1; 50]), CodecError::WrongModel);
+    // Streams of PPM; and a thousand states of the network for a few bytes.
+    assert_eq!(error(std::slice::from_ref(&ppm), 60, &[(60, 0)], 2, &[1; 50]), CodecError::WrongModel);
+    assert_eq!(error(&[neural()], 1000, &[(1000, 0)], 1000, &[1; 900]), CodecError::TooShort);
+    assert_eq!(error(&[neural(), ppm], 60, &[(30, 0), (30, 1)], 1, &[1; 50]), CodecError::WrongModel);
     assert!(matches!(
-        error(&[neural()], 60, &[(60, 0), (0, 0)], &[1; 50]),
+        error(&[neural()], 60, &[(60, 0), (0, 0)], 1, &[1; 50]),
         CodecError::NotACodeword | CodecError::TooShort
     ));
 }

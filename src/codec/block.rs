@@ -6,7 +6,7 @@ use super::range::{Coder, Decoder, Encoder};
 use super::{bound, mixed, pure, sample, walk};
 use crate::dictionary::Dictionary;
 use crate::error::CodecError;
-use crate::format::{self, DeviceBound, Method, Segment, content_check};
+use crate::format::{self, DeviceBound, Layout, Method, Segment, content_check};
 use crate::lm::LanguageModel;
 use crate::lm::bound::Bound;
 use crate::lm::ppm::Ppm;
@@ -22,7 +22,7 @@ const USED_BY_NEURAL: usize = 2;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Coded {
     pub method: Method,
-    pub segments: Vec<Segment>,
+    pub layout: Layout,
     pub bytes: Vec<u8>,
     /// Why this method, for people.
     pub why: &'static str,
@@ -31,7 +31,7 @@ pub struct Coded {
 impl Coded {
     /// The bytes as they are.
     pub fn stored(raw: &[u8], why: &'static str) -> Self {
-        Self { method: Method::Stored, segments: Vec::new(), bytes: raw.to_vec(), why }
+        Self { method: Method::Stored, layout: Layout::default(), bytes: raw.to_vec(), why }
     }
 }
 
@@ -180,7 +180,7 @@ impl Plan {
         let Some(&first) = raw.first() else { return Self::Done(Coded::stored(raw, "empty")) };
         if raw.iter().all(|&b| b == first) {
             let why = "one byte repeated";
-            return Self::Done(Coded { method: Method::Fill, segments: Vec::new(), bytes: vec![first], why });
+            return Self::Done(Coded { method: Method::Fill, layout: Layout::default(), bytes: vec![first], why });
         }
         if !sample::looks_compressible(raw, models) {
             let why = "looks random: flat, without repeats, and samples of it do not shrink";
@@ -224,8 +224,8 @@ impl Plan {
             (Self::Bound, [Model::Bound(model, entry), ..]) => choice.bound(raw, model, entry)?,
             (Self::Neural(read), [Model::Rwkv7(model), ..]) => choice.smallest(raw, model, read),
             (Self::Ppm, _) => {
-                let segments = vec![Segment { length: raw.len() as u64, model: Some(0) }];
-                Coded { method: Method::Coded, segments, bytes: bare(raw, models), why: "the model makes it smaller" }
+                let layout = Layout::whole(raw.len() as u64, Some(0));
+                Coded { method: Method::Coded, layout, bytes: bare(raw, models), why: "the model makes it smaller" }
             }
             (Self::Alone(why), _) => choice.alone(raw, why),
             (Self::Unmixed, [Model::Rwkv7(model), ..]) => choice.unmixed(raw, model),
@@ -265,16 +265,16 @@ pub fn bare_method(models: &Models) -> (Method, Option<usize>) {
 pub fn bare(raw: &[u8], models: &Models) -> Vec<u8> {
     match models.table {
         _ if raw.is_empty() => Vec::new(),
-        [] => mixed::encode(raw, &[raw.len()], models.dictionary()),
+        [] => mixed::encode(raw, &Layout::whole(raw.len() as u64, None), models.dictionary()),
         [Model::Rwkv7(model), ..] => {
-            let segment = [Segment { length: raw.len() as u64, model: Some(0) }];
-            let block = block(&segment, model, models);
+            let layout = Layout::whole(raw.len() as u64, Some(0));
+            let block = block(&layout, model, models);
             if models.mix { block.encode(raw) } else { pure::encode(&block, raw) }
         }
         [Model::Bound(model, entry), ..] => {
-            let segments = &[Segment { length: raw.len() as u64, model: Some(0) }];
+            let layout = &Layout::whole(raw.len() as u64, Some(0));
             let (dictionary, mix) = (models.dictionary, models.mix);
-            bound::Block { segments, dictionary, model, entry, mix }.encode(raw).expect("the model can be computed")
+            bound::Block { layout, dictionary, model, entry, mix }.encode(raw).expect("the model can be computed")
         }
         [Model::Ppm { .. }, ..] => {
             let mut coder = Encoder::default();
@@ -290,12 +290,12 @@ pub fn bare(raw: &[u8], models: &Models) -> Vec<u8> {
 pub fn decode(
     method: Method,
     raw: u64,
-    segments: &[Segment],
+    layout: &Layout,
     models: &Models,
     coded: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<(), CodecError> {
-    decode_by(&mut Decoder::new(coded), method, raw, segments, models, coded, out)
+    decode_by(&mut Decoder::new(coded), method, raw, layout, models, coded, out)
 }
 
 /// The same by a coder that reads `coded`.
@@ -303,11 +303,12 @@ pub fn decode_by<C: Coder>(
     coder: &mut C,
     method: Method,
     raw: u64,
-    segments: &[Segment],
+    layout: &Layout,
     models: &Models,
     coded: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<(), CodecError> {
+    let segments = &layout.segments;
     match method {
         Method::Stored => out.extend_from_slice(coded),
         Method::Fill => out.resize(out.len() + raw as usize, coded[0]),
@@ -316,8 +317,9 @@ pub fn decode_by<C: Coder>(
                 return Err(CodecError::NoModel);
             }
             let model = models.in_common(segments)?;
-            pure::decode(&block(segments, model, models), coder, coded.len(), out)?;
+            pure::decode(&block(layout, model, models), coder, coded.len(), out)?;
         }
+        Method::Coded if layout.streams > 1 => return Err(CodecError::WrongModel),
         Method::Coded => {
             let mut begin = 0;
             for segment in segments {
@@ -328,17 +330,16 @@ pub fn decode_by<C: Coder>(
             }
         }
         Method::Mixed => {
-            let lengths: Vec<usize> = segments.iter().map(|s| s.length as usize).collect();
-            mixed::decode(coder, &lengths, models.dictionary(), out)?;
+            mixed::decode(coder, layout, models.dictionary(), out)?;
         }
         Method::Joint => {
             let model = models.in_common(segments)?;
-            block(segments, model, models).decode_by(coder, out)?;
+            block(layout, model, models).decode_by(coder, out)?;
         }
         Method::Bound | Method::BoundAlone => {
             let (model, entry) = models.bound_in_common(segments)?;
             let (dictionary, mix) = (models.dictionary, method == Method::Bound);
-            bound::Block { segments, dictionary, model, entry, mix }.decode(coder, coded.len(), out)?;
+            bound::Block { layout, dictionary, model, entry, mix }.decode(coder, coded.len(), out)?;
         }
     }
     Ok(())
@@ -348,13 +349,13 @@ pub fn decode_by<C: Coder>(
 pub fn decode_checked(
     method: Method,
     raw: u64,
-    segments: &[Segment],
+    layout: &Layout,
     models: &Models,
     coded: &[u8],
     check: &[u8],
 ) -> Result<Vec<u8>, CodecError> {
     let mut out = Vec::new();
-    decode(method, raw, segments, models, coded, &mut out)?;
+    decode(method, raw, layout, models, coded, &mut out)?;
     let found = content_check(&out, coded).to_le_bytes();
     if found.starts_with(check) { Ok(out) } else { Err(CodecError::BadCheck) }
 }

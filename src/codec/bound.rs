@@ -13,7 +13,7 @@ use super::range::Coder;
 use super::rows::{self, Group, Reading, Row, Sums};
 use crate::dictionary::Dictionary;
 use crate::error::CodecError;
-use crate::format::{BlockHead, DeviceBound, Method, Segment};
+use crate::format::{BlockHead, DeviceBound, Layout, Method};
 use crate::lm::bound::{Bound, BoundError, Rows};
 use crate::mix::kernel;
 use crate::mix::{Lengths, Mix};
@@ -26,11 +26,11 @@ const BITS: u32 = 16;
 /// So many prefix sums of a row go into the hash. Every frequency is part of the last of them.
 const SUMS: usize = 16;
 
-/// A block: its segments, and what predicts it.
+/// A block: its parts, and what predicts it.
 #[derive(Clone, Copy)]
 pub struct Block<'a> {
-    /// At least one has a model, which is this one.
-    pub segments: &'a [Segment],
+    /// At least one segment has a model, which is this one.
+    pub layout: &'a Layout,
     /// Read by the context models first; the language model reads the end of it.
     pub dictionary: Option<&'a Dictionary>,
     pub model: &'a Bound,
@@ -53,8 +53,8 @@ impl Block<'_> {
 
     /// Appends the raw bytes of a block to `out`. `coder` reads its coded bytes, of which there are so many.
     pub fn decode<C: Coder>(&self, coder: &mut C, coded: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        let claimed: u64 = self.segments.iter().map(|s| s.length).sum();
-        let streams = self.segments.iter().filter(|s| s.model.is_some()).count() as u64;
+        let claimed: u64 = self.layout.segments.iter().map(|s| s.length).sum();
+        let streams = self.layout.streams;
         if claimed > Method::Bound.most_raw(coded as u64) || streams > BlockHead::most_streams(claimed) {
             return Err(CodecError::TooShort);
         }
@@ -66,7 +66,7 @@ impl Block<'_> {
             let mix = self.joint(coder, None)?;
             out.extend_from_slice(&mix.raw()[self.read_first().len()..]);
         } else {
-            self.pure(coder, None)?.iter().for_each(|stream| out.extend_from_slice(stream));
+            out.extend(self.pure(coder, None)?);
         }
         Ok(())
     }
@@ -77,49 +77,37 @@ impl Block<'_> {
     }
 
     fn joint<C: Coder>(&self, coder: &mut C, raw: Option<&[u8]>) -> Result<Mix, CodecError> {
-        let lengths: Vec<usize> = self.segments.iter().map(|s| s.length as usize).collect();
-        let lengths = Lengths { dictionary: self.read_first().len(), streams: &lengths };
-        let mut mix = Mix::with_model(&lengths, self.model.0.start());
-        for (number, _) in self.segments.iter().enumerate().filter(|(_, segment)| segment.model.is_none()) {
-            mix.without_model(number);
-        }
+        let block = self.layout.segments.iter().map(|s| s.length as usize).sum();
+        let lengths = Lengths { dictionary: self.read_first().len(), block };
+        let mix = Mix::with_model(&lengths, self.model.0.start());
         let (mut rows, reading) = (self.rows()?, self.reading(raw));
-        let (segments, dictionary) = (self.segments, self.read_first());
-        kernel::run(Steps { coder, rows: &mut rows, reading, segments, dictionary, raw, mix })
+        let (layout, dictionary) = (self.layout, self.read_first());
+        kernel::run(Steps { coder, rows: &mut rows, reading, layout, dictionary, raw, mix })
     }
 
-    fn pure<C: Coder>(&self, coder: &mut C, raw: Option<&[u8]>) -> Result<Vec<Vec<u8>>, CodecError> {
-        pure::steps(coder, &mut self.rows()?, self.reading(raw), self.segments, raw)
+    fn pure<C: Coder>(&self, coder: &mut C, raw: Option<&[u8]>) -> Result<Vec<u8>, CodecError> {
+        pure::steps(coder, &mut self.rows()?, self.reading(raw), self.layout, raw)
     }
 
     fn rows(&self) -> Result<LockStep, CodecError> {
-        let streams = self.segments.iter().filter(|s| s.model.is_some()).count();
         let read = self.read_first();
         // Greedily, so that no version of a tokenizer takes part.
         let read = &read[read.len().saturating_sub(Dictionary::READ)..];
         let first: Vec<Token> = self.model.vocabulary().segment(read).collect();
-        LockStep::new(self.model.0.begin(self.entry, &first)?, streams, self.entry.batch as usize)
+        LockStep::new(self.model.0.begin(self.entry, &first)?, self.layout.streams as usize, self.entry.batch as usize)
     }
 
     fn reading(&self, raw: Option<&[u8]>) -> Cut<'_> {
-        let mut streams = Vec::new();
-        if let Some(mut raw) = raw {
-            for segment in self.segments {
-                let text = raw.split_off(..segment.length as usize).unwrap_or_default();
-                if segment.model.is_some() {
-                    streams.push(self.model.0.segment(text).into_iter());
-                }
-            }
-        }
-        Cut { vocabulary: self.model.vocabulary(), streams }
+        let cut = |raw: &[u8]| self.layout.stripes().map(|s| self.model.0.segment(&raw[s]).into_iter()).collect();
+        Cut { vocabulary: self.model.vocabulary(), stripes: raw.map(cut).unwrap_or_default() }
     }
 }
 
-/// Streams as the model's own tokenizer cuts them.
+/// Stripes as the model's own tokenizer cuts them.
 struct Cut<'a> {
     vocabulary: &'a Vocabulary,
-    /// What is left of each stream; nothing when decoding.
-    streams: Vec<std::vec::IntoIter<Token>>,
+    /// What is left of each; nothing when decoding.
+    stripes: Vec<std::vec::IntoIter<Token>>,
 }
 
 impl Reading for Cut<'_> {
@@ -131,8 +119,8 @@ impl Reading for Cut<'_> {
         &[0; 4]
     }
 
-    fn next(&mut self, stream: usize, rest: &[u8]) -> Token {
-        let next = self.streams.get_mut(stream).and_then(Iterator::next);
+    fn next(&mut self, stripe: usize, rest: &[u8]) -> Token {
+        let next = self.stripes.get_mut(stripe).and_then(Iterator::next);
         next.unwrap_or_else(|| self.vocabulary.longest(rest).0)
     }
 }
@@ -157,7 +145,7 @@ struct LockStep {
 
 impl LockStep {
     fn new(rows: Box<dyn Rows>, streams: usize, batch: usize) -> Result<Self, CodecError> {
-        let row = |number| Row { number, stream: Vec::new(), token: START };
+        let row = |number| Row { number, stream: Vec::new(), token: START, ended: false };
         let group = Group { rows: (0..streams).map(row).collect() };
         let mut out = Self { rows, tokens: vec![START; batch], group: Some(group), given: false, hash: 0, steps: 0 };
         out.fill()?;

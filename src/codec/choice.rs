@@ -6,7 +6,7 @@ use super::cost::BIT;
 use super::parts::{self, Costs, Part};
 use super::{bound, joint, mixed, pure, streams};
 use crate::error::CodecError;
-use crate::format::{BlockHead, DeviceBound, Limits, Method, Segment};
+use crate::format::{BlockHead, DeviceBound, Layout, Limits, Method, Segment};
 use crate::lm::bound::Bound;
 use crate::lm::rwkv7::Ready;
 
@@ -46,13 +46,13 @@ pub struct Choice<'a> {
     pub models: &'a Models<'a>,
     /// How many streams it is cut into, unless that is decided by its length.
     pub streams: Option<usize>,
-    /// Bytes that more than one segment costs around the block: such a block does not fit a short frame.
+    /// Bytes that more than one segment or stream costs around the block: such a block does not fit a short frame.
     pub apart: usize,
 }
 
 /// What a block of codecs 4 and 2 is coded with.
-pub fn block<'a>(segments: &'a [Segment], model: &'a Ready, models: &'a Models) -> joint::Block<'a> {
-    joint::Block { segments, dictionary: models.dictionary, model, threads: models.threads }
+pub fn block<'a>(layout: &'a Layout, model: &'a Ready, models: &'a Models) -> joint::Block<'a> {
+    joint::Block { layout, dictionary: models.dictionary, model, threads: models.threads }
 }
 
 /// Streams that the model may read of so many bytes.
@@ -68,28 +68,27 @@ impl Choice<'_> {
 
     /// The same, and what its windows cost.
     fn alone_by_windows(&self, raw: &[u8], window: usize, why: &'static str) -> (Coded, Vec<u64>) {
-        let lengths = streams::cut(raw, self.streams.unwrap_or(1));
-        let (bytes, costs) = mixed::encode_by_windows(raw, &lengths, self.models.dictionary(), window);
-        let segments = lengths.iter().map(|length| Segment { length: *length as u64, model: None }).collect();
-        (Coded { method: Method::Mixed, segments, bytes, why }, costs)
+        let whole = Segment { length: raw.len() as u64, model: None };
+        let layout = streams::cut(vec![whole], self.streams.unwrap_or(1));
+        let (bytes, costs) = mixed::encode_by_windows(raw, &layout, self.models.dictionary(), window);
+        (Coded { method: Method::Mixed, layout, bytes, why }, costs)
     }
 
     /// A block whose parts are these, at least one of them with the model, and what its windows cost.
     fn together(&self, raw: &[u8], model: &Ready, parts: &[Part], window: usize) -> (Coded, Vec<u64>) {
         let read = parts.iter().filter(|p| p.model).map(|p| p.end - p.begin).sum();
-        // A part may get one stream more than its share.
-        let most = most_streams(read).saturating_sub(parts.len() - 1);
-        let streams = self.streams.unwrap_or_else(|| streams::count(read, &model.network().config)).min(most);
-        let segments = parts::segments(raw, parts, streams);
-        let made = self.models.made.filter(|_| segments.len() == 1 && window == WINDOW).cloned();
-        let make = || block(&segments, model, self.models).encode_by_windows(raw, window);
+        let streams = self.streams.unwrap_or_else(|| streams::count(read, &model.network().config));
+        let layout = streams::cut(parts::segments(parts), streams.min(most_streams(read)));
+        let alone = layout.streams == 1 && layout.segments.len() == 1;
+        let made = self.models.made.filter(|_| alone && window == WINDOW).cloned();
+        let make = || block(&layout, model, self.models).encode_by_windows(raw, window);
         let (bytes, costs) = made.unwrap_or_else(make);
         let why = match parts {
             [_] if raw.len() > BOTH => "the model makes pieces of it smaller",
             [_] => "the model makes it smaller",
             _ => "the model makes parts of it smaller",
         };
-        (Coded { method: Method::Joint, segments, bytes, why }, costs)
+        (Coded { method: Method::Joint, layout, bytes, why }, costs)
     }
 
     /// A block, not empty, with the first model of the table, which is this one, or without it, or parts of it with and parts
@@ -122,13 +121,13 @@ impl Choice<'_> {
     pub fn unmixed(&self, raw: &[u8], model: &Ready) -> Coded {
         let whole = [Part { begin: 0, end: raw.len(), model: true }];
         let streams = self.streams.unwrap_or_else(|| streams::count(raw.len(), &model.network().config));
-        let segments = parts::segments(raw, &whole, streams.min(most_streams(raw.len())));
-        let bytes = pure::encode(&block(&segments, model, self.models), raw);
+        let layout = streams::cut_apart(parts::segments(&whole), streams.min(most_streams(raw.len())));
+        let bytes = pure::encode(&block(&layout, model, self.models), raw);
         if raw.len() as u64 > pure::most_raw(bytes.len()) {
             return self.alone(raw, "repeats itself too much to need the model");
         }
         let why = "the language model alone, without context models";
-        Coded { method: Method::Coded, segments, bytes, why }
+        Coded { method: Method::Coded, layout, bytes, why }
     }
 
     /// A block, not empty, by the first model of the table, which is this one and device-bound, or without it where that makes
@@ -136,14 +135,16 @@ impl Choice<'_> {
     pub fn bound(&self, raw: &[u8], model: &Bound, entry: &DeviceBound) -> Result<Coded, CodecError> {
         let streams = self.streams.unwrap_or_else(|| model.streams(raw.len()));
         let whole = [Part { begin: 0, end: raw.len(), model: true }];
-        let segments = parts::segments(raw, &whole, streams.min(most_streams(raw.len())).min(entry.batch as usize));
+        let streams = streams.min(most_streams(raw.len())).min(entry.batch as usize);
+        let cut = if self.models.mix { streams::cut } else { streams::cut_apart };
+        let layout = cut(parts::segments(&whole), streams);
         let Models { dictionary, mix, .. } = *self.models;
-        let bytes = bound::Block { segments: &segments, dictionary, model, entry, mix }.encode(raw)?;
+        let bytes = bound::Block { layout: &layout, dictionary, model, entry, mix }.encode(raw)?;
         let (method, why) = match mix {
             true => (Method::Bound, "the model makes it smaller"),
             false => (Method::BoundAlone, "the language model alone, without context models"),
         };
-        let coded = Coded { method, segments, bytes, why };
+        let coded = Coded { method, layout, bytes, why };
         if raw.len() as u64 > method.most_raw(coded.bytes.len() as u64) {
             return Ok(self.alone(raw, "repeats itself too much to need the model"));
         }
@@ -176,8 +177,9 @@ impl Choice<'_> {
 
     /// Bytes, with what they need around them.
     fn size(&self, coded: &Coded) -> usize {
-        let segments = coded.segments.len();
-        coded.bytes.len() + if segments > 1 { self.apart + 4 * segments } else { 0 }
+        let segments = coded.layout.segments.len();
+        let plain = segments <= 1 && coded.layout.streams <= 1;
+        coded.bytes.len() + if plain { 0 } else { self.apart + 4 * segments }
     }
 }
 
@@ -225,8 +227,12 @@ fn samples(raw: &[u8], begins: &[usize], model: &Ready, models: &Models) -> Vec<
     let ends = begins.iter().copied().skip(1).chain([raw.len()]);
     let middles = begins.iter().zip(ends).map(|(begin, end)| (begin + end - sample) / 2);
     let samples = middles.map(|at| &raw[at..at + sample]).collect::<Vec<_>>().concat();
-    let segments = vec![Segment { length: sample as u64, model: Some(0) }; count];
-    let (_, with) = block(&segments, model, models).encode_by_windows(&samples, sample / 2);
-    let (_, without) = mixed::encode_by_windows(&samples, &vec![sample; count], models.dictionary(), sample / 2);
+    let [read, bare] = [Some(0), None].map(|model| Layout {
+        segments: vec![Segment { length: samples.len() as u64, model }],
+        streams: count as u64,
+        stripe: sample as u64,
+    });
+    let (_, with) = block(&read, model, models).encode_by_windows(&samples, sample / 2);
+    let (_, without) = mixed::encode_by_windows(&samples, &bare, models.dictionary(), sample / 2);
     with.into_iter().zip(without).map(|(a, b)| handicapped(&[a, b])).skip(1).step_by(2).collect()
 }

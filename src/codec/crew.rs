@@ -139,7 +139,7 @@ pub fn work<R>(
     let mut state = State::default();
     for group in 0..groups {
         let numbers = streams * group / groups..streams * (group + 1) / groups;
-        let rows = numbers.map(|number| Row { number, stream: first.clone(), token: START }).collect();
+        let rows = numbers.map(|number| Row { number, stream: first.clone(), token: START, ended: false }).collect();
         state.done.push(Some(Group { rows }));
     }
     let shared = Shared { state: Mutex::new(state), changed: Condvar::new() };

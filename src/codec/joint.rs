@@ -8,20 +8,21 @@ use super::cost::Metered;
 use super::crew;
 use super::range::{Coder, Decoder};
 use super::rows::{Reading, Rows, Sums};
+use super::streams::{self, Next};
 use super::unread::Unread;
 use crate::dictionary::{self, Dictionary};
 use crate::error::CodecError;
-use crate::format::Segment;
+use crate::format::Layout;
 use crate::lm::rwkv7::Ready;
 use crate::mix::kernel::{self, Job, Kernel};
 use crate::mix::{Ending, Guess, Lengths, Mix};
 use crate::vocab::{Node, START, Token, Vocabulary};
 
-/// A block: its segments, and what predicts it.
+/// A block: its parts, and what predicts it.
 #[derive(Clone, Copy)]
 pub struct Block<'a> {
-    /// At least one has a model, which is this one.
-    pub segments: &'a [Segment],
+    /// At least one segment has a model, which is this one.
+    pub layout: &'a Layout,
     /// Read by the context models first; the language model reads the end of it.
     pub dictionary: Option<&'a Dictionary>,
     pub model: &'a Ready,
@@ -55,15 +56,8 @@ impl Block<'_> {
     }
 
     fn begin(&self) -> Mix {
-        let streams: Vec<usize> = self.segments.iter().map(|s| s.length as usize).collect();
-        let mut mix =
-            Mix::with_model(&Lengths { dictionary: self.read_first().len(), streams: &streams }, self.model.start());
-        for (number, segment) in self.segments.iter().enumerate() {
-            if segment.model.is_none() {
-                mix.without_model(number);
-            }
-        }
-        mix
+        let block = self.layout.segments.iter().map(|s| s.length as usize).sum();
+        Mix::with_model(&Lengths { dictionary: self.read_first().len(), block }, self.model.start())
     }
 
     /// What the context models read first.
@@ -73,11 +67,10 @@ impl Block<'_> {
 
     fn run<C: Coder>(&self, coder: &mut C, raw: Option<&[u8]>, mix: Mix) -> Result<Mix, CodecError> {
         let network = self.model.network();
-        let streams = self.segments.iter().filter(|s| s.model.is_some()).count();
         let first = dictionary::first(self.dictionary, self.model);
-        crew::work(network, &first, streams, self.threads, |crew| {
-            let (segments, dictionary) = (self.segments, self.read_first());
-            kernel::run(Steps { coder, rows: crew, reading: self.model, segments, dictionary, raw, mix })
+        crew::work(network, &first, self.layout.streams as usize, self.threads, |crew| {
+            let (layout, dictionary) = (self.layout, self.read_first());
+            kernel::run(Steps { coder, rows: crew, reading: self.model, layout, dictionary, raw, mix })
         })
     }
 }
@@ -87,7 +80,7 @@ pub struct Steps<'a, C, R, T> {
     pub coder: &'a mut C,
     pub rows: &'a mut R,
     pub reading: T,
-    pub segments: &'a [Segment],
+    pub layout: &'a Layout,
     pub dictionary: &'a [u8],
     /// What to encode; nothing when decoding.
     pub raw: Option<&'a [u8]>,
@@ -99,18 +92,11 @@ impl<C: Coder, R: Rows, T: Reading> Job for Steps<'_, C, R, T> {
 
     #[inline(always)]
     fn run<K: Kernel>(self, k: K) -> Self::Output {
-        let Self { coder, rows, mut reading, segments, dictionary, raw, mut mix } = self;
+        let Self { coder, rows, mut reading, layout, dictionary, raw, mut mix } = self;
         mix.read(k, dictionary);
-        // Of each stream that the model reads: its segment, where it ends and how many bytes are left.
-        let mut streams: Vec<(usize, usize, usize)> = Vec::with_capacity(segments.len());
-        let mut end = 0;
-        for (segment, Segment { length, model }) in segments.iter().enumerate() {
-            end += *length as usize;
-            if model.is_some() {
-                streams.push((segment, end, *length as usize));
-            }
-        }
-        let mut unread = Unread::of(segments);
+        let mut streams = streams::of(layout);
+        streams.begins().for_each(|at| mix.stream(at));
+        let mut unread = Unread::of(layout, &mut mix);
         // Groups of streams in order, step by step, until none has anything left.
         let mut open = rows.groups();
         while open > 0 || !unread.ended() {
@@ -118,20 +104,24 @@ impl<C: Coder, R: Rows, T: Reading> Job for Steps<'_, C, R, T> {
             for number in 0..rows.groups() {
                 let Some(mut group) = rows.take(number)? else { continue };
                 for row in &mut group.rows {
-                    let (stream, end, left) = &mut streams[row.number];
-                    coder.at(*end - *left);
-                    let known = raw.map_or(START, |raw| reading.next(row.number, &raw[*end - *left..*end]));
-                    let walk = Walk::of(&reading, row.stream.sums(), row.token, *left);
-                    row.token = walk.token(k, coder, &mut mix, *stream, known)?;
+                    let place = streams.at(row.number);
+                    coder.at(place.left.start);
+                    let known = raw.map_or(START, |raw| reading.next(place.stripe, &raw[place.left.clone()]));
+                    let walk = Walk::of(&reading, row.stream.sums(), place.before, place.left.len());
+                    row.token = walk.token(k, coder, &mut mix, row.number, known)?;
                     coder.check()?;
                     coder.token(reading.vocabulary(), row.stream.sums(), row.token);
-                    mix.end_token(*stream, row.token);
-                    *left -= reading.vocabulary().token(row.token).len();
+                    mix.end_token(row.number, row.token);
+                    let bytes = reading.vocabulary().token(row.token).len();
+                    match streams.advance(row.number, row.token, bytes) {
+                        Next::Same => {}
+                        Next::Stripe(at) => mix.begin_again(row.number, at),
+                        Next::End => row.ended = true,
+                    }
                 }
-                group.rows.retain(|row| streams[row.number].2 > 0);
+                group.rows.retain(|row| !row.ended);
                 if let Some(row) = group.rows.first() {
-                    let (_, end, left) = streams[row.number];
-                    first = first.or(Some(end - left));
+                    first = first.or(Some(streams.at(row.number).left.start));
                     rows.give(number, group);
                 } else {
                     open -= 1;
@@ -278,8 +268,8 @@ impl<'a> Walk<'a> {
 #[cfg(feature = "train")]
 impl crate::train::Code for Ready {
     fn code(&self, mix: Mix, text: &[u8]) -> Mix {
-        let segments = [Segment { length: text.len() as u64, model: Some(0) }];
-        let block = Block { segments: &segments, dictionary: None, model: self, threads: 1 };
+        let layout = Layout::whole(text.len() as u64, Some(0));
+        let block = Block { layout: &layout, dictionary: None, model: self, threads: 1 };
         block.run(&mut Metered::new(text.len(), text.len()), Some(text), mix).expect("encoding cannot fail")
     }
 }

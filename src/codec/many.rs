@@ -34,11 +34,11 @@ impl Batch<'_> {
 
     /// Bytes of the table of a message's context models.
     fn table(&self, raw: &[u8]) -> u64 {
-        1 << self.lengths(&[raw.len()]).table()
+        1 << self.lengths(raw).table()
     }
 
-    fn lengths<'l>(&self, streams: &'l [usize]) -> Lengths<'l> {
-        Lengths { dictionary: self.dictionary.map_or(0, |d| d.bytes().len()), streams }
+    fn lengths(&self, raw: &[u8]) -> Lengths {
+        Lengths { dictionary: self.dictionary.map_or(0, |d| d.bytes().len()), block: raw.len() }
     }
 }
 
@@ -81,8 +81,9 @@ impl<'m, N: FnMut() -> Option<(usize, &'m [u8])>, D: FnMut(usize, Made)> Job for
                 }
                 memory += table;
                 waiting = next();
-                let mut mix = Mix::with_model(&batch.lengths(&[raw.len()]), batch.model.start());
+                let mut mix = Mix::with_model(&batch.lengths(raw), batch.model.start());
                 mix.read(k, batch.dictionary.map_or(&[], Dictionary::bytes));
+                mix.stream(0);
                 let (coder, stream) = (Metered::new(raw.len(), WINDOW), Stream::clone(&first));
                 messages.push(Message { number, rest: raw, at: 0, coder, mix, stream, token: START, table });
             }

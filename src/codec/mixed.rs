@@ -2,20 +2,22 @@
 
 use super::cost::Metered;
 use super::range::Coder;
+use super::streams::{self, Next};
 use crate::error::CodecError;
+use crate::format::Layout;
 use crate::mix::kernel::{self, Job, Kernel};
 use crate::mix::{Lengths, Mix};
+use crate::vocab::START;
 
-/// The bitstream of a block whose streams have these lengths.
-pub fn encode(raw: &[u8], lengths: &[usize], dictionary: &[u8]) -> Vec<u8> {
-    encode_by_windows(raw, lengths, dictionary, raw.len()).0
+/// The bitstream of a block whose segments have no model.
+pub fn encode(raw: &[u8], layout: &Layout, dictionary: &[u8]) -> Vec<u8> {
+    encode_by_windows(raw, layout, dictionary, raw.len()).0
 }
 
 /// The same, and what each window of so many bytes cost, in units of `BIT`.
-pub fn encode_by_windows(raw: &[u8], lengths: &[usize], dictionary: &[u8], window: usize) -> (Vec<u8>, Vec<u64>) {
+pub fn encode_by_windows(raw: &[u8], layout: &Layout, dictionary: &[u8], window: usize) -> (Vec<u8>, Vec<u64>) {
     let mut coder = Metered::new(raw.len(), window);
-    let lengths = Lengths { dictionary: dictionary.len(), streams: lengths };
-    let job = Block { coder: &mut coder, dictionary, lengths, raw: Some(raw) };
+    let job = Block { coder: &mut coder, dictionary, layout, raw: Some(raw) };
     kernel::run(job).expect("encoding cannot fail");
     coder.finish()
 }
@@ -23,12 +25,11 @@ pub fn encode_by_windows(raw: &[u8], lengths: &[usize], dictionary: &[u8], windo
 /// Appends the raw bytes of a block, which `coder` reads, to `out`.
 pub fn decode<C: Coder>(
     coder: &mut C,
-    lengths: &[usize],
+    layout: &Layout,
     dictionary: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<(), CodecError> {
-    let lengths = Lengths { dictionary: dictionary.len(), streams: lengths };
-    let mix = kernel::run(Block { coder, dictionary, lengths, raw: None })?;
+    let mix = kernel::run(Block { coder, dictionary, layout, raw: None })?;
     out.extend_from_slice(&mix.raw()[dictionary.len()..]);
     Ok(())
 }
@@ -37,7 +38,7 @@ pub fn decode<C: Coder>(
 struct Block<'a, C> {
     coder: &'a mut C,
     dictionary: &'a [u8],
-    lengths: Lengths<'a>,
+    layout: &'a Layout,
     /// What to encode; nothing when decoding.
     raw: Option<&'a [u8]>,
 }
@@ -47,22 +48,26 @@ impl<C: Coder> Job for Block<'_, C> {
 
     #[inline(always)]
     fn run<K: Kernel>(self, k: K) -> Self::Output {
-        let Self { coder, dictionary, lengths, raw } = self;
-        let mut mix = Mix::new(&lengths);
+        let Self { coder, dictionary, layout, raw } = self;
+        let mut mix = Mix::new(&Lengths { dictionary: dictionary.len(), block: layout.read() as usize });
         mix.read(k, dictionary);
-        let mut begins = Vec::with_capacity(lengths.streams.len());
-        let mut begin = 0;
-        for length in lengths.streams {
-            begins.push(begin);
-            begin += length;
-        }
-        for step in 0..lengths.streams.iter().copied().max().unwrap_or(0) {
-            for (stream, (begin, length)) in begins.iter().zip(lengths.streams).enumerate() {
-                if step >= *length {
-                    continue;
+        let mut streams = streams::of(layout);
+        streams.begins().for_each(|at| mix.stream(at));
+        let mut open: Vec<usize> = (0..streams.count()).collect();
+        while !open.is_empty() {
+            let mut ended = false;
+            for &stream in &open {
+                let at = streams.at(stream).left.start;
+                coder.at(at);
+                byte(k, coder, &mut mix, stream, raw.map_or(0, |raw| raw[at]))?;
+                match streams.advance(stream, START, 1) {
+                    Next::Same => {}
+                    Next::Stripe(at) => mix.begin_again(stream, at),
+                    Next::End => ended = true,
                 }
-                coder.at(begin + step);
-                byte(k, coder, &mut mix, stream, raw.map_or(0, |raw| raw[begin + step]))?;
+            }
+            if ended {
+                open.retain(|stream| !streams.at(*stream).left.is_empty());
             }
         }
         Ok(mix)

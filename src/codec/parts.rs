@@ -2,7 +2,6 @@
 //! matter of the encoder alone.
 
 use super::cost::log2;
-use super::streams;
 use crate::format::Segment;
 
 /// What a piece costs with the model and without it.
@@ -74,17 +73,10 @@ fn border(raw: &[u8], begin: usize, middle: usize, end: usize) -> usize {
     best
 }
 
-/// The segments of a block whose parts are these. The model reads so many streams, at least one in each of its parts.
-pub fn segments(raw: &[u8], parts: &[Part], streams: usize) -> Vec<Segment> {
-    let length = |part: &&Part| part.end - part.begin;
-    let read: usize = parts.iter().filter(|p| p.model).map(|p| length(&p)).sum();
-    let mut out = Vec::new();
-    for part in parts {
-        let (raw, model) = (&raw[part.begin..part.end], part.model.then_some(0));
-        let share = if part.model { (streams * raw.len() + read / 2) / read } else { 1 };
-        out.extend(streams::cut(raw, share).into_iter().map(|length| Segment { length: length as u64, model }));
-    }
-    out
+/// The segments of a block whose parts are these.
+pub fn segments(parts: &[Part]) -> Vec<Segment> {
+    let segment = |p: &Part| Segment { length: (p.end - p.begin) as u64, model: p.model.then_some(0) };
+    parts.iter().map(segment).collect()
 }
 
 #[cfg(test)]
@@ -112,17 +104,5 @@ mod tests {
             let parts = super::parts(&raw, &[0, 1500], &[true, true]);
             assert_eq!(parts, [Part { begin: 0, end: 3000, model: true }]);
         }
-    }
-
-    #[test]
-    fn streams_are_shared_out() {
-        let raw = vec![b'x'; 1000];
-        let parts = [(0, 100, true), (100, 300, false), (300, 310, true), (310, 900, true), (900, 1000, false)]
-            .map(|(begin, end, model)| Part { begin, end, model });
-        let found: Vec<_> = segments(&raw, &parts, 7).iter().map(|s| (s.length, s.model)).collect();
-        assert_eq!(found[..3], [(100, Some(0)), (200, None), (10, Some(0))]);
-        // 7 streams for 700 bytes: one each for 100 and 10, and 6 for 590.
-        assert_eq!(found[3..9].iter().map(|s| s.0).sum::<u64>(), 590, "{found:?}");
-        assert!(found.len() == 10 && found[9] == (100, None), "{found:?}");
     }
 }

@@ -4,10 +4,11 @@
 use super::joint::Block;
 use super::range::{Coder, Encoder};
 use super::rows::{Reading, Rows, Sums};
-use super::{crew, walk};
+use super::streams::Next;
+use super::{crew, streams, walk};
 use crate::dictionary;
 use crate::error::CodecError;
-use crate::format::{BlockHead, Method, Segment};
+use crate::format::{BlockHead, Layout, Method};
 use crate::vocab::START;
 
 /// The most raw bytes that a block of so many coded bytes may hold: as in codec 4, because its time is the network's too.
@@ -24,58 +25,55 @@ pub fn encode(block: &Block, raw: &[u8]) -> Vec<u8> {
 
 /// Appends the raw bytes of a block to `out`. `coder` reads its coded bytes, of which there are so many.
 pub fn decode<C: Coder>(block: &Block, coder: &mut C, coded: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
-    let claimed: u64 = block.segments.iter().map(|s| s.length).sum();
-    if claimed > most_raw(coded) || block.segments.len() as u64 > BlockHead::most_streams(claimed) {
+    let claimed = block.layout.read();
+    if claimed > most_raw(coded) || block.layout.streams > BlockHead::most_streams(claimed) {
         return Err(CodecError::TooShort);
     }
-    run(block, coder, None)?.iter().for_each(|stream| out.extend_from_slice(stream));
+    out.extend(run(block, coder, None)?);
     Ok(())
 }
 
-fn run<C: Coder>(block: &Block, coder: &mut C, raw: Option<&[u8]>) -> Result<Vec<Vec<u8>>, CodecError> {
+fn run<C: Coder>(block: &Block, coder: &mut C, raw: Option<&[u8]>) -> Result<Vec<u8>, CodecError> {
     let first = dictionary::first(block.dictionary, block.model);
-    crew::work(block.model.network(), &first, block.segments.len(), block.threads, |crew| {
-        steps(coder, crew, block.model, block.segments, raw)
+    crew::work(block.model.network(), &first, block.layout.streams as usize, block.threads, |crew| {
+        steps(coder, crew, block.model, block.layout, raw)
     })
 }
 
-/// The step function of encoder and decoder. `raw`: what to encode; nothing when decoding. The streams come out.
+/// The step function of encoder and decoder. `raw`: what to encode; nothing when decoding. What the streams have read comes
+/// out.
 pub fn steps<C: Coder, R: Rows>(
     coder: &mut C,
     rows: &mut R,
     mut reading: impl Reading,
-    segments: &[Segment],
+    layout: &Layout,
     raw: Option<&[u8]>,
-) -> Result<Vec<Vec<u8>>, CodecError> {
-    let mut begins = Vec::with_capacity(segments.len());
-    let mut begin = 0;
-    for segment in segments {
-        begins.push(begin);
-        begin += segment.length as usize;
-    }
-    let mut streams = vec![Vec::new(); segments.len()];
+) -> Result<Vec<u8>, CodecError> {
+    let mut streams = streams::of(layout);
+    let mut out = vec![0; layout.read() as usize];
     let mut open = rows.groups();
     while open > 0 {
         let mut first = None;
         for number in 0..rows.groups() {
             let Some(mut group) = rows.take(number)? else { continue };
             for row in &mut group.rows {
-                let stream: &mut Vec<u8> = &mut streams[row.number];
-                let (begin, length) = (begins[row.number], segments[row.number].length as usize);
-                let at = begin + stream.len();
+                let place = streams.at(row.number);
+                let at = place.left.start;
                 coder.at(at);
-                let known = raw.map_or(START, |raw| reading.next(row.number, &raw[at..begin + length]));
+                let known = raw.map_or(START, |raw| reading.next(place.stripe, &raw[place.left.clone()]));
                 row.token = walk::token(coder, reading.vocabulary(), row.stream.sums(), known)?;
                 coder.check()?;
                 coder.token(reading.vocabulary(), row.stream.sums(), row.token);
-                stream.extend_from_slice(reading.vocabulary().token(row.token));
-                if stream.len() > length {
+                let bytes = reading.vocabulary().token(row.token);
+                if bytes.len() > place.left.len() {
                     return Err(CodecError::NotACodeword);
                 }
+                out[at..at + bytes.len()].copy_from_slice(bytes);
+                row.ended = streams.advance(row.number, row.token, bytes.len()) == Next::End;
             }
-            group.rows.retain(|row| streams[row.number].len() < segments[row.number].length as usize);
+            group.rows.retain(|row| !row.ended);
             if let Some(row) = group.rows.first() {
-                first = first.or(Some(begins[row.number] + streams[row.number].len()));
+                first = first.or(Some(streams.at(row.number).left.start));
                 rows.give(number, group);
             } else {
                 open -= 1;
@@ -85,5 +83,5 @@ pub fn steps<C: Coder, R: Rows>(
             rows.check(coder, at)?;
         }
     }
-    Ok(streams)
+    Ok(out)
 }

@@ -23,6 +23,8 @@ pub struct Row<S> {
     pub number: usize,
     pub stream: S,
     pub token: Token,
+    /// Whether nothing of it is left to be coded.
+    pub ended: bool,
 }
 
 /// Streams that are computed together.
@@ -57,8 +59,8 @@ pub trait Reading {
     /// A bit for each byte that cannot come first behind a token, 64 to a number.
     fn impossible(&self, token: Token) -> &[u64; 4];
 
-    /// The next token of a stream of which this is left.
-    fn next(&mut self, stream: usize, rest: &[u8]) -> Token;
+    /// The next token of a stripe of which this is left.
+    fn next(&mut self, stripe: usize, rest: &[u8]) -> Token;
 }
 
 /// Greedy segmentation: what would have made a token longer cannot follow it.

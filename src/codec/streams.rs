@@ -1,6 +1,9 @@
-//! How a block is cut into streams. A matter of the encoder alone: their lengths are stored.
+//! How a block is cut into streams, and where they are.
 
+use crate::format::{Layout, Segment};
 use crate::lm::rwkv7::Config;
+use crate::vocab::{START, Token};
+use std::ops::Range;
 
 /// Bytes of a block for each of its streams, and the most streams. More streams are faster, but each of them starts cold,
 /// and what the context models learnt last is further away.
@@ -9,34 +12,104 @@ const MOST: usize = 16;
 /// Of a model whose weights do not stay in a processor's cache: what it costs to read them is shared by more streams.
 const MOST_LARGE: usize = 64;
 
-/// A cut goes back to the end of a line if there is one so near.
-const NEAR: usize = 1 << 10;
-
 /// The number of streams of a block that a language model predicts. Below 128 KiB it is one, so whatever is short enough
 /// fits a short frame.
 pub fn count(length: usize, config: &Config) -> usize {
     (length / EACH).clamp(1, if config.is_large() { MOST_LARGE } else { MOST })
 }
 
-/// Lengths of streams, about equal, none empty, cut behind line ends where there are any.
-pub fn cut(raw: &[u8], streams: usize) -> Vec<usize> {
-    let streams = streams.clamp(1, raw.len().max(1));
-    // Of small streams it must not be too much.
-    let near = (raw.len() / streams / 2).min(NEAR);
-    let mut lengths = Vec::with_capacity(streams);
-    let mut begin = 0;
-    for i in 1..=streams {
-        let mut end = raw.len() * i / streams;
-        if i < streams {
-            // At least one byte is left to this stream.
-            let from = (end - near).max(begin + 1);
-            let line = raw.get(from - 1..end).and_then(|part| part.iter().rposition(|&b| b == b'\n'));
-            end = line.map_or(end, |at| from + at);
-        }
-        lengths.push(end - begin);
-        begin = end;
+/// Bytes of a stripe where context models predict too: they lose more by what is far apart than the model by going on at
+/// another place.
+const STRIPE: u64 = 8 << 10;
+
+/// Cuts segments for so many streams, or as many as there is something for.
+pub fn cut(segments: Vec<Segment>, streams: usize) -> Layout {
+    by(segments, streams, STRIPE)
+}
+
+/// The same for a model alone: each stream stays where it is as long as it can.
+pub fn cut_apart(segments: Vec<Segment>, streams: usize) -> Layout {
+    by(segments, streams, u64::MAX)
+}
+
+fn by(segments: Vec<Segment>, streams: usize, longest: u64) -> Layout {
+    let mut layout = Layout::of(segments);
+    layout.stripe = longest.min(layout.read().div_ceil(streams.max(1) as u64));
+    layout.streams = layout.stripes().take(streams).count().max(1) as u64;
+    if layout.streams == 1 {
+        layout.stripe = 0;
     }
-    lengths
+    layout
+}
+
+/// Where a stream is.
+#[derive(Debug)]
+pub struct Place {
+    /// The number of its stripe.
+    pub stripe: usize,
+    /// The bytes of the block that it has yet to code of it.
+    pub left: Range<usize>,
+    /// The token before, if it is of the same stripe.
+    pub before: Token,
+}
+
+impl Place {
+    fn new((stripe, left): (usize, Range<usize>)) -> Self {
+        Self { stripe, left, before: START }
+    }
+}
+
+/// What comes behind a token or byte of a stream.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// More of its stripe.
+    Same,
+    /// Another stripe, which begins here.
+    Stripe(usize),
+    /// Nothing: all stripes are taken.
+    End,
+}
+
+/// The streams of a block on their way through its stripes.
+pub struct Streams<I> {
+    places: Vec<Place>,
+    /// The stripes that none has taken.
+    waiting: I,
+}
+
+/// The streams of a layout at their beginnings.
+pub fn of(layout: &Layout) -> Streams<impl Iterator<Item = (usize, Range<usize>)>> {
+    let mut waiting = layout.stripes().enumerate();
+    let places = waiting.by_ref().take(layout.streams as usize).map(Place::new).collect();
+    Streams { places, waiting }
+}
+
+impl<I: Iterator<Item = (usize, Range<usize>)>> Streams<I> {
+    /// Where they begin.
+    pub fn begins(&self) -> impl Iterator<Item = usize> {
+        self.places.iter().map(|place| place.left.start)
+    }
+
+    pub fn count(&self) -> usize {
+        self.places.len()
+    }
+
+    pub fn at(&self, stream: usize) -> &Place {
+        &self.places[stream]
+    }
+
+    /// Goes on behind a token of a stream, of so many bytes: no more than its stripe has left.
+    pub fn advance(&mut self, stream: usize, token: Token, bytes: usize) -> Next {
+        let place = &mut self.places[stream];
+        place.left.start += bytes;
+        place.before = token;
+        if !place.left.is_empty() {
+            return Next::Same;
+        }
+        let Some(next) = self.waiting.next() else { return Next::End };
+        *place = Place::new(next);
+        Next::Stripe(place.left.start)
+    }
 }
 
 #[cfg(test)]
@@ -53,26 +126,32 @@ mod tests {
     }
 
     #[test]
-    fn streams_are_never_empty_and_make_up_the_block() {
-        for raw in [&b"a"[..], b"\n\n\n\n\n", b"ab\ncd\n\nef", &[b'x'; 100], &b"line\n".repeat(50)] {
-            for streams in 1..=raw.len() + 2 {
-                let lengths = cut(raw, streams);
-                assert_eq!(lengths.len(), streams.min(raw.len()), "{raw:?}");
-                assert!(lengths.iter().all(|length| *length > 0), "{raw:?} {lengths:?}");
-                assert_eq!(lengths.iter().sum::<usize>(), raw.len());
-            }
-        }
-        assert_eq!(cut(b"", 3), [0]);
+    fn streams_are_no_more_than_there_is_something_for() {
+        let cut = |lengths: &[u64], streams| {
+            let segments = lengths.iter().map(|length| Segment { length: *length, model: Some(0) }).collect();
+            let Layout { streams, stripe, .. } = super::cut(segments, streams);
+            (streams, stripe)
+        };
+        assert_eq!([cut(&[1 << 20], 16), cut(&[20_000], 5), cut(&[9], 4)], [(16, STRIPE), (5, 4000), (3, 3)]);
+        assert_eq!([cut(&[1 << 20], 1), cut(&[1], 9), cut(&[0], 2), cut(&[3, 4], 1)], [(1, 0); 4]);
+        assert_eq!(cut(&[3, 4], 2), (2, 4));
+        assert_eq!(cut_apart(vec![Segment { length: 1 << 20, model: Some(0) }], 4).stripe, 1 << 18);
     }
 
+    /// Whoever is first takes the next stripe.
     #[test]
-    fn cuts_are_behind_the_nearest_line_end() {
-        let raw = [&[b'a'; 5000][..], b"\n", &[b'b'; 4999], &[b'c'; 10_000]].concat();
-        assert_eq!(cut(&raw, 2), [10_000, 10_000], "a line end too far away");
-        assert_eq!(cut(&raw, 4), [5000, 5000, 5000, 5000], "the next line end is behind the cut");
-        let raw = [&[b'a'; 9500][..], b"\n", &[b'b'; 300], b"\n", &[b'c'; 10_198]].concat();
-        assert_eq!(cut(&raw, 2), [9802, 10_198]);
-        let raw = [&[b'a'; 9999][..], b"\n", &[b'c'; 10_000]].concat();
-        assert_eq!(cut(&raw, 2), [10_000, 10_000], "a line that ends at the cut");
+    fn streams_take_stripes() {
+        let segments = [(5, Some(0)), (2, None), (7, Some(0))].map(|(length, model)| Segment { length, model });
+        let layout = Layout { segments: segments.to_vec(), streams: 2, stripe: 3 };
+        let mut streams = of(&layout);
+        assert_eq!(streams.begins().collect::<Vec<_>>(), [0, 3]);
+        assert_eq!(streams.advance(1, 9, 1), Next::Same);
+        assert_eq!((streams.at(1).before, streams.at(1).left.clone()), (9, 4..5));
+        assert_eq!(streams.advance(1, 9, 1), Next::Stripe(7));
+        assert_eq!((streams.at(1).before, streams.at(1).left.clone(), streams.at(1).stripe), (START, 7..10, 2));
+        assert_eq!(streams.advance(0, 9, 3), Next::Stripe(10));
+        assert_eq!(streams.advance(1, 9, 3), Next::Stripe(13));
+        assert_eq!(streams.advance(0, 9, 3), Next::End);
+        assert_eq!(streams.advance(1, 9, 1), Next::End);
     }
 }

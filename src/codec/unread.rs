@@ -6,7 +6,7 @@
 use super::mixed;
 use super::range::Coder;
 use crate::error::CodecError;
-use crate::format::Segment;
+use crate::format::{Layout, Segment};
 use crate::mix::Mix;
 use crate::mix::kernel::Kernel;
 
@@ -14,27 +14,28 @@ use crate::mix::kernel::Kernel;
 const TOKEN: u64 = 3;
 
 pub struct Unread {
-    /// Numbers of the segments, and where in the block they go on and end; the next one last.
+    /// Their streams, and where in the block they go on and end; the next one last.
     left: Vec<(usize, usize, usize)>,
     /// Bytes in a step.
     each: u64,
 }
 
 impl Unread {
-    pub fn of(segments: &[Segment]) -> Self {
+    /// Those of a layout, as streams of a block that has those of the model already.
+    pub fn of(layout: &Layout, mix: &mut Mix) -> Self {
         let mut left = Vec::new();
-        let (mut at, mut bytes, mut longest) = (0, 0, 1);
-        for (number, Segment { length, model }) in segments.iter().enumerate() {
+        let (mut at, mut bytes) = (0, 0);
+        for Segment { length, model } in &layout.segments {
             let end = at + *length as usize;
             if model.is_none() {
-                left.push((number, at, end));
+                left.push((mix.stream_without_model(at), at, end));
                 bytes += length;
-            } else {
-                longest = longest.max(*length);
             }
             at = end;
         }
         left.reverse();
+        // About what a stream of the model reads.
+        let longest = layout.read().div_ceil(layout.streams.max(1)).max(1);
         Self { left, each: TOKEN.saturating_mul(bytes).div_ceil(longest) }
     }
 
@@ -52,9 +53,9 @@ impl Unread {
         raw: Option<&[u8]>,
     ) -> Result<(), CodecError> {
         for _ in 0..self.each {
-            let Some((segment, at, end)) = self.left.last_mut() else { break };
+            let Some((stream, at, end)) = self.left.last_mut() else { break };
             coder.at(*at);
-            mixed::byte(k, coder, mix, *segment, raw.map_or(0, |raw| raw[*at]))?;
+            mixed::byte(k, coder, mix, *stream, raw.map_or(0, |raw| raw[*at]))?;
             *at += 1;
             if at == end {
                 self.left.pop();

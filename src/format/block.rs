@@ -1,7 +1,7 @@
 //! Block heads: what stands before a block's coded bytes.
 
 use super::bytes::{Input, check32, put_varint};
-use super::{FormatError, Limits, within};
+use super::{FormatError, Layout, Limits, within};
 
 /// Begins every block, so that a damaged archive can be searched for the next one.
 pub const SYNC: [u8; 4] = [0xc3, b'B', b'L', b'K'];
@@ -71,15 +71,6 @@ impl Method {
     }
 }
 
-/// A part of a block that one model reads as one sequence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Segment {
-    /// Raw bytes.
-    pub length: u64,
-    /// Index into the frame's table of models; `None`: no model.
-    pub model: Option<usize>,
-}
-
 /// What a block says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockHead {
@@ -89,8 +80,8 @@ pub struct BlockHead {
     pub raw: u64,
     /// Coded bytes, which follow the head; the content check of 8 bytes follows them.
     pub coded: u64,
-    /// Of methods other than `Stored` and `Fill`: the segments, in order; their lengths sum to `raw`.
-    pub segments: Vec<Segment>,
+    /// Of methods other than `Stored` and `Fill`, whose segments' lengths sum to `raw`; the others have an empty one.
+    pub layout: Layout,
 }
 
 impl BlockHead {
@@ -108,11 +99,7 @@ impl BlockHead {
         put_varint(out, 0); // dependency
         put_varint(out, self.raw);
         put_varint(out, self.coded);
-        put_varint(out, self.segments.len() as u64);
-        for s in &self.segments {
-            put_varint(out, s.length);
-            put_varint(out, s.model.map_or(0, |m| m as u64 + 1));
-        }
+        self.layout.write(out);
         let check = check32(&out[from..]);
         out.extend(check);
     }
@@ -130,12 +117,7 @@ impl BlockHead {
         let dependency = input.varint(WHAT)?;
         let raw = input.varint(WHAT)?;
         let coded = input.varint(WHAT)?;
-        let count = within("segments of a block", input.varint(WHAT)?, limits.segments)?;
-        let mut segments = Vec::new();
-        for _ in 0..count {
-            let (length, model) = (input.varint(WHAT)?, input.varint(WHAT)?);
-            segments.push(Segment { length, model: (model > 0).then(|| (model - 1) as usize) });
-        }
+        let layout = Layout::parse(input, limits)?;
         // Nothing is believed before the check: a damaged length must not be an allocation.
         input.check32(from, WHAT)?;
         for (what, found) in
@@ -145,18 +127,18 @@ impl BlockHead {
                 return Err(FormatError::Unknown { what, found });
             }
         }
-        let head = Self { last: flags & 1 == 1, method: Method::from_number(method)?, raw, coded, segments };
+        let head = Self { last: flags & 1 == 1, method: Method::from_number(method)?, raw, coded, layout };
         head.validate(models, limits)?;
         Ok(head)
     }
 
     /// Whether some segment has a model, and all that do the same.
     fn one_model(&self) -> bool {
-        let mut models = self.segments.iter().filter_map(|s| s.model);
+        let mut models = self.layout.segments.iter().filter_map(|s| s.model);
         models.next().is_some_and(|first| models.all(|m| m == first))
     }
 
-    /// How many segments with a language model a block of so many bytes may have: each has a state of some hundred
+    /// How many streams of a language model a block of so many bytes may have: each has a state of some hundred
     /// kilobytes, which a block of a few bytes must not be able to ask for a thousand times.
     pub(crate) fn most_streams(raw: u64) -> u64 {
         64 + raw / 4096
@@ -165,50 +147,44 @@ impl BlockHead {
     fn validate(&self, models: usize, limits: &Limits) -> Result<(), FormatError> {
         let wrong = |found| Err(FormatError::Malformed { what: "block head", found });
         within("bytes of a block", self.raw, limits.block)?;
-        let segments: Option<u64> = self.segments.iter().try_fold(0u64, |sum, s| sum.checked_add(s.length));
-        if self.segments.iter().any(|s| s.model.is_some_and(|m| m >= models)) {
-            return wrong("a model that is not in the frame's table");
-        }
-        let with_model = self.segments.iter().filter(|s| s.model.is_some()).count() as u64;
         match self.method {
-            Method::Stored if self.coded != self.raw => wrong("a stored block whose lengths differ"),
-            Method::Fill if self.coded != 1 || self.raw == 0 => wrong("a fill block without its one byte"),
-            Method::Mixed if self.segments.iter().any(|s| s.model.is_some()) => {
+            Method::Stored if self.coded != self.raw => return wrong("a stored block whose lengths differ"),
+            Method::Fill if self.coded != 1 || self.raw == 0 => return wrong("a fill block without its one byte"),
+            Method::Stored | Method::Fill if self.layout != Layout::default() => {
+                return wrong("segments where none belong");
+            }
+            Method::Stored | Method::Fill => return Ok(()),
+            _ => self.layout.validate(self.raw, models, limits)?,
+        }
+        let segments = &self.layout.segments;
+        match self.method {
+            Method::Mixed if segments.iter().any(|s| s.model.is_some()) => {
                 wrong("a model where context models work alone")
             }
-            // Each stream has a state of its own, and costs at least a step of the model.
-            Method::Joint | Method::Bound | Method::BoundAlone if self.segments.iter().any(|s| s.length == 0) => {
-                wrong("a stream without bytes")
+            Method::Joint | Method::Bound | Method::BoundAlone if segments.iter().any(|s| s.length == 0) => {
+                wrong("a segment without bytes")
             }
             Method::Joint | Method::Bound | Method::BoundAlone if !self.one_model() => {
-                wrong("streams that do not have one model in common")
+                wrong("segments that do not have one model in common")
             }
-            Method::BoundAlone if self.segments.iter().any(|s| s.model.is_none()) => {
-                wrong("a stream without a model where nothing else predicts")
+            Method::BoundAlone if segments.iter().any(|s| s.model.is_none()) => {
+                wrong("a segment without a model where nothing else predicts")
             }
-            Method::Joint | Method::Bound | Method::BoundAlone if with_model > Self::most_streams(self.raw) => {
+            Method::Joint | Method::Bound | Method::BoundAlone
+                if self.layout.streams > Self::most_streams(self.raw) =>
+            {
                 wrong("too many streams for so few bytes")
             }
-            Method::Stored | Method::Fill if !self.segments.is_empty() => wrong("segments where none belong"),
-            Method::Stored | Method::Fill => Ok(()),
-            Method::Coded | Method::Mixed | Method::Joint | Method::Bound | Method::BoundAlone => {
-                if segments != Some(self.raw) {
-                    return wrong("segments that do not add up to the block");
-                }
-                if self.coded > self.raw.saturating_add(1024) {
-                    return wrong("coded bytes that are longer than the raw ones");
-                }
-                if self.raw > self.method.most_raw(self.coded) {
-                    return wrong("more bytes than its coded length can stand for");
-                }
-                Ok(())
-            }
+            _ if self.coded > self.raw.saturating_add(1024) => wrong("coded bytes that are longer than the raw ones"),
+            _ if self.raw > self.method.most_raw(self.coded) => wrong("more bytes than its coded length can stand for"),
+            _ => Ok(()),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Segment;
     use super::*;
 
     /// Lengths near 2^64 with a good check once overflowed in the plausibility tests.
@@ -216,11 +192,10 @@ mod tests {
     fn absurd_lengths_are_refused() {
         for method in [Method::Stored, Method::Fill, Method::Coded, Method::Joint] {
             for (raw, coded) in [(10, u64::MAX), (u64::MAX, u64::MAX), (u64::MAX, 1), (1 << 30, 20)] {
-                let segments = vec![Segment { length: raw, model: Some(0) }];
                 let coded_by_models = matches!(method, Method::Coded | Method::Joint);
-                let segments = if coded_by_models { segments } else { Vec::new() };
+                let layout = if coded_by_models { Layout::whole(raw, Some(0)) } else { Layout::default() };
                 let mut bytes = Vec::new();
-                BlockHead { last: true, method, raw, coded, segments }.write(&mut bytes);
+                BlockHead { last: true, method, raw, coded, layout }.write(&mut bytes);
                 let limits = Limits { block: u64::MAX, ..Limits::default() };
                 let found = BlockHead::read(&mut Input::new(&bytes), 1, &limits);
                 let fits = method == Method::Fill && coded == 1
@@ -234,14 +209,16 @@ mod tests {
 
     #[test]
     fn streams_of_a_language_model() {
-        let read = |segments: &[(u64, Option<usize>)], coded| {
+        let of = |segments: &[(u64, Option<usize>)], streams, coded| {
             let segments: Vec<_> =
                 segments.iter().map(|(length, model)| Segment { length: *length, model: *model }).collect();
             let raw = segments.iter().map(|s| s.length).sum();
+            let layout = Layout { segments, streams, stripe: 1 };
             let mut bytes = Vec::new();
-            BlockHead { last: true, method: Method::Joint, raw, coded, segments }.write(&mut bytes);
+            BlockHead { last: true, method: Method::Joint, raw, coded, layout }.write(&mut bytes);
             BlockHead::read(&mut Input::new(&bytes), 2, &Limits::default())
         };
+        let read = |segments: &[(u64, Option<usize>)], coded| of(segments, 1, coded);
         assert!(read(&[(10, Some(0)), (5, Some(0))], 9).is_ok());
         assert!(read(&[(10, Some(1))], 9).is_ok());
         assert!(read(&[(10, None), (5, Some(1)), (1, None), (1, None), (2, Some(1))], 9).is_ok());
@@ -255,7 +232,7 @@ mod tests {
         ] {
             assert!(read(wrong, 9).is_err(), "{wrong:?}");
         }
-        assert!(read(&[(100, Some(0)); 65], 5000).is_ok() && read(&[(100, Some(0)); 66], 5000).is_err());
+        assert!(of(&[(6500, Some(0))], 65, 5000).is_ok() && of(&[(6500, Some(0))], 66, 5000).is_err());
         assert!(read(&[(100, None); 1000], 5000).is_err());
         // 16 coded bytes, and the 8 that may have been left out.
         assert!(read(&[(24 << 12, Some(0))], 16).is_ok());

@@ -8,26 +8,28 @@ mod bound;
 mod bytes;
 mod frame;
 mod hub_name;
+mod layout;
 mod registry;
 mod short;
 
-pub use block::{BlockHead, Method, Segment};
+pub use block::{BlockHead, Method};
 pub use bound::{DeviceBound, Numerics};
 pub use bytes::{Input, check32, content_check, put_varint};
 pub use frame::{DictionaryHash, Entry, FrameHeader, Index, Model, Origins, Start, TRAILER_BYTES, Trailer, start};
 pub use hub_name::{HubName, is_commit, is_part};
+pub use layout::{Layout, Segment};
 pub use registry::{REGISTERED, Registered};
 pub use short::{ShortFrame, ShortModel};
 
 /// The version of the format, 0.N. A reader of another N refuses.
-pub const VERSION: u8 = 4;
+pub const VERSION: u8 = 5;
 
 /// Bounds on what a reader accepts, whatever the bytes claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Raw bytes of one block.
     pub block: u64,
-    /// Segments of one block.
+    /// Segments of one block, and streams.
     pub segments: u64,
     /// Models in a frame's table.
     pub models: usize,

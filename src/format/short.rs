@@ -2,7 +2,7 @@
 
 use super::bytes::{Input, put_varint};
 use super::frame::{DictionaryHash, Model};
-use super::{BlockHead, FormatError, Method, Registered, Segment, VERSION};
+use super::{BlockHead, FormatError, Layout, Method, Registered, VERSION};
 
 /// Begins a short frame, with the version in the low bits of the third byte.
 pub(super) const SHORT: [u8; 2] = [0xeb, b'L'];
@@ -103,12 +103,12 @@ impl ShortFrame {
     /// The same as the head of a block: the one of its frame.
     pub fn into_head(self) -> BlockHead {
         let Self { method, raw, coded, .. } = self;
-        let segments = match method {
-            Method::Coded | Method::Joint => vec![Segment { length: raw, model: Some(0) }],
-            Method::Mixed => vec![Segment { length: raw, model: None }],
-            Method::Stored | Method::Fill | Method::Bound | Method::BoundAlone => Vec::new(),
+        let layout = match method {
+            Method::Coded | Method::Joint => Layout::whole(raw, Some(0)),
+            Method::Mixed => Layout::whole(raw, None),
+            Method::Stored | Method::Fill | Method::Bound | Method::BoundAlone => Layout::default(),
         };
-        BlockHead { last: true, method, raw, coded, segments }
+        BlockHead { last: true, method, raw, coded, layout }
     }
 
     pub fn read(input: &mut Input) -> Result<Self, FormatError> {

@@ -82,8 +82,7 @@ pub struct Ends {
 
 impl Ends {
     pub fn new(lengths: &Lengths, start: &EndsStart) -> Self {
-        let length: usize = lengths.streams.iter().sum();
-        let bits = log2_within(length.saturating_mul(8), 12..=22);
+        let bits = log2_within(lengths.block.saturating_mul(8), 12..=22);
         Self {
             states: vec![0; 1 << bits],
             bits,

@@ -68,12 +68,13 @@ const MAP_SHIFT: u32 = 8;
 pub struct Mix {
     shared: Shared,
     streams: Vec<Stream>,
-    /// The stream that reads the dictionary, until it has.
-    dictionary: Option<Stream>,
-    /// The primer, the dictionary and the streams.
+    /// Whether streams are cut into tokens.
+    tokens: bool,
+    /// The primer, the dictionary and the block.
     raw: Vec<u8>,
-    /// Where the primer ends.
-    begin: usize,
+    /// Where the primer ends, and where the block begins.
+    primer: usize,
+    block: usize,
     /// The inputs of the mixer for the current bit.
     x: Vector,
     #[cfg(feature = "train")]
@@ -82,21 +83,21 @@ pub struct Mix {
     p: u16,
 }
 
-/// The bytes of a block.
-pub struct Lengths<'a> {
-    /// Bytes that come before all streams and are not coded.
+/// Bytes that a block reads.
+pub struct Lengths {
+    /// Those that come before the block's own and are not coded.
     pub dictionary: usize,
-    pub streams: &'a [usize],
+    pub block: usize,
 }
 
-impl Lengths<'_> {
-    fn coded(&self) -> usize {
-        self.dictionary + self.streams.iter().sum::<usize>()
+impl Lengths {
+    fn both(&self) -> usize {
+        self.dictionary + self.block
     }
 
     /// log2 of the bytes of the table, the largest part of what a block needs.
     pub fn table(&self) -> u32 {
-        log2_within(self.coded().saturating_mul(1024), 23..=27)
+        log2_within(self.both().saturating_mul(1024), 23..=27)
     }
 }
 
@@ -120,9 +121,9 @@ impl Mix {
 
     fn begin(lengths: &Lengths, start: &Start, prime: impl FnOnce((u32, u32)) -> Primed) -> Self {
         let primer = start.primer.len();
-        let coded = lengths.coded();
-        let wide = log2_within(coded.saturating_mul(4), 10..=16);
-        let (table, mut matches) = prime((lengths.table(), Matches::bits(primer + coded)));
+        let both = lengths.both();
+        let wide = log2_within(both.saturating_mul(4), 10..=16);
+        let (table, mut matches) = prime((lengths.table(), Matches::bits(primer + both)));
         matches.trust(&start.right);
         let shared = Shared {
             tables: Tables::get(),
@@ -134,22 +135,15 @@ impl Mix {
             ends: start.ends.as_ref().map(|start| Box::new(Ends::new(lengths, start))),
             wide,
         };
-        let mut raw = vec![0; primer + coded];
+        let mut raw = vec![0; primer + both];
         raw[..primer].copy_from_slice(&start.primer);
-        let mut at = primer;
-        let mut stream = |length: usize, tokens| {
-            let stream = Stream::new(at, tokens);
-            at += length;
-            stream
-        };
-        let dictionary = stream(lengths.dictionary, false);
-        let streams = lengths.streams.iter().map(|length| stream(*length, start.kind == Kind::WithModel)).collect();
         Self {
             shared,
-            streams,
-            dictionary: Some(dictionary),
+            streams: Vec::new(),
+            tokens: start.kind == Kind::WithModel,
             raw,
-            begin: primer,
+            primer,
+            block: primer + lengths.dictionary,
             x: Vector([0.0; _]),
             #[cfg(feature = "train")]
             observer: None,
@@ -158,15 +152,27 @@ impl Mix {
         }
     }
 
-    /// Lets a stream be one of bytes, in a block with a language model: it is predicted as without one, and shares with the
-    /// others what the text itself has shown. Before anything of it is coded.
-    pub fn without_model(&mut self, stream: usize) {
+    /// Begins another stream at a place of the block. They are numbered in order, from 0.
+    pub fn stream(&mut self, at: usize) {
+        self.streams.push(Stream::new(self.block + at, self.tokens));
+    }
+
+    /// Lets a stream go on at another place of the block, knowing nothing of what is before it.
+    pub fn begin_again(&mut self, stream: usize, at: usize) {
+        self.streams[stream] = Stream::new(self.block + at, self.tokens);
+    }
+
+    /// Begins a stream of bytes, in a block with a language model: it is predicted as without one, and shares with the
+    /// others what the text itself has shown. Its number comes out.
+    pub fn stream_without_model(&mut self, at: usize) -> usize {
         let weighings = &mut self.shared.weighings;
         if weighings.len() == 1 {
             weighings.push(Weighing::new(Start::get(), self.shared.wide));
         }
-        let at = self.streams[stream].at;
-        self.streams[stream] = Stream { weighing: 1, contexts: Contexts::without_model(at), ..Stream::new(at, false) };
+        let at = self.block + at;
+        let contexts = Contexts::without_model(at);
+        self.streams.push(Stream { weighing: 1, contexts, ..Stream::new(at, false) });
+        self.streams.len() - 1
     }
 
     /// Tables of these sizes (log2) that have read the primer.
@@ -179,11 +185,13 @@ impl Mix {
         memory
     }
 
-    /// Learns the dictionary, before anything else.
+    /// Learns the dictionary, before there is any stream.
     #[inline(always)]
     pub fn read<K: Kernel>(&mut self, k: K, dictionary: &[u8]) {
-        let Some(stream) = self.dictionary.take().filter(|_| !dictionary.is_empty()) else { return };
-        self.streams.push(stream);
+        if dictionary.is_empty() {
+            return;
+        }
+        self.streams.push(Stream::new(self.primer, false));
         let last = self.streams.len() - 1;
         for byte in dictionary {
             for shift in (0..8).rev() {
@@ -203,7 +211,7 @@ impl Mix {
 
     /// The dictionary and the streams, as far as they have been coded.
     pub fn raw(&self) -> &[u8] {
-        &self.raw[self.begin..]
+        &self.raw[self.primer..]
     }
 
     /// The probability that a stream's next bit is 1, in units of 2^-16, neither 0 nor 1.

@@ -24,6 +24,7 @@ impl Code for Alone {
 
             #[inline(always)]
             fn run<K: Kernel>(mut self, k: K) -> Mix {
+                self.0.stream(0);
                 for byte in self.1 {
                     for shift in (0..8).rev() {
                         self.0.predict(k, 0);
@@ -115,8 +116,7 @@ impl Sums {
             last_uses: [0.0; LAST],
         });
         for text in documents {
-            let lengths = [text.len()];
-            let mut mix = Mix::begin(&Lengths { dictionary: 0, streams: &lengths }, start, |size| {
+            let mut mix = Mix::begin(&Lengths { dictionary: 0, block: text.len() }, start, |size| {
                 super::primed::get(size, || Mix::prime(size, start))
             });
             mix.observer = Some(sums);

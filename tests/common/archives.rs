@@ -50,6 +50,7 @@ pub fn all() -> Vec<Golden> {
         golden!("mix-blocks.bin", Options { block: 1000, ..defaults() }),
         golden!("mix-records.bin", defaults()),
         golden!("mix-streams.txt", Options { streams: Some(5), ..defaults() }),
+        golden!("mix-stripes.txt", Options { streams: Some(2), ..defaults() }),
         golden!("mix-primed.txt", Options { block: 3000, ..primed() }),
         golden!("mix-long.txt", defaults()),
     ];
@@ -66,6 +67,7 @@ fn joint() -> Vec<Golden> {
     vec![
         golden!("joint-message.txt", nano()),
         golden!("joint-streams.txt", Options { streams: Some(5), ..nano() }),
+        golden!("joint-stripes.txt", Options { streams: Some(2), ..nano() }),
         golden!("joint-blocks.txt", Options { block: 2500, streams: Some(2), ..nano() }),
         golden!("joint-primed.txt", Options { dictionary: Some(dictionary()), ..nano() }),
         golden!("joint-segments.bin", Options { block: 14_000, ..nano() }),

@@ -4,7 +4,9 @@
 use std::sync::LazyLock;
 
 use lmz::codec::joint::Block;
-use lmz::format::{BlockHead, Entry, FrameHeader, Index, Method, Model, Segment, ShortFrame, ShortModel, Trailer};
+use lmz::format::{
+    BlockHead, Entry, FrameHeader, Index, Layout, Method, Model, Segment, ShortFrame, ShortModel, Trailer,
+};
 use lmz::format::{TRAILER_BYTES, content_check};
 use lmz::lm::rwkv7::{self, Files, Ready};
 
@@ -32,13 +34,18 @@ pub fn unread(length: u64) -> Segment {
     Segment { length, model: None }
 }
 
-fn coded(raw: &[u8], segments: &[Segment]) -> Vec<u8> {
-    Block { segments, dictionary: None, model: &tiny(), threads: 1 }.encode(raw)
+/// These segments, read by so many streams in stripes of so many bytes.
+pub fn layout(segments: &[Segment], streams: u64, stripe: u64) -> Layout {
+    Layout { segments: segments.to_vec(), streams, stripe }
+}
+
+fn coded(raw: &[u8], layout: &Layout) -> Vec<u8> {
+    Block { layout, dictionary: None, model: &tiny(), threads: 1 }.encode(raw)
 }
 
 /// A short frame.
 pub fn short(raw: &[u8]) -> Vec<u8> {
-    let coded = coded(raw, &[read(raw.len() as u64)]);
+    let coded = coded(raw, &Layout::whole(raw.len() as u64, Some(0)));
     let model = Some(ShortModel::of(&tiny().identity().0));
     let head =
         ShortFrame { method: Method::Joint, model, dictionary: None, raw: raw.len() as u64, coded: coded.len() as u64 };
@@ -49,21 +56,21 @@ pub fn short(raw: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A full frame of blocks with these segments.
-pub fn full(blocks: &[(&[u8], &[Segment])]) -> Vec<u8> {
+/// A full frame of blocks with these layouts.
+pub fn full(blocks: &[(&[u8], Layout)]) -> Vec<u8> {
     let mut out = Vec::new();
     let models = vec![Model::Rwkv7 { identity: tiny().identity().0.to_vec() }];
     FrameHeader { models, ..FrameHeader::default() }.write(&mut out);
     let mut index = Index::default();
-    for (i, (raw, segments)) in blocks.iter().enumerate() {
+    for (i, (raw, layout)) in blocks.iter().enumerate() {
         let begin = out.len();
-        let coded = coded(raw, segments);
+        let coded = coded(raw, layout);
         BlockHead {
             last: i + 1 == blocks.len(),
             method: Method::Joint,
             raw: raw.len() as u64,
             coded: coded.len() as u64,
-            segments: segments.to_vec(),
+            layout: layout.clone(),
         }
         .write(&mut out);
         out.extend(&coded);

@@ -260,8 +260,8 @@ impl Page<'_> {
             }
             *out += "</table>\n";
         }
-        *out += "<p class=soft>The segments that a model reads are coded side by side, a token of each in turn: each begins without \
-                 knowing the text before it, but the context models learn from all.</p>\n</details>\n";
+        *out += "<p class=soft>What a model reads of a large block is cut into stripes, several of which are coded side by side, a token of each in \
+                 turn: each begins without knowing the text before it, but the context models learn from all.</p>\n</details>\n";
         Ok(())
     }
 
