@@ -17,12 +17,12 @@ pub static REGISTERED: [Registered; 2] = [
     Registered {
         number: 1,
         name: "nano",
-        identity: hex(b"33a5f9c4a7d231e0982f46f4b8c579db28f805a1a6ea70e86904cd84e935bc0f"),
+        identity: hex(b"0abf934829c29b812b833d53d0d90c8713e0a7dd659a1cd7a6273af3b86fc9bd"),
     },
     Registered {
         number: 2,
         name: "base",
-        identity: hex(b"c563e4c6d4b04d52ed04a9188691c4fb1965aeb79ca321169fddd8037e764960"),
+        identity: hex(b"f27c3ab3806c5eab35d9fe742ae5f1781f021280551185694f50f5727f170906"),
     },
 ];
 
