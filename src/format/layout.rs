@@ -32,7 +32,7 @@ impl Layout {
 
     /// One stream of one segment.
     pub fn whole(length: u64, model: Option<usize>) -> Self {
-        Self { segments: vec![Segment { length, model }], streams: 1, stripe: 0 }
+        Self::of(vec![Segment { length, model }])
     }
 
     /// Segments, one stream after the other.
@@ -40,14 +40,19 @@ impl Layout {
         Self { segments, streams: 1, stripe: 0 }
     }
 
-    /// The stripes of these bytes of the block, in order.
-    pub fn stripes(&self) -> impl Iterator<Item = Range<usize>> + '_ {
+    /// The segments, and whether the streams go through them.
+    fn parts(&self) -> impl Iterator<Item = (&Segment, bool)> {
         let bare = self.segments.iter().all(|s| s.model.is_none());
+        self.segments.iter().map(move |s| (s, bare || s.model.is_some()))
+    }
+
+    /// The stripes as bytes of the block, in order.
+    pub fn stripes(&self) -> impl Iterator<Item = Range<usize>> + '_ {
         let mut end = 0;
-        self.segments.iter().flat_map(move |segment| {
+        self.parts().flat_map(move |(segment, read)| {
             let begin = end;
             end += segment.length as usize;
-            let (end, read) = (end, bare || segment.model.is_some());
+            let end = end;
             let stripe = if self.stripe == 0 { segment.length.max(1) } else { self.stripe };
             let stripe = usize::try_from(stripe).unwrap_or(usize::MAX);
             let range = begin..if read { end } else { begin };
@@ -55,18 +60,15 @@ impl Layout {
         })
     }
 
-    /// How many stripes there are.
+    /// How many stripes there are, whatever the lengths claim.
     fn count(&self) -> u64 {
-        let bare = self.segments.iter().all(|s| s.model.is_none());
-        let read = self.segments.iter().filter(|s| bare || s.model.is_some());
-        read.map(|s| if self.stripe == 0 { u64::from(s.length > 0) } else { s.length.div_ceil(self.stripe) })
-            .fold(0, u64::saturating_add)
+        let count = |s: &Segment| if self.stripe == 0 { s.length.min(1) } else { s.length.div_ceil(self.stripe) };
+        self.parts().filter(|part| part.1).map(|part| count(part.0)).fold(0, u64::saturating_add)
     }
 
     /// Bytes that the streams read.
     pub fn read(&self) -> u64 {
-        let bare = self.segments.iter().all(|s| s.model.is_none());
-        self.segments.iter().filter(|s| bare || s.model.is_some()).map(|s| s.length).sum()
+        self.parts().filter(|part| part.1).map(|part| part.0.length).sum()
     }
 
     pub(super) fn write(&self, out: &mut Vec<u8>) {
