@@ -4,88 +4,12 @@ use std::io::{self, Write};
 use std::mem;
 
 use crate::codec::block::{self, Coded, Made, Model, Models, Plan};
-use crate::decoder::DecodeOptions;
-use crate::dictionary::Dictionary;
 use crate::error::{CodecError, Error, Result};
 use crate::format::{
     BlockHead, Entry, FrameHeader, Index, Limits, Method, ShortFrame, ShortModel, TRAILER_BYTES, Trailer, content_check,
 };
-use crate::lm::ppm;
+use crate::options::Options;
 use crate::parallel;
-use crate::predictor::Predictor;
-
-/// How to compress.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
-    /// Raw bytes of a block: the unit of random access, of damage and of parallel work (1 to 2^30).
-    pub block: usize,
-    /// Threads: for blocks coded at once, and in each for a neural model beside the coder. The archive does not depend on it.
-    pub threads: usize,
-    /// What predicts.
-    pub predictor: Predictor,
-    /// Whether context mixing predicts together with a neural model. Without it a block is what the model alone makes of it:
-    /// much larger, the figure that papers report. Of no consequence with other predictors.
-    pub mix: bool,
-    /// Streams that a block is cut into (1 to 1,024), unless its length decides: with a neural model one for each 64 KiB
-    /// and 64 at most, without one always one. More are faster with a model, and make the block larger.
-    pub streams: Option<usize>,
-    /// Longest context of PPM, in bytes (1 to [`ppm::MAX_ORDER`]; others are moved there).
-    pub ppm_order: u8,
-    /// Memory of PPM for contexts: 2^this bytes ([`ppm::MEMORY_RANGE`]; others are moved there).
-    pub ppm_memory: u8,
-    /// What the model reads before each block. A decoder needs it too.
-    pub dictionary: Option<Dictionary>,
-    /// Whether blocks of a device-bound model are decoded and compared before they are written. Of no consequence with other
-    /// predictors, which give the same everywhere.
-    pub verify: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            block: Self::BLOCK,
-            threads: 1,
-            predictor: Predictor::default(),
-            mix: true,
-            streams: None,
-            ppm_order: ppm::ORDER,
-            ppm_memory: ppm::MEMORY_LOG2,
-            dictionary: None,
-            verify: true,
-        }
-    }
-}
-
-impl Options {
-    /// Bytes of a block unless something else is asked for.
-    pub const BLOCK: usize = 4 << 20;
-
-    /// The models that predict: one or none.
-    pub(crate) fn models(&self) -> Vec<Model> {
-        match &self.predictor {
-            Predictor::None => Vec::new(),
-            Predictor::Ppm => {
-                let (least, most) = ppm::MEMORY_RANGE.into_inner();
-                let order = self.ppm_order.clamp(1, ppm::MAX_ORDER);
-                vec![Model::Ppm { order, memory: self.ppm_memory.clamp(least, most) }]
-            }
-            Predictor::Model(model) => vec![Model::Rwkv7(model.clone())],
-            Predictor::Bound(model) => vec![Model::Bound(model.clone(), Box::default())],
-        }
-    }
-
-    /// What decodes the archives.
-    pub fn decoding(&self) -> DecodeOptions {
-        let mut out = DecodeOptions { threads: self.threads, ..DecodeOptions::default() };
-        out.dictionaries.extend(self.dictionary.clone());
-        match &self.predictor {
-            Predictor::None | Predictor::Ppm => {}
-            Predictor::Model(model) => out.models.push(model.clone()),
-            Predictor::Bound(model) => out.bound.push(model.clone()),
-        }
-        out
-    }
-}
 
 /// What became of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,10 +10,10 @@ use std::ops::Range;
 use crate::codec::block::{self, Models};
 pub use crate::codec::watch::Said;
 use crate::codec::watch::{Note, Watcher};
-use crate::decoder::DecodeOptions;
-use crate::encoder::{Options, compress};
+use crate::encoder::compress;
 use crate::error::{CodecError, Error, Result};
 use crate::format::{BlockHead, Method, content_check};
+use crate::options::{DecodeOptions, Options};
 use crate::scan::Archive;
 
 /// What the first bytes of a content cost, and how its archive holds them.

@@ -21,17 +21,19 @@ mod message;
 mod mix;
 #[cfg(feature = "train")]
 pub use mix::train;
+mod options;
 mod parallel;
 mod predictor;
 pub mod recover;
 pub mod scan;
 pub mod vocab;
 
-pub use decoder::{DecodeOptions, Decoder, decompress, decompress_with};
+pub use decoder::{Decoder, decompress, decompress_with};
 pub use dictionary::Dictionary;
-pub use encoder::{BlockReport, Encoder, Options, compress};
+pub use encoder::{BlockReport, Encoder, compress};
 pub use error::{CodecError, Error, Result};
 pub use explain::{Explanation, explain};
 pub use format::Limits;
 pub use message::{compress_bare, compress_many, decompress_bare};
+pub use options::{DecodeOptions, Options};
 pub use predictor::Predictor;

@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::codec::block::{self, Model, Models};
 use crate::codec::many::Batch;
-use crate::encoder::{Options, compress, compress_made};
+use crate::encoder::{compress, compress_made};
 use crate::error::{CodecError, Result};
 use crate::format::{Layout, ShortFrame};
+use crate::options::Options;
 use crate::parallel;
 use crate::predictor::Predictor;
 

@@ -1,9 +1,9 @@
 //! What predicts, by name.
 
-use crate::encoder::Options;
 use crate::lm::bound::Bound;
 use crate::lm::rwkv7::{ModelError, Ready};
 use crate::lm::{Finder, Found};
+use crate::options::Options;
 
 /// What predicts the content.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,14 +7,15 @@
 use std::io::{Read, Seek, SeekFrom};
 
 use crate::codec::block::{self, Model, Models};
-use crate::decoder::DecodeOptions;
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
 use crate::format::{
     BlockHead, FormatError, FrameHeader, Index, Input, Limits, Method, Origins, ShortFrame, Start, Trailer, start,
 };
+use crate::lm::bound::Bound;
 use crate::lm::ppm;
 use crate::lm::rwkv7::{self, Ready};
+use crate::options::DecodeOptions;
 
 /// A part of an archive that could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,7 @@ pub fn recover<R: Read + Seek>(
         options: options.clone(),
         models: None,
         dictionary: None,
+        rows: 1,
         at: 0,
         window: Vec::new(),
         window_at: 0,
@@ -104,6 +106,8 @@ struct Search<R> {
     /// Those of the last header, if there was one.
     models: Option<Vec<Model>>,
     dictionary: Option<Dictionary>,
+    /// The most streams of a block whose frame's header is lost.
+    rows: u64,
     at: u64,
     /// Bytes of the archive from `window_at` on.
     window: Vec<u8>,
@@ -175,7 +179,7 @@ impl<R: Read + Seek> Search<R> {
     fn content(&mut self, n: u64, head: &BlockHead) -> Result<Part> {
         let tables = match &self.models {
             Some(models) => vec![models.clone()],
-            None => self.guesses(head.method).into_iter().map(|model| vec![model]).collect(),
+            None => self.guesses(head).into_iter().map(|model| vec![model]).collect(),
         };
         let dictionary = self.dictionary.clone();
         let mut found = None;
@@ -195,12 +199,17 @@ impl<R: Read + Seek> Search<R> {
     }
 
     /// Models to try for a block whose frame's header is lost.
-    fn guesses(&self, method: Method) -> Vec<Model> {
+    fn guesses(&mut self, head: &BlockHead) -> Vec<Model> {
+        // All blocks of a frame were computed with as many rows as the longest has streams.
+        self.rows = self.rows.max(head.layout.streams);
         let ppm = Model::Ppm { order: ppm::ORDER, memory: ppm::MEMORY_LOG2 };
         let built_in = rwkv7::Model::builtin_names().filter_map(|name| Ready::find(name).ok());
         let neural = || self.options.models.iter().cloned().chain(built_in).map(Model::Rwkv7);
-        match method {
+        // With what would be computed here, if nothing was said when compressing.
+        let bound = |model: &Bound| Some(Model::Bound(model.clone(), Box::new(model.0.entry(self.rows).ok()?)));
+        match head.method {
             Method::Joint => neural().collect(),
+            Method::Bound | Method::BoundAlone => self.options.bound.iter().filter_map(bound).collect(),
             Method::Coded => std::iter::once(ppm).chain(neural()).collect(),
             _ => vec![ppm],
         }

@@ -4,12 +4,12 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 
 use crate::codec::block::{self, Models};
-use crate::decoder::DecodeOptions;
 use crate::error::{Error, Result};
 use crate::format::{
     BlockHead, FormatError, FrameHeader, Index, Input, Limits, Method, Model, Origins, ShortFrame, Start,
     TRAILER_BYTES, Trailer, start, within,
 };
+use crate::options::DecodeOptions;
 use crate::parallel;
 
 /// A block, or the whole of a short frame.

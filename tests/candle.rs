@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use lmz::format::{DeviceBound, FrameHeader, Input, Limits, Method, Model};
 use lmz::lm::bound::Bound;
 use lmz::lm::rwkv7::ModelError;
+use lmz::recover::recover;
 use lmz::scan::Archive;
 use lmz::{CodecError, DecodeOptions, Dictionary, Encoder, Error, Options, Predictor, decompress_with};
 
@@ -231,6 +232,23 @@ fn damaged_archives_give_an_error_and_no_panic() {
         assert!(decompress_with(&damaged, &decoding).is_err(), "byte {at}");
         assert!(decompress_with(&archive[..at], &decoding).is_err(), "cut at {at}");
     }
+}
+
+/// Of an archive whose header is lost, with the model and whatever --context and --dtype were given when compressing.
+#[test]
+fn blocks_are_recovered_without_their_header() {
+    let raw = KNOWN.repeat(3).into_bytes();
+    let options = Options { block: KNOWN.len() * 5 / 4, streams: Some(2), ..options("llama") };
+    let mut archive = compress(&raw, &options).unwrap();
+    archive[5] ^= 1;
+    let mut out = Vec::new();
+    let mut recover = |options: &DecodeOptions| {
+        out.clear();
+        let found = recover(std::io::Cursor::new(&archive), options, |raw| out.write_all(raw)).unwrap();
+        (found.blocks, found.holes.len(), out.clone())
+    };
+    assert_eq!(recover(&options.decoding()), (4, 1, raw)); // three blocks, and the empty one that ends the frame
+    assert_eq!(recover(&DecodeOptions::default()).2, b"");
 }
 
 #[test]

@@ -8,6 +8,9 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser};
 use lmz::lm::Finder;
 
+use super::finding::Finding;
+use super::sizes::{memory, range, size};
+
 /// Compress or decompress files. With no FILE, or with -, from standard input to standard output.
 #[derive(Parser)]
 #[command(name = "lmz", version, max_term_width = 100)]
@@ -68,29 +71,14 @@ struct Raw {
     /// that the archive needs (may be given more than once there)
     #[arg(long, value_name = "MODEL", conflicts_with = "level")]
     model: Vec<String>,
-    /// Get no model from the network: what is not in the hub's cache is an error
-    #[arg(long)]
-    offline: bool,
-    /// Memory that loading a model may take, such as 8GiB (default: what is free)
-    #[arg(long, value_name = "SIZE", value_parser = size)]
-    memory: Option<u64>,
+    #[command(flatten)]
+    finding: Finding,
     /// Whether context mixing predicts together with a model; off shows what the model alone is worth, for comparisons
     #[arg(long, value_name = "on|off", default_value = "on", hide_default_value = true, hide_possible_values = true)]
     mix: Switch,
     /// Streams that each block is cut into, for experiments: more are faster with a model, and make it larger
     #[arg(long, value_name = "N", hide_short_help = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
     streams: Option<u16>,
-    /// Where a model of the hub is computed: auto, cpu, cuda, cuda:N or metal
-    #[arg(long, value_name = "DEVICE", hide_short_help = true)]
-    device: Option<String>,
-    /// Numbers that a model of the hub is computed in when compressing: f32 (on a CPU, unless f16 is given), f16 or bf16 (by
-    /// default as its weights are stored)
-    #[arg(long, value_name = "TYPE", hide_short_help = true)]
-    dtype: Option<String>,
-    /// Tokens after which a stream of a model of the hub begins anew with the last half of them, when compressing: by default
-    /// 1024, or as many as the model has
-    #[arg(long, value_name = "N", hide_short_help = true)]
-    context: Option<u64>,
     /// Do not decode and compare what a device-bound model has made before it is written
     #[arg(long, hide_short_help = true)]
     no_verify: bool,
@@ -290,65 +278,12 @@ impl Task {
             range: raw.range,
             dictionaries: raw.dictionary,
             models,
-            finder: Finder {
-                offline: raw.offline,
-                memory: raw.memory,
-                settings: lmz::lm::bound::Settings {
-                    device: raw.device,
-                    dtype: raw.dtype,
-                    context: raw.context,
-                    keep: None,
-                },
-            },
+            finder: raw.finding.finder(),
             block_given: raw.block.is_some() || raw.level_9,
             options,
             decoding,
         })
     }
-}
-
-/// A number of bytes: 4096, 64KiB, 5MB, 1g (powers of 1024 unless the unit ends in a plain B).
-pub fn size(text: &str) -> Result<u64, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let number: u64 =
-        number.parse().map_err(|_| format!("expected a number of bytes such as 512KiB, found {text:?}"))?;
-    let unit = unit.to_ascii_lowercase();
-    let factor = match unit.as_str() {
-        "" | "b" => 1,
-        "k" | "kib" => 1 << 10,
-        "m" | "mib" => 1 << 20,
-        "g" | "gib" => 1 << 30,
-        "kb" => 1_000,
-        "mb" => 1_000_000,
-        "gb" => 1_000_000_000,
-        _ => return Err(format!("expected a unit among K, KiB, KB, M, MiB, MB, G, GiB, GB, found {unit:?}")),
-    };
-    number.checked_mul(factor).ok_or_else(|| format!("{text} is more than 2^64 bytes"))
-}
-
-/// A power of two among those that PPM takes, as its logarithm.
-fn memory(text: &str) -> Result<u8, String> {
-    let bytes = size(text)?;
-    let log2 = bytes.checked_ilog2().map_or(0, |log2| log2 as u8);
-    if bytes.is_power_of_two() && lmz::lm::ppm::MEMORY_RANGE.contains(&log2) {
-        Ok(log2)
-    } else {
-        Err(format!("expected a power of two from 64KiB to 1GiB, found {text}"))
-    }
-}
-
-/// FROM..TO, FROM..+LENGTH or FROM.. (to the end).
-fn range(text: &str) -> Result<Range<u64>, String> {
-    let (from, to) =
-        text.split_once("..").ok_or_else(|| format!("expected FROM..TO or FROM..+LENGTH, found {text:?}"))?;
-    let from = if from.is_empty() { 0 } else { size(from)? };
-    let to = match to.strip_prefix('+') {
-        Some(length) => from.checked_add(size(length)?).ok_or("the range ends past 2^64")?,
-        None if to.is_empty() => u64::MAX,
-        None => size(to)?,
-    };
-    if from > to { Err(format!("the range begins at {from} and ends before, at {to}")) } else { Ok(from..to) }
 }
 
 #[cfg(test)]
@@ -424,19 +359,9 @@ mod tests {
     }
 
     #[test]
-    fn sizes_and_ranges() {
-        assert_eq!(size("4096"), Ok(4096));
-        assert_eq!(size("2KiB"), Ok(2048));
-        assert_eq!(size("3MB"), Ok(3_000_000));
-        assert!(size("").is_err() && size("K").is_err() && size("1X").is_err() && size("99999999999G").is_err());
-        assert_eq!((memory("64KiB"), memory("1g")), (Ok(16), Ok(30)));
-        assert!(memory("0").is_err() && memory("65000").is_err() && memory("2GiB").is_err());
-        assert_eq!(range("1GiB..+4KiB"), Ok(1 << 30..(1 << 30) + 4096));
-        assert_eq!(range("5.."), Ok(5..u64::MAX));
+    fn blocks() {
         assert_eq!(parse("lmz -9 a").unwrap().options.block, 16 << 20);
         assert_eq!(parse("lmz -9 --block 1K a").unwrap().options.block, 1024);
         assert!(parse("lmz -1 -9 a").is_err());
-        assert_eq!(range("..7"), Ok(0..7));
-        assert!(range("7..5").is_err() && range("7").is_err());
     }
 }

@@ -11,12 +11,14 @@ mod compare;
 mod experiment;
 mod explain;
 mod file;
+mod finding;
 mod hub;
 mod list;
 mod model;
 #[cfg(feature = "bench")]
 mod output;
 mod progress;
+mod sizes;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -11,8 +11,8 @@ use lmz::lm::bound::Bound;
 use lmz::lm::rwkv7::{Model, ModelError};
 use lmz::lm::{Finder, Found};
 
-use super::args::size;
 use super::hub;
+use super::sizes::size;
 
 /// Look at models; get models of the Hugging Face hub, and remove them.
 #[derive(Parser)]

@@ -160,3 +160,6 @@ const LARGEST: u64 = 4 << 20;
 /// alone costs nearly as much as eight.
 const EACH: usize = 4 << 10;
 const MOST: usize = 32;
+
+#[cfg(test)]
+mod tests;

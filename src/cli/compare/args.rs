@@ -9,7 +9,7 @@ use lmz::bench::codecs;
 use lmz::bench::cost::Counting;
 use lmz::bench::table::Format;
 
-use crate::cli::args::size;
+use crate::cli::sizes::size;
 
 /// Compress and decompress files with several codecs, one after the other, and show what came of it.
 ///

@@ -8,7 +8,7 @@ use lmz::bench::codecs::lmz::UNMIXED;
 use lmz::bench::data::seven;
 use lmz::lm::rwkv7::Model;
 
-use crate::cli::args::size;
+use crate::cli::sizes::size;
 
 /// Do the experiments of "Language Modeling Is Compression" (arXiv 2309.10668) with lmz and other codecs.
 ///

@@ -20,11 +20,12 @@ use std::rc::Rc;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use lmz::explain::explain_archive;
-use lmz::lm::Finder;
 use lmz::{Encoder, Explanation, Options, Predictor};
 
-use super::args::{STDIN, size};
+use super::args::STDIN;
+use super::finding::Finding;
 use super::progress::bar;
+use super::sizes::size;
 use super::{file, hub};
 use page::Page;
 
@@ -50,9 +51,12 @@ struct Line {
     /// Overwrite an existing page
     #[arg(short, long)]
     force: bool,
-    /// Model that predicts: nano (the default), none (context mixing alone), ppm, or the path of a model folder
+    /// Model that predicts: base (the default), nano, none (context mixing alone), ppm, the path of a model folder, or
+    /// hf:OWNER/NAME[@REVISION] of the Hugging Face hub
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
+    #[command(flatten)]
+    finding: Finding,
     /// Show the first so many bytes, such as 1MiB: pages grow by about 10 bytes for each
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "256KiB")]
     limit: u64,
@@ -76,14 +80,15 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(error.exit_code() as u8);
         }
     };
-    let find = |name: &str| hub::predictor(name, &Finder::default(), line.quiet);
-    let predictor = match line.model.as_deref().map(find) {
+    let predictor = match &line.model {
         None => Predictor::default(),
-        Some(Ok(predictor)) => predictor,
-        Some(Err(error)) => {
-            eprintln!("lmz: {}", hub::message(line.model.as_deref().unwrap_or_default(), &error));
-            return hub::exit_code(&error);
-        }
+        Some(name) => match hub::predictor(name, &line.finding.finder(), line.quiet) {
+            Ok(predictor) => predictor,
+            Err(error) => {
+                eprintln!("lmz: {}", hub::message(name, &error));
+                return hub::exit_code(&error);
+            }
+        },
     };
     file::remove_partial_output_on_interrupt();
     match explain(&line, predictor) {

@@ -1,0 +1,142 @@
+//! A model that computes something else the next time, as devices do whose sums depend on scheduling.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::*;
+use crate::error::{CodecError, Error};
+use crate::{DecodeOptions, Encoder, Options, Predictor};
+
+/// Knows the text of [`secret`] by heart, with a certainty that changes after some beginnings.
+#[derive(Debug)]
+struct Fickle {
+    vocabulary: Vocabulary,
+    /// How often a block was begun, and after how many times the numbers are others.
+    begun: Arc<AtomicU32>,
+    faithful: u32,
+}
+
+/// Noise to everything but the model.
+fn secret(at: usize) -> u8 {
+    ((at as u32).wrapping_mul(2_654_435_761) >> 13) as u8
+}
+
+fn text() -> Vec<u8> {
+    (0..6000).map(secret).collect()
+}
+
+impl Fickle {
+    fn options(faithful: u32) -> Options {
+        let tokens = std::iter::once(Vec::new()).chain((0..=255u8).map(|byte| vec![byte]));
+        let vocabulary = Vocabulary::new(tokens).unwrap();
+        let model = Self { vocabulary, begun: Arc::default(), faithful };
+        let predictor = Predictor::Bound(Bound(Arc::new(model), None));
+        Options { predictor, streams: Some(1), ..Options::default() }
+    }
+}
+
+impl DeviceBound for Fickle {
+    fn name(&self) -> &str {
+        "fickle"
+    }
+
+    fn architecture(&self) -> &str {
+        "none"
+    }
+
+    fn identity(&self) -> Identity {
+        Identity([7; 32])
+    }
+
+    fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    fn start(&self) -> &Start {
+        static START: std::sync::LazyLock<Arc<Start>> = std::sync::LazyLock::new(Start::with_model);
+        &START
+    }
+
+    fn parameters(&self) -> u64 {
+        1
+    }
+
+    fn segment(&self, text: &[u8]) -> Vec<Token> {
+        self.vocabulary.segment(text).collect()
+    }
+
+    fn entry(&self, batch: u64) -> Result<Entry, BoundError> {
+        Ok(Entry { identity: self.identity().0, batch, ..Entry::default() })
+    }
+
+    fn numerics(&self, entry: &Entry) -> Result<Numerics, BoundError> {
+        Ok(entry.numerics.clone())
+    }
+
+    fn probe(&self, _: &Entry) -> Result<[u8; 16], BoundError> {
+        Ok([0; 16]) // finds nothing, as with a fault that is rare
+    }
+
+    fn begin(&self, _: &Entry, _: &[Token]) -> Result<Box<dyn Rows>, BoundError> {
+        let faithful = self.begun.fetch_add(1, Ordering::Relaxed) < self.faithful;
+        Ok(Box::new(At { step: 0, weight: if faithful { 5000 } else { 4000 } }))
+    }
+}
+
+struct At {
+    step: usize,
+    /// Of the byte that it knows to be next; the others have 1.
+    weight: u64,
+}
+
+impl Rows for At {
+    fn step(&mut self, _: &[Token]) -> Result<(), BoundError> {
+        self.step += 1;
+        Ok(())
+    }
+
+    fn sums(&mut self, _: usize, to: &mut Vec<u64>) -> Result<(), BoundError> {
+        to.clear();
+        to.extend([0, 0]); // before and behind the empty token
+        for byte in 0..=255u8 {
+            let weight = if byte == secret(self.step) { self.weight } else { 1 };
+            to.push(to[to.len() - 1] + weight);
+        }
+        Ok(())
+    }
+}
+
+fn compressed(options: &Options) -> Result<Vec<u8>, Error> {
+    let mut encoder = Encoder::new(Vec::new(), options.clone());
+    encoder.write_all(&text())?;
+    encoder.finish()
+}
+
+/// What is written decodes, or nothing is written.
+#[test]
+fn what_does_not_come_out_twice_is_not_written() {
+    for mix in [true, false] {
+        let mut options = Options { mix, ..Fickle::options(u32::MAX) };
+        let archive = compressed(&options).unwrap();
+        assert!(archive.len() < 1000, "{}", archive.len());
+        assert_eq!(crate::decompress_with(&archive, &options.decoding()).unwrap(), text());
+
+        options.predictor = Fickle::options(1).predictor;
+        let error = compressed(&options).unwrap_err();
+        let Error::NotReproduced { raw_at: 0, .. } = &error else { panic!("{error}") };
+        assert!(error.to_string().contains("--device"), "{error}");
+    }
+}
+
+/// Without the check the archive is of no use; that is found out within a few steps.
+#[test]
+fn what_was_not_verified_is_found_out_when_decoding() {
+    let mut options = Fickle::options(1);
+    options.verify = false;
+    let archive = compressed(&options).unwrap();
+    let decoding = DecodeOptions { threads: 1, ..options.decoding() };
+    match crate::decompress_with(&archive, &decoding).unwrap_err() {
+        Error::Block { source: CodecError::Diverged { at }, .. } => assert!(at <= 64, "{at}"),
+        other => panic!("{other}"),
+    }
+}
