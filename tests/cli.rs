@@ -42,6 +42,11 @@ fn fails(output: &Output, words: &str) {
     let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{message}");
     assert!(message.contains(words), "expected {words:?} in {message:?}");
+    let mut parts: Vec<_> = message.trim().split(": ").collect();
+    let count = parts.len();
+    parts.sort_unstable();
+    parts.dedup();
+    assert_eq!(parts.len(), count, "tells something twice: {message:?}");
 }
 
 fn folder_with(name: &str, content: &[u8]) -> TempDir {

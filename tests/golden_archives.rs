@@ -6,19 +6,32 @@
 #[path = "common/archives.rs"]
 mod archives;
 
+use std::sync::Mutex;
+
+use archives::Golden;
 use lmz::{compress, decompress_with};
 
 #[test]
 fn golden_archives() {
-    for golden in archives::all() {
-        let name = golden.name;
-        if std::env::var_os("LMZ_WRITE_GOLDEN").is_some() {
-            let path = format!("{}/tests/golden/archives/{name}.lmz", env!("CARGO_MANIFEST_DIR"));
-            std::fs::write(path, compress(golden.raw, &golden.options)).unwrap();
-            continue;
+    // On all cores, because emulated ones take minutes.
+    let todo = Mutex::new(archives::all().into_iter());
+    let next = || todo.lock().unwrap().next();
+    let worker = || std::iter::from_fn(next).for_each(|golden| check(&golden));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(worker);
         }
-        let decoded = decompress_with(golden.archive, &archives::decoding()).unwrap();
-        assert!(decoded == golden.raw, "{name} decodes to something else");
-        assert!(compress(golden.raw, &golden.options) == golden.archive, "{name} is compressed to something else");
+    });
+}
+
+fn check(golden: &Golden) {
+    let name = golden.name;
+    if std::env::var_os("LMZ_WRITE_GOLDEN").is_some() {
+        let path = format!("{}/tests/golden/archives/{name}.lmz", env!("CARGO_MANIFEST_DIR"));
+        std::fs::write(path, compress(golden.raw, &golden.options)).unwrap();
+        return;
     }
+    let decoded = decompress_with(golden.archive, &archives::decoding()).unwrap();
+    assert!(decoded == golden.raw, "{name} decodes to something else");
+    assert!(compress(golden.raw, &golden.options) == golden.archive, "{name} is compressed to something else");
 }

@@ -61,7 +61,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         match file::dictionary(path) {
             Ok(dictionary) => task.decoding.dictionaries.push(dictionary),
             Err(error) => {
-                eprintln!("lmz: dictionary {}: {error:#}", path.display());
+                eprintln!("lmz: dictionary {}: {}", path.display(), told(&error));
                 return ExitCode::from(1);
             }
         }
@@ -107,11 +107,20 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             {
                 return ExitCode::from(1);
             }
-            eprintln!("lmz: {}: {error:#}", path.display());
+            eprintln!("lmz: {}: {}", path.display(), told(&error));
             failed = true;
         }
     }
     ExitCode::from(u8::from(failed))
+}
+
+/// An error with its causes, each once: many messages of the library tell their cause themselves.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.contains(&cause) {
+        true => told,
+        false if told.is_empty() => cause,
+        false => format!("{told}: {cause}"),
+    })
 }
 
 #[cfg(feature = "bench")]

@@ -154,8 +154,10 @@ impl LockStep {
 
     /// Takes the frequencies of the streams that go on, and hashes them.
     fn fill(&mut self) -> Result<(), BoundError> {
-        for Row { number, stream, .. } in self.group.iter_mut().flat_map(|group| &mut group.rows) {
-            self.rows.sums(*number, stream)?;
+        let rows = self.group.iter_mut().flat_map(|group| &mut group.rows);
+        let mut rows: Vec<_> = rows.map(|row| (row.number, &mut row.stream)).collect();
+        self.rows.sums(&mut rows)?;
+        for (_, stream) in rows {
             let mut bytes = [0; 8 * SUMS];
             for (i, to) in bytes.chunks_exact_mut(8).enumerate() {
                 to.copy_from_slice(&stream[(stream.len() - 1) * (i + 1) / SUMS].to_le_bytes());

@@ -82,8 +82,8 @@ pub(crate) trait Rows: Send {
     /// Reads each row's next token, `[batch]`.
     fn step(&mut self, tokens: &[Token]) -> Result<(), BoundError>;
 
-    /// Writes the prefix sums `[V + 1]` of the frequencies of a row's next token.
-    fn sums(&mut self, row: usize, to: &mut Vec<u64>) -> Result<(), BoundError>;
+    /// Writes the prefix sums `[V + 1]` of the frequencies of some rows' next tokens.
+    fn sums(&mut self, rows: &mut [(usize, &mut Vec<u64>)]) -> Result<(), BoundError>;
 }
 
 /// A device-bound model. Copies share its memory.

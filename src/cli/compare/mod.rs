@@ -18,6 +18,7 @@ use lmz::bench::{Codec, Form, Runner, Sample, Settings, Worker, worker};
 use lmz::lm::rwkv7::ModelError;
 
 use super::output::Output;
+use super::told;
 use args::Line;
 
 /// The argument that makes this program measure what another of it asks for.
@@ -60,7 +61,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     match compare(&line, &codecs) {
         Ok(failed) => ExitCode::from(u8::from(failed)),
         Err(error) => {
-            eprintln!("lmz: {error:#}");
+            eprintln!("lmz: {}", told(&error));
             ExitCode::from(1)
         }
     }

@@ -23,6 +23,7 @@ use lmz::lm::rwkv7::ModelError;
 
 use super::compare::WORKER;
 use super::output::Output;
+use super::told;
 use args::{Experiment, Line};
 use data::Data;
 use made::Made;
@@ -43,7 +44,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             ExitCode::from(u8::from(!failures.is_empty()))
         }
         Err(error) => {
-            eprintln!("lmz: {error:#}");
+            eprintln!("lmz: {}", told(&error));
             let unknown = |error: &FindError| {
                 matches!(error, FindError::Unknown { .. } | FindError::Model(ModelError::Unknown { .. }))
             };

@@ -26,7 +26,7 @@ use super::args::STDIN;
 use super::finding::Finding;
 use super::progress::bar;
 use super::sizes::size;
-use super::{file, hub};
+use super::{file, hub, told};
 use page::Page;
 
 /// Write a web page that shows where the bits go: what each token of a file costs, and what the model expected there.
@@ -94,7 +94,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     match explain(&line, predictor) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("lmz: {}: {error:#}", line.file.display());
+            eprintln!("lmz: {}: {}", line.file.display(), told(&error));
             ExitCode::from(1)
         }
     }

@@ -95,12 +95,14 @@ impl Rows for At {
         Ok(())
     }
 
-    fn sums(&mut self, _: usize, to: &mut Vec<u64>) -> Result<(), BoundError> {
-        to.clear();
-        to.extend([0, 0]); // before and behind the empty token
-        for byte in 0..=255u8 {
-            let weight = if byte == secret(self.step) { self.weight } else { 1 };
-            to.push(to[to.len() - 1] + weight);
+    fn sums(&mut self, rows: &mut [(usize, &mut Vec<u64>)]) -> Result<(), BoundError> {
+        for (_, to) in rows {
+            to.clear();
+            to.extend([0, 0]); // before and behind the empty token
+            for byte in 0..=255u8 {
+                let weight = if byte == secret(self.step) { self.weight } else { 1 };
+                to.push(to[to.len() - 1] + weight);
+            }
         }
         Ok(())
     }

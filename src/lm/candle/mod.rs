@@ -303,7 +303,7 @@ fn probe(rows: &mut LockStep, entry: &Entry, vocabulary: &Vocabulary) -> Result<
             None => rows.step_at(ids, *position)?,
         }
         for row in 0..batch {
-            rows.sums_of(row, batch, &mut sums)?;
+            rows.sums_of(&mut [(row, &mut sums)], batch)?;
             for sum in &sums {
                 hasher.update(&sum.to_le_bytes());
             }

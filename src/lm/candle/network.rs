@@ -6,10 +6,11 @@
 use std::sync::Arc;
 
 use candle_core::Tensor;
+use rayon::prelude::*;
 
 use super::failed;
-use crate::exact::LANES;
 use crate::exact::kernel::{Kernel, Lanes};
+use crate::exact::{LANES, fpstate};
 use crate::lm::bound::{BoundError, Rows};
 use crate::lm::rwkv7::engine::RowSums;
 use crate::vocab::Token;
@@ -39,12 +40,7 @@ impl Order {
     }
 
     /// Prefix sums `[V + 1]` of the frequencies, from logits by id.
-    pub fn sums(
-        &self,
-        logits: &[f32],
-        room: &mut Vec<Lanes>,
-        to: &mut Vec<u64>,
-    ) -> std::result::Result<(), BoundError> {
+    fn sums(&self, logits: &[f32], room: &mut Vec<Lanes>, to: &mut Vec<u64>) -> std::result::Result<(), BoundError> {
         room.resize(self.ids.len().div_ceil(LANES), Lanes::default());
         to.resize(self.ids.len() + 1, 0);
         let mut finite = true;
@@ -62,7 +58,7 @@ impl Order {
             return Err(BoundError::Failed(message.into()));
         }
         // Token 0 is empty and sorts first.
-        Kernel::chosen().run(RowSums { logits: room, massless: 1, sums: to });
+        fpstate::exact(|| Kernel::chosen().run(RowSums { logits: room, massless: 1, sums: to }));
         Ok(())
     }
 }
@@ -83,7 +79,6 @@ pub struct LockStep {
     position: usize,
     /// `[B][V]`
     logits: Vec<f32>,
-    room: Vec<Lanes>,
 }
 
 impl LockStep {
@@ -95,8 +90,8 @@ impl LockStep {
         (limit, keep): (usize, usize),
     ) -> Self {
         let (order, vocabulary) = (Arc::clone(order), Arc::clone(vocabulary));
-        let (histories, logits, room) = (Vec::new(), Vec::new(), Vec::new());
-        Self { network, order, vocabulary, start, limit, keep, histories, position: 0, logits, room }
+        let (histories, logits) = (Vec::new(), Vec::new());
+        Self { network, order, vocabulary, start, limit, keep, histories, position: 0, logits }
     }
 
     /// Begins all rows with a document's start and the end of `first`.
@@ -144,11 +139,11 @@ impl LockStep {
         &self.logits
     }
 
-    /// Prefix sums `[V + 1]` of a row among so many.
-    pub fn sums_of(&mut self, row: usize, batch: usize, to: &mut Vec<u64>) -> std::result::Result<(), BoundError> {
-        let width = self.logits.len() / batch;
-        let logits = &self.logits[row * width..][..width];
-        self.order.sums(logits, &mut self.room, to)
+    /// Prefix sums `[V + 1]` of rows among so many.
+    pub fn sums_of(&self, rows: &mut [(usize, &mut Vec<u64>)], batch: usize) -> std::result::Result<(), BoundError> {
+        let (order, logits, width) = (&self.order, &self.logits, self.logits.len() / batch);
+        rows.par_iter_mut()
+            .try_for_each_init(Vec::new, |room, (row, to)| order.sums(&logits[*row * width..][..width], room, to))
     }
 }
 
@@ -170,15 +165,24 @@ impl Rows for LockStep {
         self.step_at(&ids, self.position - 1)
     }
 
-    fn sums(&mut self, row: usize, to: &mut Vec<u64>) -> std::result::Result<(), BoundError> {
-        self.sums_of(row, self.histories.len(), to)
+    fn sums(&mut self, rows: &mut [(usize, &mut Vec<u64>)]) -> std::result::Result<(), BoundError> {
+        self.sums_of(rows, self.histories.len())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Mutex;
+    use std::time::{Duration, Instant};
+
     use super::*;
-    use std::time::Instant;
+    use crate::format::{DeviceBound as Entry, Numerics};
+    use crate::lm::bound::{Bound, DeviceBound};
+    use crate::lm::rwkv7::Identity;
+    use crate::mix::Start;
+    use crate::vocab::Vocabulary;
+    use crate::{Options, Predictor};
 
     /// 65,536 tokens in an order of their own.
     fn order() -> Order {
@@ -205,19 +209,119 @@ mod tests {
         }
     }
 
-    /// `cargo test --release --features hub --lib network -- --ignored --nocapture`
+    /// Base's tokens, and some of them joined, up to 65,536.
+    fn vocabulary() -> Vocabulary {
+        let base = crate::lm::rwkv7::Model::find("base").unwrap();
+        let tokens = base.vocabulary();
+        let mut strings: BTreeSet<Vec<u8>> = (0..tokens.len() as Token).map(|t| tokens.token(t).to_vec()).collect();
+        let mut state = 1u32;
+        let mut any = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            tokens.token(((u64::from(state) * tokens.len() as u64) >> 32) as Token)
+        };
+        while strings.len() < 65_536 {
+            strings.insert([any(), any()].concat());
+        }
+        Vocabulary::new(strings).unwrap()
+    }
+
+    /// A model of 65,536 tokens whose logits are there already.
+    #[derive(Debug)]
+    struct Ready {
+        vocabulary: Vocabulary,
+        start: Arc<Start>,
+        took: Arc<Mutex<Duration>>,
+    }
+
+    struct Constant {
+        order: Order,
+        logits: Vec<f32>,
+        room: Vec<Lanes>,
+        took: Arc<Mutex<Duration>>,
+    }
+
+    impl Rows for Constant {
+        fn step(&mut self, _: &[Token]) -> std::result::Result<(), BoundError> {
+            Ok(())
+        }
+
+        fn sums(&mut self, rows: &mut [(usize, &mut Vec<u64>)]) -> std::result::Result<(), BoundError> {
+            let begin = Instant::now();
+            for (_, to) in rows {
+                self.order.sums(&self.logits, &mut self.room, to)?;
+            }
+            *self.took.lock().unwrap() += begin.elapsed();
+            Ok(())
+        }
+    }
+
+    impl DeviceBound for Ready {
+        fn name(&self) -> &str {
+            "ready"
+        }
+
+        fn architecture(&self) -> &str {
+            "none"
+        }
+
+        fn identity(&self) -> Identity {
+            Identity([0; 32])
+        }
+
+        fn vocabulary(&self) -> &Vocabulary {
+            &self.vocabulary
+        }
+
+        fn start(&self) -> &Start {
+            &self.start
+        }
+
+        fn parameters(&self) -> u64 {
+            0
+        }
+
+        fn segment(&self, text: &[u8]) -> Vec<Token> {
+            self.vocabulary.segment(text).collect()
+        }
+
+        fn entry(&self, batch: u64) -> std::result::Result<Entry, BoundError> {
+            Ok(Entry { batch, ..Entry::default() })
+        }
+
+        fn numerics(&self, entry: &Entry) -> std::result::Result<Numerics, BoundError> {
+            Ok(entry.numerics.clone())
+        }
+
+        fn probe(&self, _: &Entry) -> std::result::Result<[u8; 16], BoundError> {
+            Ok([0; 16])
+        }
+
+        fn begin(&self, _: &Entry, _: &[Token]) -> std::result::Result<Box<dyn Rows>, BoundError> {
+            let logits = (0..65_536).map(|id| (id as f32 * 0.37).sin() * 6.0).collect();
+            Ok(Box::new(Constant { order: order(), logits, room: Vec::new(), took: Arc::clone(&self.took) }))
+        }
+    }
+
+    /// What a token costs beside the network: `cargo test --release --features hub --lib time_of_a_token -- --ignored --nocapture`
     #[test]
     #[ignore = "a measurement"]
-    fn time_of_the_sums() {
-        let (order, mut room, mut sums) = (order(), Vec::new(), Vec::new());
-        let logits: Vec<f32> = (0..65_536).map(|id| (id as f32 * 0.37).sin() * 6.0).collect();
-        let times = (0..200).map(|_| {
-            let begin = Instant::now();
-            order.sums(&logits, &mut room, &mut sums).unwrap();
-            begin.elapsed()
-        });
-        let mut times: Vec<_> = times.collect();
-        times.sort_unstable();
-        println!("{:?} for 65,536 tokens", times[times.len() / 2]);
+    fn time_of_a_token() {
+        let text = include_bytes!("../../../docs/ARCHITECTURE.md");
+        let took = Arc::default();
+        let model = Ready { vocabulary: vocabulary(), start: Start::with_model(), took: Arc::clone(&took) };
+        let tokens = model.segment(text).len() as u32;
+        let predictor = Predictor::Bound(Bound::new(Arc::new(model)));
+        for (name, mix) in [("with mixing", true), ("alone", false)] {
+            for _ in 0..3 {
+                *took.lock().unwrap() = Duration::ZERO;
+                let begin = Instant::now();
+                crate::compress_bare(text, &Options { predictor: predictor.clone(), mix, ..Options::default() });
+                let (whole, sums) = (begin.elapsed() / tokens, *took.lock().unwrap() / tokens);
+                println!(
+                    "65,536 tokens, {:.2} bytes each, {name}: {whole:?} a token, of which {sums:?} for sums",
+                    text.len() as f64 / f64::from(tokens)
+                );
+            }
+        }
     }
 }
