@@ -22,6 +22,9 @@ pub enum CodecError {
     /// A segment names a model that its codec cannot use.
     #[error("a segment names a model of a kind that its codec does not use")]
     WrongModel,
+    /// A block that PPM predicts has more streams than one.
+    #[error("it has {found} streams, and PPM reads one")]
+    Streams { found: u64 },
     /// A device-bound model does not give the frequencies that it gave the encoder.
     #[error(
         "from byte {at} of the block on, the model gives other frequencies here than it gave the encoder: its files, the \

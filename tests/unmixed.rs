@@ -138,7 +138,7 @@ fn claims_that_cannot_be() {
     assert_eq!(error(&[neural()], 1 << 20, &[(1 << 20, 0)], 1, &[0; 16]), CodecError::TooShort);
     let ppm = Model::Ppm { order: 6, memory: 26 };
     // Streams of PPM; and a thousand states of the network for a few bytes.
-    assert_eq!(error(std::slice::from_ref(&ppm), 60, &[(60, 0)], 2, &[1; 50]), CodecError::WrongModel);
+    assert_eq!(error(std::slice::from_ref(&ppm), 60, &[(60, 0)], 2, &[1; 50]), CodecError::Streams { found: 2 });
     assert_eq!(error(&[neural()], 1000, &[(1000, 0)], 1000, &[1; 900]), CodecError::TooShort);
     assert_eq!(error(&[neural(), ppm], 60, &[(30, 0), (30, 1)], 1, &[1; 50]), CodecError::WrongModel);
     assert!(matches!(

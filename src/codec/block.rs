@@ -319,7 +319,7 @@ pub fn decode_by<C: Coder>(
             let model = models.in_common(segments)?;
             pure::decode(&block(layout, model, models), coder, coded.len(), out)?;
         }
-        Method::Coded if layout.streams > 1 => return Err(CodecError::WrongModel),
+        Method::Coded if layout.streams > 1 => return Err(CodecError::Streams { found: layout.streams }),
         Method::Coded => {
             let mut begin = 0;
             for segment in segments {
