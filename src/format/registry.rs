@@ -22,7 +22,7 @@ pub static REGISTERED: [Registered; 2] = [
     Registered {
         number: 2,
         name: "base",
-        identity: hex(b"f27c3ab3806c5eab35d9fe742ae5f1781f021280551185694f50f5727f170906"),
+        identity: hex(b"0598508339fd6c36daab145b259a06af92e8ab9b031a6148d123f0150ba612c7"),
     },
 ];
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+import merge
 import quant
 import reference
 import train
@@ -153,6 +154,22 @@ def test_a_window_that_overflows_is_left_out(tmp_path, capsys):
     assert "left out" in capsys.readouterr().out
     assert all(torch.equal(v, run.model.state_dict()[k]) for k, v in before.items())
     assert all(math.isfinite(loss) for loss in steps(run, 3))
+
+
+def test_runs_are_merged(tmp_path):
+    first, second = a_run(tmp_path), a_run(tmp_path)
+    steps(second, 3)
+    for name, run in (("a.pt", first), ("b.pt", second)):
+        run.save(tmp_path / name)
+    found = merge.merged([torch.load(tmp_path / name, weights_only=True) for name in ("a.pt", "b.pt")])
+    torch.save(found, tmp_path / "both.pt")
+    both = train.Run.load(tmp_path / "both.pt", "cpu")
+    assert both.tokens_seen == second.tokens_seen > 0
+    for name, value in both.average.items():
+        assert torch.allclose(value, (first.average[name] + second.average[name]) / 2), name
+    other = {**found, "config": {**found["config"], "layers": 3}}
+    with pytest.raises(SystemExit):
+        merge.merged([found, other])
 
 
 def test_schedule_warms_up_and_falls_to_zero(tmp_path):
