@@ -22,7 +22,7 @@ pub struct Options {
     /// much larger, the figure that papers report. Of no consequence with other predictors.
     pub mix: bool,
     /// Streams that a block is cut into (1 to 1,024), unless its length decides: with a neural model one for each 64 KiB
-    /// and 64 at most, without one always one. More are faster with a model, and make the block larger.
+    /// and 16 at most (64 with a model of 16 MiB and more), without one always one. More are faster with a model, and make the block larger.
     pub streams: Option<usize>,
     /// Longest context of PPM, in bytes (1 to [`ppm::MAX_ORDER`]; others are moved there).
     pub ppm_order: u8,

@@ -3,7 +3,7 @@
     python merge.py runs/base2/last.pt runs/base3/last.pt runs/both/last.pt
 
 Runs that go on from each other, each ending in a fall of the learning rate, end in places that noise has chosen; their
-middle is better than each of them (Izmailov et al., "Averaging Weights Leads to Wider Optima and Better
+middle can be better than each of them (Izmailov et al., "Averaging Weights Leads to Wider Optima and Better
 Generalization", 2018). What comes out is the last of them with the mean of all averaged weights.
 """
 
