@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A second decoder of lmz archives, written from docs/FORMAT.md and, for codec 3
-(mixing.py), docs/MIXING.md alone: slow, short, no dependencies.
+"""A second decoder of lmz archives, written from docs/FORMAT.md and, for codecs 3 and 4
+(mixing.py, joint.py), docs/MIXING.md alone: slow, short, no dependencies but those of joint.py.
 
     scripts/decode.py ARCHIVE [DICTIONARY] > CONTENT
 
@@ -302,8 +302,17 @@ def decode_block(codec, raw_length, coded, segments, order, models, dictionary):
     if codec == 3:
         streams, stripe = order
         return mixing.decode(RangeDecoder(coded), stripes([n for n, _ in segments], stripe), streams, dictionary)
-    if codec != 2 or order[0] != 1:
+    if codec == 4:
+        import joint
+
+        return joint.decode(RangeDecoder(coded), segments, order, stripes, models, dictionary)
+    if codec != 2:
         raise ValueError(f"codec {codec} is not known")
+    if not isinstance(models[segments[0][1] - 1], tuple):
+        import joint
+
+        lengths, model = [n for n, _ in segments], models[segments[0][1] - 1]
+        return joint.decode_alone(RangeDecoder(coded), raw_length, order, stripes(lengths, order[1]), model, dictionary)
     coder, out = RangeDecoder(coded), bytearray()
     for length, model in segments:
         ppm = begin(models[model - 1], dictionary)
@@ -324,17 +333,23 @@ def needed(dictionary):
     return dictionary
 
 
+def neural(identity):
+    import joint
+
+    return joint.named(identity)
+
+
 def full_frame(x, given):
     begin, models, dictionary, blocks = x.at, [], b"", []
     x.take(3)
-    if x.byte() != 5:
-        raise ValueError("not version 0.5")
+    if x.byte() != 0x10:
+        raise ValueError("not version 1.0")
     while kind := x.varint():
         value = x.take(x.varint())
         if kind == 1:
-            if value[0] != 1:
+            if value[0] not in (1, 2):
                 raise ValueError(f"kind of model {value[0]} is not known")
-            models.append((value[1], value[2]))
+            models.append((value[1], value[2]) if value[0] == 1 else neural(value[1:]))
         elif kind == 3:
             dictionary = needed(given)
         elif kind % 2:
@@ -368,13 +383,17 @@ def full_frame(x, given):
 
 def short_frame(x, given):
     x.take(3)
-    codec, dictionary = x.byte(), b""
-    if codec in (3, 5):
-        codec, dictionary = codec - 1, needed(given)
+    number, dictionary, models = x.byte(), b"", [(6, 26)]
+    if number >= 6:
+        import joint
+
+        models = [joint.registered(number // 2 - 3) if number >= 8 else joint.named(x.take(8))]
+    if number >= 3 and number % 2:
+        dictionary = needed(given)
         x.take(4)
-    codec = {4: 3}.get(codec, codec)
+    codec = number if number < 2 else min(number // 2 + 1, 4)
     raw_length, coded = x.varint(), x.take(x.varint())
-    raw = decode_block(codec, raw_length, coded, [(raw_length, 1)], (1, 0), [(6, 26)], dictionary)
+    raw = decode_block(codec, raw_length, coded, [(raw_length, 1)], (1, 0), models, dictionary)
     x.expect(content_check(raw, coded, 4), "the check")
     yield raw
 
@@ -387,13 +406,13 @@ def decode(data, dictionary):
         start = data[x.at : x.at + 4]
         if start[:3] == b"\xebLZ":
             yield from full_frame(x, dictionary)
-        elif start[:3] == b"\xebL\x85":
+        elif start[:3] == b"\xebL\x90":
             yield from short_frame(x, dictionary)
         elif 0x50 <= start[0] < 0x60 and start[1:] == b"\x2a\x4d\x18":
             x.take(4)
             x.take(int.from_bytes(x.take(4), "little"))
         else:
-            raise ValueError(f"no frame of version 0.5 begins at byte {x.at}")
+            raise ValueError(f"no frame of version 1.0 begins at byte {x.at}")
 
 
 def main():

@@ -1,4 +1,4 @@
-"""The decoder of codec 3 for decode.py, written from docs/MIXING.md alone: slow, short, no dependencies.
+"""The decoder of codec 3 for decode.py, written from docs/MIXING.md alone: slow, short, no dependencies. joint.py adds codec 4.
 
 It is a test of that text. Section numbers in the comments are those of the text. A list or product of binary32 numbers is
 computed in binary64, where it is exact enough, and rounded once by being put into an `array("f")`: that gives what
@@ -11,7 +11,7 @@ from itertools import chain
 from operator import add, mul
 from pathlib import Path
 
-from mixing_contexts import CLASSES_OF_LENGTHS, N, Contexts, Match, Table, histories
+from mixing_contexts import N, Contexts, Match, Table, class_of_length, histories
 
 # ---- 1. Numbers
 
@@ -38,15 +38,21 @@ def clamp(x):
 
 
 class Start:
+    INPUTS, KNOWN, EACH_KNOWN = 23, 7, 256
+
     def __init__(self, data):
         self.data, self.at = data, 0
         self.primer = self.take(self.numbers("H", 1)[0])
         self.maps = [[1 << 15] + self.numbers("H", 256)[1:] for _ in range(N)]
         self.right = self.numbers("H", 32)
         self.row = self.numbers("H", 25)
-        self.families = [[self.weights() for _ in range(sets)] for sets in (256, 1, 192, 7)]
-        self.last = [array("f", [w / 4096 for w in self.numbers("h", 4)]) for _ in range(64)]
+        self.families = [[self.weights() for _ in range(sets)] for sets in (256, 1, 192, self.KNOWN)]
+        self.last = self.last_weights(64)
+        self.read_rest()
         assert self.at == len(data)
+
+    def read_rest(self):
+        pass
 
     def take(self, n):
         self.at += n
@@ -57,8 +63,12 @@ class Start:
         part = self.take(n * size)
         return [int.from_bytes(part[i : i + size], "little", signed=kind.islower()) for i in range(0, len(part), size)]
 
-    def weights(self):
-        return array("f", [w / 64 for w in self.numbers("b", 23)] + [0])
+    def weights(self, inputs=None):
+        inputs = inputs or self.INPUTS
+        return array("f", [w / 64 for w in self.numbers("b", inputs)] + [0] * (32 - inputs))
+
+    def last_weights(self, sets):
+        return [array("f", [w / 4096 for w in self.numbers("h", 4)]) for _ in range(sets)]
 
 
 # ---- 7. Log-odds
@@ -87,46 +97,98 @@ def stretched(i):
     return int(y + (0.5 if y >= 0 else -0.5)) / 2048
 
 
+STRETCH = [stretched(i) for i in range(4096)]
+SQUASH = array("f", [1 / (1 + exp(-(i / 32 - 12))) for i in range(770)])
+NEXT_HISTORY = histories()
+BUILT_IN = Start((Path(__file__).parent.parent / "src/mix/start.bin").read_bytes())
+
+
+def rough(x):
+    return SQUASH[round(f32(x + 12) * 32)]
+
+
+# ---- 9. The mixer
+
+
+class Mixer:
+    RATE, LAST_RATE = f32(0.004), f32(0.0005)
+
+    def __init__(self, families, last):
+        self.families, self.last = families, last
+
+    def mix(self, x, chosen, last):
+        """Log-odds by the weight sets of these numbers. x: lanes from 23 or 26 on are 0."""
+        self.x, self.chosen, self.chosen_last = x, chosen, last
+        sets = [family[i] for family, i in zip(self.families, chosen)]
+        # Four sums at once: lane by lane, and of each lane the families.
+        sums = array("f", map(mul, chain.from_iterable(zip(*sets)), chain.from_iterable(zip(x, x, x, x))))
+        for width in (64, 32, 16, 8, 4):
+            sums = array("f", map(add, sums[:width], sums[width:]))
+        self.y = [clamp(s) for s in sums]
+        v = array("f", map(mul, self.last[last], self.y))
+        self.z = clamp(f32(f32(v[0] + v[2]) + f32(v[1] + v[3])))
+        return self.z
+
+    def learn(self, b):
+        for family, i, y in zip(self.families, self.chosen, self.y):
+            w = family[i]
+            rate = f32(self.RATE + f32(0.5 / f32(w[31] + 20)))
+            step = f32(f32(b - rough(y)) * rate)
+            family[i] = array("f", map(add, w, array("f", [v * step for v in self.x])))
+            family[i][31] = w[31] + 1  # n[w], in a lane whose input is 0
+        step = f32(f32(b - rough(self.z)) * self.LAST_RATE)
+        moved = array("f", [step * y for y in self.y])
+        self.last[self.chosen_last] = array("f", map(add, self.last[self.chosen_last], moved))
+
+
+def fine(z):
+    """The probability of log-odds, between the entries of the table."""
+    place = f32(z + 12) * 32
+    i = round(place)
+    low, high = SQUASH[i], SQUASH[i + 1]
+    return f32(low + f32(f32(high - low) * (place - i)))
+
+
+class Weighing:
+    """History maps, mixer and corrections, as a start has them."""
+
+    def __init__(self, start, wide):
+        self.maps = [[*m] for m in start.maps]
+        known = [w for w in start.families[3] for _ in range(start.EACH_KNOWN)]
+        families = [[*start.families[0]], start.families[1] * (1 << wide), [*start.families[2]], known]
+        self.mixer = Mixer(families, [*start.last])
+        self.corrections = [defaultdict(lambda: [*start.row]) for _ in range(3)]
+
+
 # ---- 2. Order of things
 
 
 class Stream:
-    def __init__(self, at):
-        self.at, self.contexts, self.match = at, Contexts(at), Match(at)
+    def __init__(self, at, weighing, contexts=None):
+        self.at, self.weighing = at, weighing
+        self.contexts, self.match = contexts or Contexts(at), Match(at)
 
 
 class Mix:
-    start = next_history = stretch = squash = None
     primed = {}
 
-    def __init__(self, length):
-        """length: bytes of the dictionary and the block."""
-        if not Mix.start:
-            Mix.start = Start((Path(__file__).parent.parent / "src/mix/start.bin").read_bytes())
-            Mix.next_history = histories()
-            Mix.stretch = [stretched(i) for i in range(4096)]
-            Mix.squash = array("f", [1 / (1 + exp(-(i / 32 - 12))) for i in range(770)])
-        start = self.start
+    def __init__(self, length, start):
+        """length: bytes of the dictionary and the block; start: weights and probabilities to begin with."""
         self.table = Table(log2_within(1024 * length, 23, 27))
-        self.place_bits = 1 + log2_within(length + len(start.primer), 8, 21)
+        self.place_bits = 1 + log2_within(length + len(BUILT_IN.primer), 8, 21)
         self.wide = log2_within(4 * length, 10, 16)
         self.places = array("I", bytes(4 << self.place_bits))
         self.right, self.bytes = [*start.right], [32767] * 65536
-        self.maps = [[*m] for m in start.maps]
-        known = [w for w in start.families[3] for _ in range(256)]
-        self.families = [[*start.families[0]], start.families[1] * (1 << self.wide), [*start.families[2]], known]
-        self.last = [*start.last]
-        self.corrections = [defaultdict(lambda: [*start.row]) for _ in range(3)]
-        self.age, self.rate = 0, f32(0.02)
-        self.text = bytearray(start.primer + bytes(length))
+        self.weighing = Weighing(start, self.wide)
+        self.text = bytearray(BUILT_IN.primer + bytes(length))
         self.read_primer()
 
     def read_primer(self):
         """Section 6. What it leaves is kept for blocks of the same size."""
         key = self.table.shift, self.place_bits
         if key not in self.primed:
-            stream, table, (zero, one) = Stream(0), self.table.bytes, self.next_history
-            for byte in self.start.primer:
+            stream, table, (zero, one) = Stream(0, None), self.table.bytes, NEXT_HISTORY
+            for byte in BUILT_IN.primer:
                 for half, bits in ((0, byte >> 4), (16 | byte >> 4, byte & 15)):
                     for slot in self.table.slots(stream.contexts, half):
                         node = 1
@@ -144,8 +206,16 @@ class Mix:
         stream.contexts.learn(self.text, stream.at)
         stream.match.learn(self.places, self.place_bits, self.text, stream.at, stream.contexts.recent)
 
-    def code(self, stream, decide):
-        """Codes a byte: `decide` gives each bit, told the probability that it is 1."""
+    def read(self, dictionary, model=None):
+        """Codes a dictionary's bytes as if they had been decoded."""
+        reader = Stream(len(BUILT_IN.primer), self.weighing)
+        for byte in dictionary:
+            bits = iter(f"{byte:08b}")
+            self.code(reader, lambda p: int(next(bits)), model)
+
+    def code(self, stream, decide, model=None):
+        """Codes a byte: `decide` gives each bit, told the probability that it is 1. `model`: what a language model says of each
+        (joint.py)."""
         partial, contexts, table = 1, stream.contexts, self.table.bytes
         for half in range(2):
             m = partial if half else 0
@@ -154,93 +224,76 @@ class Mix:
             slots = [table[p : p + 16] for p in places]
             node = 1
             for bit in range(4 * half, 4 * half + 4):
-                partial, node = self.code_bit(stream, decide, partial, bit, node, slots, groups)
+                states = [slot[node] for slot in slots]
+                forced = model and model.forced()
+                b = forced if model and forced is not None else self.code_bit(stream, decide, partial, bit, node, states, groups, model)
+                if model:
+                    model.goes(b)
+                for s, slot in zip(states, slots):
+                    slot[node] = NEXT_HISTORY[b][s]
+                partial, node = 2 * partial + b, 2 * node + b
             for p, slot in zip(places, slots):
                 table[p : p + 16] = slot
         self.text[stream.at] = partial - 256
-        self.age = min(self.age + 1, 65536)
-        self.rate = f32(f32(0.008) + f32(f32(0.075) / (self.age + 5)))
         self.learn_byte(stream)
+        return partial - 256
 
-    def code_bit(self, stream, decide, partial, bit, node, slots, groups):
+    def code_bit(self, stream, decide, partial, bit, node, states, groups, model):
         # 7. Log-odds and histories
-        stretch = self.stretch
-        states = [slot[node] for slot in slots]
-        x = [stretch[m[s] >> 4] for m, s in zip(self.maps, states)]
+        weighing = stream.weighing
+        x = array("f", [STRETCH[m[s] >> 4] for m, s in zip(weighing.maps, states)] + [0] * (32 - N))
         # 8. The match model
-        match, select = stream.match, 0
+        match, select, e = stream.match, 0, 2
         if match.expected is not None and (match.expected | 256) >> 8 - bit != partial:
             match.expected = None
-        if match.expected is None:
-            x += [0, 0, 819 / 2048, 0]
-        else:
+        if match.expected is not None:
             e = match.expected >> 7 - bit & 1
-            length = CLASSES_OF_LENGTHS[match.length] if match.length < 512 else 31
+            length = class_of_length(match.length)
             j = 256 * match.expected + partial
-            s = stretch[self.right[length] >> 4]
-            x += [s if e else -s, stretch[self.bytes[j] >> 4], 819 / 2048, 0]
+            s = STRETCH[self.right[length] >> 4]
+            x[N], x[N + 1] = s if e else -s, STRETCH[self.bytes[j] >> 4]
             select = 1 + min(length, 22)
+        x[N + 2] = 819 / 2048
         # 9. The mixer
-        known = 6 - states[:6].count(0)
-        chosen = partial, groups[0] + node, 8 * select + bit, 256 * known + stream.contexts.kinds
-        sets = [family[i] for family, i in zip(self.families, chosen)]
-        # Four sums at once: lane by lane, and of each lane the families. Lanes from 24 on are 0.
-        sums = array("f", map(mul, chain.from_iterable(zip(*sets)), chain.from_iterable(zip(x, x, x, x))))
-        sums = array("f", map(add, sums[:32], sums[64:])) + sums[32:64]
-        for width in (32, 16, 8, 4):
-            sums = array("f", map(add, sums[:width], sums[width:]))
-        y = [clamp(s) for s in sums]
-        q = [self.rough(v) for v in y]
-        last = 8 * (stream.contexts.kinds & 7) + bit
-        v = array("f", map(mul, self.last[last], y))
-        z = clamp(f32(f32(v[0] + v[2]) + f32(v[1] + v[3])))
+        known, kinds = 6 - states[:6].count(0), stream.contexts.kinds
+        sets = 256 * known + kinds, 8 * (kinds & 7) + bit
+        if model:
+            x[N + 3 : N + 6], sets = model.opinion(known, bit, e)
+        chosen = partial, groups[0] + node, 8 * select + bit, sets[0]
+        z = weighing.mixer.mix(x, chosen, sets[1])
         # 10. The last word
         place = f32(z + 12)
         nearest = round(place)
         off = place - nearest
         beside = nearest - 1 if off < 0 else min(nearest + 1, 24)
-        rows = [c[i] for c, i in zip(self.corrections, (partial, groups[0] + node, groups[1] + node))]
+        rows = [c[i] for c, i in zip(weighing.corrections, (partial, groups[0] + node, groups[1] + node))]
         corrected = [f32(r[nearest] + f32((r[beside] - r[nearest]) * abs(off))) / 65536 for r in rows]
-        place = f32(z + 12) * 32
-        i = round(place)
-        low, high = self.squash[i], self.squash[i + 1]
-        p = f32(f32(low + f32(f32(high - low) * (place - i))) * f32(0.2))
+        p = f32(fine(z) * f32(0.2))
         for weight, c in zip((0.1, 0.35, 0.35), corrected):
             p = f32(p + f32(c * f32(weight)))
         b = decide(min(max(round(p * 65536), 1), 65535))
         # Everything learns the bit.
-        following = self.next_history[b]
-        for m, s, slot in zip(self.maps, states, slots):
+        if model:
+            model.learn(b)
+        for m, s in zip(weighing.maps, states):
             if s:
                 m[s] = learnt(m[s], b, 8)
-            slot[node] = following[s]
         if match.expected is not None:
             self.right[length] = learnt(self.right[length], b == e, 7)
             self.bytes[j] = learnt(self.bytes[j], b, 6)
-        for family, i, w, probability in zip(self.families, chosen, sets, q):
-            step = f32(f32(b - probability) * self.rate)
-            family[i] = array("f", map(add, w, array("f", [v * step for v in x])))
-        step = f32(f32(b - self.rough(z)) * f32(0.001))
-        self.last[last] = array("f", map(add, self.last[last], array("f", [step * v for v in y])))
+        weighing.mixer.learn(b)
         for row in rows:
             row[nearest] = learnt(row[nearest], b, 6)
-        return 2 * partial + b, 2 * node + b
-
-    def rough(self, x):
-        return self.squash[round(f32(x + 12) * 32)]
+        return b
 
 
 def decode(coder, stripes, streams, dictionary):
     """stripes: (begin, end) of each in the block, in order; streams: how many advance in lock step."""
-    mix = Mix(len(dictionary) + stripes[-1][1] if stripes else len(dictionary))
-    at = len(mix.start.primer)
-    reader = Stream(at)
-    for byte in dictionary:
-        bits = iter(f"{byte:08b}")
-        mix.code(reader, lambda p: int(next(bits)))
-    begin = at + len(dictionary)
+    mix = Mix(len(dictionary) + stripes[-1][1] if stripes else len(dictionary), BUILT_IN)
+    mix.read(dictionary)
+    begin = len(BUILT_IN.primer) + len(dictionary)
     waiting = iter([(begin + a, begin + b) for a, b in stripes])
-    going = [(Stream(a), b) for a, b in (next(waiting) for _ in range(streams))]
+    going = [(Stream(a, mix.weighing), b) for a, b in (next(waiting) for _ in range(streams))]
     while going:
         after = []
         for stream, end in going:
@@ -249,7 +302,7 @@ def decode(coder, stripes, streams, dictionary):
                 stripe = next(waiting, None)
                 if stripe is None:
                     continue
-                stream, end = Stream(stripe[0]), stripe[1]
+                stream, end = Stream(stripe[0], mix.weighing), stripe[1]
             after.append((stream, end))
         going = after
     return bytes(mix.text[begin:])

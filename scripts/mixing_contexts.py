@@ -51,6 +51,8 @@ FOLDED, NOT, WITH_ABOVE = range(5, 10), range(10, 13), range(13, 15)
 
 
 class Contexts:
+    salt = 0x5BD1
+
     def __init__(self, begin):
         self.begin = self.line = self.line_before = begin
         self.recent = self.word = self.previous = self.before = 0
@@ -111,14 +113,18 @@ class Contexts:
             self.above = text[self.line] if column else 10, text[place] if place < self.line else 10
             column = min(column, 255)
         r = self.recent
-        values = (
+        values = [
             0, r & 0xFF, r & 0xFFFF, r & 0xFFFFFF, combine(r & M32, r >> 32 & 255), self.word,
             combine(self.word, self.previous), combine(self.word, self.before), combine(self.first, self.word),
             combine(self.previous, r & 0xFF), 0, r & 0xFFFF, r & 0xFFFFFF, 0, combine(self.first, r & 0xFF),
             combine(self.kinds, column), combine(self.shape & M32, self.shape >> 32),
             combine(self.field, self.in_field), combine(self.indent, self.first), r & 0xF0F0F0F0,
-        )  # fmt: skip
-        self.prefixes = [combine(v, (i + 1) << 24 | 0x5BD1) for i, v in enumerate(values)]
+        ]  # fmt: skip
+        self.put_tokens(values)
+        self.prefixes = [combine(v, (i + 1) << 24 | self.salt) for i, v in enumerate(values)]
+
+    def put_tokens(self, values):
+        """Puts values made of tokens in the place of others, where there are tokens."""
 
     def make_hashes(self, b):
         parts, rests = [(b >> 2) + 1] * N, [(b & 3) + 1] * N
@@ -165,10 +171,9 @@ class Table:
 
 # ---- 8. The match model
 
-CLASSES_OF_LENGTHS = [
-    n if n < 16 else 16 + (n - 16) // 4 if n < 32 else 20 + (n - 32) // 8 if n < 64 else 24 + (n - 64) // 64
-    for n in range(512)
-]
+
+def class_of_length(n):
+    return n if n < 16 else 16 + (n - 16) // 4 if n < 32 else 20 + (n - 32) // 8 if n < 64 else min(24 + (n - 64) // 64, 31)
 
 
 class Match:

@@ -60,14 +60,15 @@ def tanh(x):
 
 
 def lane_sum(x):
-    """Sum of a vector [n]: element i in lane i mod 16, lanes summed in order from +0, then a tree."""
-    lanes = np.zeros(16, F)
-    for i in range(0, len(x), 16):
-        part = x[i : i + 16]
-        lanes[: len(part)] = lanes[: len(part)] + part
+    """Sum of a vector, [..., n]: element i in lane i mod 16, lanes summed in order from +0, then a tree."""
+    lanes = np.zeros((*x.shape[:-1], 16), F)
+    for i in range(0, x.shape[-1], 16):
+        part = x[..., i : i + 16]
+        n = part.shape[-1]
+        lanes[..., :n] = lanes[..., :n] + part
     for half in (8, 4, 2, 1):
-        lanes = lanes[:half] + lanes[half:]
-    return lanes[0]
+        lanes = lanes[..., :half] + lanes[..., half:]
+    return lanes[..., 0]
 
 
 LEVELS = {"int8": F(127), "int16": F(127 * 256 + 127)}
@@ -177,28 +178,30 @@ class Reference:
             v = v + (v_first - v) * sigmoid(p["v0"] + self._product(m["v2"], self._product(m["v1"], x["v"])))
         kk = k * p["k_k"]
         k = k * (ONE + (a - ONE) * p["k_a"])
-        y = np.empty_like(u)
+        # All heads at once: rows of [H, N].
         N = self.config["head_dim"]
-        for h in range(len(u) // N):
-            s = slice(h * N, (h + 1) * N)
-            norm = np.sqrt(lane_sum(kk[s] * kk[s]))
-            unit = kk[s] / (norm if norm > NORM_LEAST else NORM_LEAST)
-            y_h = self._state_update(state["S"][h], r[s], w[s], k[s], v[s], -unit, unit * a[s])
-            mean = lane_sum(y_h) / F(N)
-            d = y_h - mean
-            inverse = ONE / np.sqrt(lane_sum(d * d) / F(N) + GROUP_EPS)
-            bonus = lane_sum((r[s] * k[s]) * p["r_k"][s])
-            y[s] = ((d * inverse) * p["ln_x.weight"][s] + p["ln_x.bias"][s]) + bonus * v[s]
-        return self._product(m["output"], y * g), v_first
+        r, w, k, v_heads, kk, a, r_k, weight, bias = (
+            z.reshape(-1, N) for z in (r, w, k, v, kk, a, p["r_k"], p["ln_x.weight"], p["ln_x.bias"]))
+        norm = np.sqrt(lane_sum(kk * kk))[:, None]
+        unit = kk / np.where(norm > NORM_LEAST, norm, NORM_LEAST)
+        y = self._state_update(state["S"], r, w, k, v_heads, -unit, unit * a)
+        d = y - (lane_sum(y) / F(N))[:, None]
+        inverse = (ONE / np.sqrt(lane_sum(d * d) / F(N) + GROUP_EPS))[:, None]
+        bonus = lane_sum((r * k) * r_k)[:, None]
+        y = ((d * inverse) * weight + bias) + bonus * v_heads
+        return self._product(m["output"], y.reshape(-1) * g), v_first
 
-    def _state_update(self, S, r, w, k, v, a, b):
-        """S [N rows][N columns], in place; every sum runs over the columns j in order, from +0."""
+    def _state_update(self, S, *vectors):
+        """S [H, N rows, N columns], in place; the vectors r, w, k, v, a, b [H, N]; every sum runs over the columns j in
+        order, from +0."""
+        r, w, k, v, a, b = vectors
         sa, y = np.zeros_like(v), np.zeros_like(v)
-        for j in range(len(r)):
-            sa = sa + S[:, j] * a[j]
-        for j in range(len(r)):
-            S[:, j] = (S[:, j] * w[j] + sa * b[j]) + v * k[j]
-            y = y + S[:, j] * r[j]
+        r, w, k, a, b = (z[:, :, None] for z in (r, w, k, a, b))
+        for j in range(S.shape[-1]):
+            sa = sa + S[:, :, j] * a[:, j]
+        for j in range(S.shape[-1]):
+            S[:, :, j] = (S[:, :, j] * w[:, j] + sa * b[:, j]) + v * k[:, j]
+            y = y + S[:, :, j] * r[:, j]
         return y
 
     def _channel_mix(self, name, u, state):
