@@ -1,6 +1,12 @@
 //! RWKV-7 checkpoints in the two layouts in which they are published, against logits computed in float32
 //! (`scripts/train/checkpoint.py` makes both).
 
+#[path = "common/golden_archive.rs"]
+mod golden_archive;
+#[path = "common/tiny.rs"]
+#[expect(dead_code, reason = "other tests need more of it")]
+mod tiny;
+
 use std::path::{Path, PathBuf};
 
 use lmz::exact::Activations;
@@ -53,6 +59,16 @@ fn logits_are_those_of_float32() {
     println!("16 bits: {largest} at most, {root} in the root mean square; 8 bits: {eight:?}");
     assert!(largest < 0.01, "logits of up to 15 differ by {largest}");
     assert!(eight.0 > 20.0 * largest && eight.1 > 20.0 * root, "{largest} {root}, with 8 bits {eight:?}");
+}
+
+/// Activations of 16 bits, and the names and numbers of published checkpoints.
+#[test]
+fn golden_archive() {
+    let model = Ready::find(folder("reference").to_str().unwrap()).unwrap();
+    let raw = b"what a checkpoint has made once, every later version reads";
+    let models = vec![model.clone()];
+    let decoding = DecodeOptions { models, ..DecodeOptions::default() };
+    golden_archive::check("checkpoint/message.txt", raw, &tiny::short_by(&model, raw), &decoding);
 }
 
 #[test]

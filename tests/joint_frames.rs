@@ -1,5 +1,7 @@
 //! Archives of codec 4 as a decoder meets them: whole, damaged, and without their model.
 
+#[path = "common/golden_archive.rs"]
+mod golden_archive;
 #[path = "common/tiny.rs"]
 mod tiny;
 
@@ -32,6 +34,14 @@ fn read(archive: &[u8], options: DecodeOptions) -> (Vec<u8>, std::io::Result<usi
     let mut found = Vec::new();
     let result = Decoder::with_options(archive, options).read_to_end(&mut found);
     (found, result)
+}
+
+/// What a model folder has made stays readable too (tests/golden/archives has the rest).
+#[test]
+fn golden() {
+    for (name, (archive, raw)) in ["joint-tiny-short.txt", "joint-tiny-full.bin"].into_iter().zip(archives()) {
+        golden_archive::check(&format!("archives/{name}"), &raw, &archive, &given());
+    }
 }
 
 #[test]

@@ -21,8 +21,14 @@ pub use layout::{Layout, Segment};
 pub use registry::{REGISTERED, Registered};
 pub use short::{ShortFrame, ShortModel};
 
-/// The version of the format, 0.N. A reader of another N refuses.
-pub const VERSION: u8 = 5;
+/// The version of the format, 1.0: the major number in the upper four bits, the minor in the lower. It changes when the frames
+/// do; what they hold grows by codec numbers, models and header fields.
+pub const VERSION: u8 = 0x10;
+
+/// A version as people write it.
+fn dotted(version: u8) -> String {
+    format!("{}.{}", version >> 4, version & 15)
+}
 
 /// Bounds on what a reader accepts, whatever the bytes claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +61,7 @@ pub enum FormatError {
     #[error("not an lmz frame: it begins with {found:02x?}")]
     NotAFrame { found: Vec<u8> },
     /// Written by another version.
-    #[error("format version 0.{found}; this program reads 0.{VERSION}: use the lmz that wrote the archive")]
+    #[error("format version {}; this program reads {}: use the lmz that wrote the archive", dotted(*found), dotted(VERSION))]
     Version { found: u8 },
     /// A part whose check does not fit.
     #[error("damaged: the check of the {what} does not fit")]

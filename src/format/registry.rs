@@ -11,13 +11,12 @@ pub struct Registered {
     pub identity: [u8; 32],
 }
 
-/// All of them. A number is given once: other weights are another model, under another number. (Before version 1.0 of the
-/// format, the identity may be replaced when the format's version changes.)
+/// All of them. A number is given once: other weights are another model, under another number.
 pub static REGISTERED: [Registered; 2] = [
     Registered {
         number: 1,
         name: "nano",
-        identity: hex(b"0abf934829c29b812b833d53d0d90c8713e0a7dd659a1cd7a6273af3b86fc9bd"),
+        identity: hex(b"6819a59d564b1c1d5142ebaaa239ba57299994e560e9bcd59d4d8b94b4c66c7f"),
     },
     Registered {
         number: 2,

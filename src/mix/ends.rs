@@ -8,7 +8,7 @@ use super::history::{Histories, State};
 use super::kernel::{INPUTS, Kernel, SETS, Vector};
 use super::logistic::{self, Tables};
 use super::maps::{self, Cell, HistoryMap};
-use super::mixer::Mixer;
+use super::mixer::{COUNTER, Mixer};
 use super::{Guess, Lengths, log2_within};
 
 /// Contexts with bit histories: the node with orders 0 to 3, the word, and the token before.
@@ -77,7 +77,6 @@ pub struct Ends {
     ps: [u16; CONTEXTS],
     pub copy: usize,
     x: Vector,
-    age: u32,
 }
 
 impl Ends {
@@ -94,7 +93,6 @@ impl Ends {
             ps: [0; CONTEXTS],
             copy: 0,
             x: Vector([0.0; INPUTS]),
-            age: 0,
         }
     }
 
@@ -131,9 +129,7 @@ impl Ends {
 
     #[inline(always)]
     pub fn update<K: Kernel>(&mut self, k: K, histories: &Histories, ended: bool) {
-        self.age += u32::from(self.age < 1 << 16);
-        let rate = 0.008 + 0.05 / (self.age as f32 + 5.0);
-        self.mixer.learn(k, f32::from(u8::from(ended)), rate, 0.001, &self.x);
+        self.mixer.learn(k, f32::from(u8::from(ended)), &self.x);
         let learnt = maps::learnt::<MAP_SHIFT, _>(self.ps, ended);
         for (i, p) in learnt.into_iter().enumerate() {
             let seen = usize::from(self.seen[i]);
@@ -147,4 +143,4 @@ impl Ends {
     }
 }
 
-const _: () = assert!(SETS == 4 && LANES <= INPUTS);
+const _: () = assert!(SETS == 4 && LANES <= COUNTER);

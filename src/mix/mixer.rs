@@ -1,9 +1,22 @@
 //! Gated logistic mixing (after Mahoney's PAQ): weighted sums of log-odds, the weights chosen by small
 //! contexts and learnt on line, the sums mixed again.
 
-use super::kernel::{Kernel, SETS, Vector, prefetch};
+use super::kernel::{INPUTS, Kernel, SETS, Vector, prefetch};
 use super::logistic::{Tables, clamp};
 use super::start::Start;
+
+/// The lane of a weight set that counts how often it was used. Its input is always 0, so the sums do not see it.
+pub const COUNTER: usize = INPUTS - 1;
+
+/// How much of an error a weight set takes over: much at first, for each set by itself, since some are used at every byte
+/// and some seldom.
+#[inline(always)]
+fn rate(uses: f32) -> f32 {
+    0.004 + 0.5 / (uses + 20.0)
+}
+
+/// The same of the sets that mix the sums again.
+const LAST_RATE: f32 = 0.0005;
 
 /// Four families of weight sets, and a fifth that mixes their outputs.
 #[derive(Clone)]
@@ -73,11 +86,13 @@ impl Mixer {
 
     /// Learns the bit (0 or 1) that [`mix`](Self::mix) was for.
     #[inline(always)]
-    pub fn learn<K: Kernel>(&mut self, k: K, bit: f32, rate: f32, last_rate: f32, x: &Vector) {
+    pub fn learn<K: Kernel>(&mut self, k: K, bit: f32, x: &Vector) {
         for i in 0..SETS {
-            k.train(&mut self.families[i][self.chosen[i]], x, (bit - self.ps[i]) * rate);
+            let set = &mut self.families[i][self.chosen[i]];
+            k.train(set, x, (bit - self.ps[i]) * rate(set.0[COUNTER]));
+            set.0[COUNTER] += 1.0; // stays at 2^24
         }
-        let step = (bit - self.p) * last_rate;
+        let step = (bit - self.p) * LAST_RATE;
         for (w, output) in self.last[self.chosen_last].iter_mut().zip(self.outputs) {
             *w += step * output;
         }

@@ -250,7 +250,7 @@ impl Mix {
             } else if i == CONTEXTS + matching::INPUTS {
                 ALWAYS
             } else {
-                guessed[(i - CONTEXTS - matching::INPUTS - 1) % guess::INPUTS]
+                guessed.get(i - CONTEXTS - matching::INPUTS - 1).copied().unwrap_or(0)
             }
         };
         *x = logistic::inputs(lanes(input));
@@ -286,7 +286,7 @@ impl Mix {
         let (stream, shared) = (&mut self.streams[stream_number], &mut self.shared);
         let weighing = &mut shared.weighings[stream.weighing];
         let target = f32::from(u8::from(bit));
-        weighing.mixer.learn(k, target, weighing.rate, 0.001, &self.x);
+        weighing.mixer.learn(k, target, &self.x);
         for correction in &mut weighing.corrections {
             correction.learn(bit);
         }
@@ -368,7 +368,6 @@ impl Mix {
             6 => stream.fetch_high(&shared.table, stream.partial & 63),
             8 => {
                 stream.store(k, shared);
-                shared.weighings[stream.weighing].end_byte();
                 self.raw[stream.at] = stream.partial as u8;
                 stream.at += 1;
                 (stream.partial, stream.node, stream.bit) = (1, 1, 0);

@@ -5,9 +5,10 @@ use std::sync::{Arc, LazyLock};
 
 use super::contexts::CONTEXTS;
 use super::ends::{self, EndsStart};
-use super::kernel::{INPUTS, SETS, Vector};
+use super::kernel::{SETS, Vector};
 use super::logistic::{LIMIT, Tables};
 use super::maps::{self, HistoryMap, POINTS, Row};
+use super::mixer::COUNTER;
 use super::{KNOWN, guess, matching};
 
 /// What predicts: the context models alone, or a language model with them.
@@ -156,7 +157,7 @@ impl std::fmt::Debug for Start {
 
 /// Points of a correction that are used.
 pub const USED: usize = 2 * LIMIT as usize + 1;
-const _: () = assert!(CONTEXTS + matching::INPUTS + 1 + guess::INPUTS <= INPUTS && USED <= POINTS);
+const _: () = assert!(CONTEXTS + matching::INPUTS + 1 + guess::INPUTS <= COUNTER && USED <= POINTS);
 
 struct Reader<'a>(&'a [u8]);
 

@@ -2,6 +2,7 @@
 
 use super::ends::{self, Ends};
 use super::kernel::{Job, Kernel, SETS, Vector};
+use super::mixer::COUNTER;
 pub use super::start::{Kind, Start};
 use super::start::{LAST, LAST_WEIGHT, USED, WEIGHT};
 use super::{CONTEXTS, INPUTS, Lengths, Mix, Shared, Stream, matching};
@@ -78,7 +79,7 @@ fn count(mean: &mut Mean, bit: bool) {
 }
 
 fn add_weights((sum, weight): &mut ([f64; INPUTS], f64), learnt: &Vector, n: f64) {
-    sum.iter_mut().zip(learnt.0).for_each(|(sum, w)| *sum += n * f64::from(w));
+    sum.iter_mut().zip(&learnt.0[..COUNTER]).for_each(|(sum, w)| *sum += n * f64::from(*w));
     *weight += n;
 }
 

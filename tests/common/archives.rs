@@ -72,6 +72,8 @@ fn joint() -> Vec<Golden> {
         golden!("joint-primed.txt", Options { dictionary: Some(dictionary()), ..nano() }),
         golden!("joint-segments.bin", Options { block: 14_000, ..nano() }),
         golden!("unmixed.txt", Options { mix: false, streams: Some(3), ..nano() }),
+        golden!("unmixed-base.txt", Options { mix: false, ..base() }),
+        golden!("joint-base-primed.txt", Options { dictionary: Some(dictionary()), ..base() }),
         golden!("joint-base-message.txt", base()),
         golden!("joint-base-streams.txt", Options { streams: Some(5), ..base() }),
     ]

@@ -39,14 +39,19 @@ pub fn layout(segments: &[Segment], streams: u64, stripe: u64) -> Layout {
     Layout { segments: segments.to_vec(), streams, stripe }
 }
 
-fn coded(raw: &[u8], layout: &Layout) -> Vec<u8> {
-    Block { layout, dictionary: None, model: &tiny(), threads: 1 }.encode(raw)
+fn coded(raw: &[u8], layout: &Layout, model: &Ready) -> Vec<u8> {
+    Block { layout, dictionary: None, model, threads: 1 }.encode(raw)
 }
 
 /// A short frame.
 pub fn short(raw: &[u8]) -> Vec<u8> {
-    let coded = coded(raw, &Layout::whole(raw.len() as u64, Some(0)));
-    let model = Some(ShortModel::of(&tiny().identity().0));
+    short_by(&tiny(), raw)
+}
+
+/// The same by another model.
+pub fn short_by(model: &Ready, raw: &[u8]) -> Vec<u8> {
+    let coded = coded(raw, &Layout::whole(raw.len() as u64, Some(0)), model);
+    let model = Some(ShortModel::of(&model.identity().0));
     let head =
         ShortFrame { method: Method::Joint, model, dictionary: None, raw: raw.len() as u64, coded: coded.len() as u64 };
     let mut out = Vec::new();
@@ -64,7 +69,7 @@ pub fn full(blocks: &[(&[u8], Layout)]) -> Vec<u8> {
     let mut index = Index::default();
     for (i, (raw, layout)) in blocks.iter().enumerate() {
         let begin = out.len();
-        let coded = coded(raw, layout);
+        let coded = coded(raw, layout, &tiny());
         BlockHead {
             last: i + 1 == blocks.len(),
             method: Method::Joint,
