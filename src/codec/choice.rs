@@ -21,9 +21,12 @@ const MOST: usize = 64;
 /// context models have learnt too little.
 const SAMPLE: usize = 1 << 10;
 const SAMPLES: usize = 16 << 10;
-/// The model has to gain this part of a sample or window. On text it gains a tenth and more; base64 beside text seems to gain 1.5%, because
+/// The model has to gain this part of a window. On text it gains a tenth and more; base64 beside text seems to gain 1.5%, because
 /// weights that text and base64 share suit neither, as those of segments would.
 const LEAST_GAIN: u64 = 40;
+/// The same of a sample that costs as many bits a byte as no text does, where the weights have learnt less.
+const LEAST_GAIN_IN_SAMPLES: u64 = 20;
+const NO_TEXT: u64 = 4;
 
 /// Up to this length a block that might be better in parts is coded as a whole with the model too.
 const WHOLE: usize = 256 << 10;
@@ -157,7 +160,7 @@ impl Choice<'_> {
         let (without, costs_without) = self.alone_by_windows(raw, WINDOW, ALONE);
         let best = self.smaller(without, with);
         let costs: Vec<Costs> = costs_with.into_iter().zip(costs_without).map(|(a, b)| [a, b]).collect();
-        let plan = parts::plan(&costs.iter().map(handicapped).collect::<Vec<_>>(), CHANGE);
+        let plan = parts::plan(&costs.iter().map(|c| handicapped(*c, LEAST_GAIN)).collect::<Vec<_>>(), CHANGE);
         let changes = plan.windows(2).filter(|neighbours| neighbours[0] != neighbours[1]).count() as u64;
         let cost = costs.iter().zip(&plan).map(|(c, read)| c[usize::from(!read)]).sum::<u64>() + changes * CHANGE;
         // Half a percent, because the windows' costs are not those of the segments.
@@ -215,8 +218,8 @@ impl Read {
 }
 
 /// Costs by which the model is worth it only where it gains enough.
-fn handicapped([with, without]: &Costs) -> Costs {
-    [with + with / LEAST_GAIN, *without]
+fn handicapped([with, without]: Costs, least_gain: u64) -> Costs {
+    [with + with / least_gain, without]
 }
 
 /// What samples of pieces cost with the model and without, when they are coded as a block of their own: the second half of each,
@@ -234,5 +237,9 @@ fn samples(raw: &[u8], begins: &[usize], model: &Ready, models: &Models) -> Vec<
     });
     let (_, with) = block(&read, model, models).encode_by_windows(&samples, sample / 2);
     let (_, without) = mixed::encode_by_windows(&samples, &bare, models.dictionary(), sample / 2);
-    with.into_iter().zip(without).map(|(a, b)| handicapped(&[a, b])).skip(1).step_by(2).collect()
+    // A piece of text on which the model happens to gain little stays with its neighbours, with which it shares contexts
+    // and weights.
+    let no_text = (sample / 2) as u64 * NO_TEXT * BIT;
+    let judged = |(a, b)| if b < no_text { [a, b] } else { handicapped([a, b], LEAST_GAIN_IN_SAMPLES) };
+    with.into_iter().zip(without).map(judged).skip(1).step_by(2).collect()
 }
