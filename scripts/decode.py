@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A second decoder of lmz archives, written from docs/FORMAT.md (ppm.py too) and, for codecs 3 and 4
-(mixing.py, joint.py), docs/MIXING.md alone: slow, short, no dependencies but those of joint.py.
+"""A second decoder of lmz archives, written from docs/FORMAT.md (ppm.py too) and, for codec 3 (mixing.py), docs/MIXING.md
+alone; joint.py adds codec 4 and language models. Slow, short, no dependencies but those of joint.py.
 
     scripts/decode.py ARCHIVE [DICTIONARY] > CONTENT
 

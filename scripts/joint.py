@@ -1,7 +1,7 @@
-"""The decoder of codec 4 and of codec 2 with an RWKV-7 model for decode.py, written from docs/MIXING.md, FORMAT.md and ARITHMETIC.md
-alone. The network is scripts/train/reference.py, which needs NumPy, safetensors and blake3.
+"""The decoder of codec 4 and of codec 2 with an RWKV-7 model for decode.py, after docs/MIXING.md, FORMAT.md and ARITHMETIC.md, by somebody
+who knew the program. The network is scripts/train/reference.py, which needs NumPy, safetensors and blake3.
 
-It is a test of those texts. Section numbers in the comments are those of MIXING.md.
+It is a test of those texts: it does what they say. Section numbers in the comments are those of MIXING.md.
 """
 
 import functools
