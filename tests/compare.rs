@@ -231,6 +231,8 @@ fn tables_are_as_they_were() {
         ("table", include_str!("golden/compare.txt")),
     ] {
         let text = printed(&folder, &["set", "--codecs", FEW, "--sizes-only", "--format", format]);
+        // A release changes no table.
+        let text = text.replace(concat!("\"lmz ", env!("CARGO_PKG_VERSION"), ","), "\"lmz VERSION,");
         if let Ok(to) = std::env::var("LMZ_NEW_GOLDEN") {
             let ending = if format == "table" {
                 "txt"
