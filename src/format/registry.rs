@@ -21,7 +21,7 @@ pub static REGISTERED: [Registered; 2] = [
     Registered {
         number: 2,
         name: "base",
-        identity: hex(b"0598508339fd6c36daab145b259a06af92e8ab9b031a6148d123f0150ba612c7"),
+        identity: hex(b"1cc9bbe4d9d401c79187c89090db87f5ebc3bc44a9e733338187f46226faae75"),
     },
 ];
 
