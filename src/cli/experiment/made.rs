@@ -50,7 +50,8 @@ fn machine() -> String {
     let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     let name = name.map_or_else(|| "unknown processor".to_owned(), |(_, name)| name.trim().to_owned());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    format!("{name}, {cores} cores, {} {}", std::env::consts::OS, std::env::consts::ARCH)
+    let s = if cores == 1 { "" } else { "s" };
+    format!("{name}, {cores} core{s}, {} {}", std::env::consts::OS, std::env::consts::ARCH)
 }
 
 /// A word as a shell takes it.
