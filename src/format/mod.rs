@@ -9,6 +9,7 @@ mod bytes;
 mod frame;
 mod hub_name;
 mod layout;
+mod printable;
 mod registry;
 mod short;
 
@@ -18,6 +19,7 @@ pub use bytes::{Input, check32, content_check, put_varint};
 pub use frame::{DictionaryHash, Entry, FrameHeader, Index, Model, Origins, Start, TRAILER_BYTES, Trailer, start};
 pub use hub_name::{HubName, is_commit, is_part};
 pub use layout::{Layout, Segment};
+pub use printable::{Printable, printable};
 pub use registry::{REGISTERED, Registered};
 pub use short::{ShortFrame, ShortModel};
 
