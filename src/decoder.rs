@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Read};
 
+use crate::cancel::CancellationToken;
 use crate::codec::block::{self, Model, Models};
 use crate::dictionary::Dictionary;
 use crate::encoder::BlockReport;
@@ -50,6 +51,7 @@ pub struct Decoder<R: Read> {
     /// What comes after the decoded blocks.
     failure: Option<Error>,
     end: End,
+    trailing: Option<u64>,
     on_block: Option<Box<dyn FnMut(BlockReport)>>,
 }
 
@@ -112,8 +114,15 @@ impl<R: Read> Decoder<R> {
             inside: None,
             failure: None,
             end: End::NotYet,
+            trailing: None,
             on_block: None,
         }
+    }
+
+    /// Where bytes begin that belong to no frame, once all content before them has been delivered and
+    /// a read has given [`Error::TrailingData`]. Zeros at the end of an archive are not such bytes.
+    pub fn trailing_data(&self) -> Option<u64> {
+        self.trailing
     }
 
     /// Calls `report` for each block when it has been decoded.
@@ -173,6 +182,9 @@ impl<R: Read> Decoder<R> {
     /// Decodes until there is something to deliver. False at the end of the archive.
     fn advance(&mut self) -> Result<bool> {
         while self.raw.is_empty() {
+            if self.options.cancel.as_ref().is_some_and(CancellationToken::is_cancelled) {
+                return Err(Error::Cancelled);
+            }
             if let Some(failure) = self.failure.take() {
                 return Err(failure);
             }
@@ -218,7 +230,10 @@ impl<R: Read> Decoder<R> {
                     left -= n;
                 }
             }
-            Err(_) if self.frames > 0 => return Err(Error::TrailingData { at: begin }),
+            Err(_) if self.frames > 0 => {
+                self.trailing = Some(begin);
+                return Err(Error::TrailingData { at: begin });
+            }
             Err(source) => return Err(Error::Format { at: begin, source }),
         }
         self.frames += 1;

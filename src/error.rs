@@ -34,6 +34,12 @@ pub enum CodecError {
     /// A device-bound model cannot be computed.
     #[error(transparent)]
     Bound(#[from] BoundError),
+    /// It needs more memory than is allowed, or than there is.
+    #[error("it needs {needed} bytes of memory, over the limit of {limit}")]
+    Memory { needed: u64, limit: u64 },
+    /// The work was ended by a [`CancellationToken`](crate::CancellationToken).
+    #[error("the work was cancelled")]
+    Cancelled,
     /// Decoded, but to other bytes than were encoded.
     #[error("its bytes do not fit its check")]
     BadCheck,
@@ -99,6 +105,16 @@ pub enum Error {
          --no-verify would only hide it"
     )]
     NotReproduced { raw_at: u64, source: CodecError },
+    /// Something needs more memory than [`Limits::memory`](crate::Limits::memory) or
+    /// [`Options::memory`](crate::Options::memory) allows.
+    #[error(
+        "{what} needs {needed} bytes of memory, over the limit of {limit}: raise the limit on memory \
+         if the machine has as much"
+    )]
+    Memory { what: &'static str, needed: u64, limit: u64 },
+    /// The work was ended by a [`CancellationToken`](crate::CancellationToken).
+    #[error("the work was cancelled")]
+    Cancelled,
     /// A dictionary too short or too long.
     #[error("expected a dictionary of 1 to {} bytes, found {found}", Dictionary::LONGEST)]
     DictionaryLength { found: usize },

@@ -6,6 +6,7 @@
 
 #[cfg(feature = "bench")]
 pub mod bench;
+mod cancel;
 pub mod codec;
 mod decoder;
 mod dictionary;
@@ -28,6 +29,7 @@ pub mod recover;
 pub mod scan;
 pub mod vocab;
 
+pub use cancel::CancellationToken;
 pub use decoder::{Decoder, decompress, decompress_with};
 pub use dictionary::Dictionary;
 pub use encoder::{BlockReport, Encoder, compress};

@@ -1,5 +1,6 @@
 //! How to compress and decompress; and finding what an archive names, which are dictionaries and models.
 
+use crate::cancel::CancellationToken;
 use crate::codec::block::Model;
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
@@ -33,6 +34,9 @@ pub struct Options {
     /// Whether blocks of a device-bound model are decoded and compared before they are written. Of no consequence with other
     /// predictors, which give the same everywhere.
     pub verify: bool,
+    /// Bytes of memory that compressing may take: blocks at once become fewer until they fit, and one
+    /// that needs more by itself is an error. The archive does not depend on it.
+    pub memory: u64,
 }
 
 impl Default for Options {
@@ -47,6 +51,7 @@ impl Default for Options {
             ppm_memory: ppm::MEMORY_LOG2,
             dictionary: None,
             verify: true,
+            memory: Limits::MEMORY,
         }
     }
 }
@@ -72,6 +77,7 @@ impl Options {
     /// What decodes the archives.
     pub fn decoding(&self) -> DecodeOptions {
         let mut out = DecodeOptions { threads: self.threads, ..DecodeOptions::default() };
+        out.limits.memory = self.memory;
         out.dictionaries.extend(self.dictionary.clone());
         match &self.predictor {
             Predictor::None | Predictor::Ppm => {}
@@ -99,6 +105,8 @@ pub struct DecodeOptions {
     /// Threads: as many blocks are read before the first of them is delivered. They decode blocks at once, and compute a neural
     /// model beside the coder.
     pub threads: usize,
+    /// Ends the work early from another thread, with [`Error::Cancelled`].
+    pub cancel: Option<CancellationToken>,
 }
 
 impl Default for DecodeOptions {
@@ -110,6 +118,7 @@ impl Default for DecodeOptions {
             bound: Vec::new(),
             finder: Some(Finder::default()),
             threads: 1,
+            cancel: None,
         }
     }
 }

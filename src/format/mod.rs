@@ -45,11 +45,33 @@ pub struct Limits {
     pub field: u64,
     /// Raw bytes of the whole archive.
     pub content: u64,
+    /// Bytes of memory that reading an archive may take: blocks at once become fewer until they fit,
+    /// and one that needs more by itself is refused.
+    pub memory: u64,
+    /// Raw bytes that models may have to predict for each byte of the archive, after the first
+    /// [`FREE_WORK`](Self::FREE_WORK). The time that an archive takes is in proportion to them.
+    pub expansion: u64,
+}
+
+impl Limits {
+    /// Bytes of memory that a run may take unless something else is asked for: 4 GiB.
+    pub const MEMORY: u64 = 4 << 30;
+
+    /// Raw bytes that models may predict before [`expansion`](Self::expansion) counts: 1 MiB.
+    pub const FREE_WORK: u64 = 1 << 20;
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { block: 1 << 30, segments: 1024, models: 16, field: 64 << 10, content: u64::MAX }
+        Self {
+            block: 1 << 30,
+            segments: 1024,
+            models: 16,
+            field: 64 << 10,
+            content: u64::MAX,
+            memory: Self::MEMORY,
+            expansion: u64::MAX,
+        }
     }
 }
 

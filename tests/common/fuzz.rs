@@ -103,7 +103,7 @@ pub fn round_trip(bytes: &[u8]) {
         ppm_order: order % 40,
         ppm_memory: memory % 20,
         dictionary: dictionary.clone(),
-        verify: true,
+        ..Options::default()
     };
     let mut encoder = Encoder::new(Vec::new(), options.clone());
     for (i, part) in raw.chunks(1 + usize::from(*piece) * 4).enumerate() {
