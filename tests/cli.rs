@@ -2,73 +2,20 @@
 #![cfg(feature = "cli")]
 
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
 #[expect(dead_code, reason = "for other tests")]
+#[path = "common/command.rs"]
+mod common;
+#[expect(dead_code, reason = "for other tests")]
 #[path = "common/tiny.rs"]
 mod tiny;
 
-fn lmz(folder: &TempDir, args: &[&str]) -> Output {
-    command(folder, args).output().unwrap()
-}
-
-fn command(folder: &TempDir, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lmz"));
-    command.args(args).current_dir(folder).stdin(Stdio::null());
-    command
-}
-
-fn piped(folder: &TempDir, args: &[&str], input: &[u8]) -> Output {
-    let mut child =
-        command(folder, args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    std::thread::scope(|scope| {
-        scope.spawn(move || stdin.write_all(input));
-        child.wait_with_output().unwrap()
-    })
-}
-
-fn ok(output: &Output) {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// Failed with exit code 1 and a message that holds `words`.
-fn fails(output: &Output, words: &str) {
-    let message = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{message}");
-    assert!(message.contains(words), "expected {words:?} in {message:?}");
-    let mut parts: Vec<_> = message.trim().split(": ").collect();
-    let count = parts.len();
-    parts.sort_unstable();
-    parts.dedup();
-    assert_eq!(parts.len(), count, "tells something twice: {message:?}");
-}
-
-fn folder_with(name: &str, content: &[u8]) -> TempDir {
-    let folder = TempDir::new().unwrap();
-    fs::write(folder.path().join(name), content).unwrap();
-    folder
-}
-
-fn names(folder: &TempDir) -> Vec<String> {
-    let mut names: Vec<String> =
-        fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
-
-fn read(folder: &TempDir, name: &str) -> Vec<u8> {
-    fs::read(folder.path().join(name)).unwrap()
-}
-
-fn text() -> Vec<u8> {
-    (0..3000).flat_map(|i| format!("line {i} of a file, {}\n", i * i).into_bytes()).collect()
-}
+use common::{command, ends, fails, folder_with, lmz, names, ok, piped, read, text};
 
 #[test]
 fn a_file_there_and_back() {
@@ -332,9 +279,7 @@ fn recover_writes_what_is_whole() {
     let mut archive = read(&folder, "a.lmz");
     archive[5000] ^= 1;
     fs::write(folder.path().join("a.lmz"), &archive).unwrap();
-    let output = lmz(&folder, &["recover", "a.lmz", "-o", "b"]);
-    ok(&output);
-    assert!(String::from_utf8_lossy(&output.stderr).contains("1 holes"));
+    ends(&lmz(&folder, &["recover", "a.lmz", "-o", "b"]), 2, "recovered, 1 hole\n");
     assert_eq!(read(&folder, "b").len(), text().len() - 10_240);
     fails(&lmz(&folder, &["recover", "a", "-o", "c"]), "nothing in it");
     assert_eq!(names(&folder), ["a", "a.lmz", "b"]);
@@ -358,44 +303,6 @@ fn wrong_command_lines_exit_with_2() {
     }
     ok(&lmz(&folder, &["--help"]));
     ok(&lmz(&folder, &["--version"]));
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_full_disk_is_reported() {
-    let folder = folder_with("a", &text());
-    let full = Stdio::from(File::options().write(true).open("/dev/full").unwrap());
-    let output = command(&folder, &["-1", "-c", "a"]).stdout(full).stderr(Stdio::piped()).output().unwrap();
-    fails(&output, "No space left");
-}
-
-#[cfg(unix)]
-#[test]
-fn a_closed_pipe_ends_quietly() {
-    let folder = folder_with("a", &text());
-    ok(&lmz(&folder, &["-1", "a"]));
-    let mut child = command(&folder, &["-dc", "a.lmz"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    drop(child.stdout.take());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
-#[cfg(unix)]
-#[test]
-fn an_interrupt_leaves_nothing_behind() {
-    let noise: Vec<u8> =
-        (0..200_000u32).flat_map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes()).map(|b| b % 30).collect();
-    let folder = folder_with("a", &noise.repeat(10));
-    let child = command(&folder, &["a"]).stderr(Stdio::piped()).spawn().unwrap();
-    let begun = || names(&folder).iter().any(|n| n.starts_with(".lmz-"));
-    while !begun() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130));
-    assert_eq!(names(&folder), ["a"]);
 }
 
 #[test]

@@ -44,6 +44,9 @@ impl Key {
     }
 }
 
+/// What each line begins with.
+const BEGIN: &str = "{\"key\":{";
+
 #[derive(Serialize, Deserialize)]
 struct Line<V> {
     key: Key,
@@ -88,7 +91,8 @@ impl<V: Clone + Serialize + DeserializeOwned> State<V> {
             known.insert(key, measurement);
         }
         // Only what can be such a line: another file is left as it is.
-        if whole < text.len() && whole == 0 && !text.starts_with('{') {
+        let rest = &text[whole..];
+        if !rest.starts_with(BEGIN) && !BEGIN.starts_with(rest) {
             let source = io::Error::new(io::ErrorKind::InvalidData, "expected lines of JSON; name another file");
             return Err(fail(source));
         }

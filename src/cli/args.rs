@@ -1,27 +1,28 @@
 //! The command line, parsed and then resolved into one [`Task`].
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser};
-use lmz::lm::Finder;
+use lmz::lm::{Finder, memory};
 
 use super::finding::Finding;
-use super::sizes::{memory, range, size};
+use super::sizes::{power_of_two, range, size};
 
 /// Compress or decompress files. With no FILE, or with -, from standard input to standard output.
 #[derive(Parser)]
-#[command(name = "lmz", version, max_term_width = 100)]
+#[command(name = "lmz", version, max_term_width = 100, args_override_self = true)]
 #[command(
     after_help = "Commands instead of flags: lmz compress|decompress|test|list|recover ... stand for lmz, lmz -d, -t, -l, --recover.\n\
     lmz model list|info|pull|rm looks at models, gets and removes those of the Hugging Face hub (lmz model --help).\n\
     lmz compare measures codecs beside each other (lmz compare --help).\n\
     lmz experiment repeats those of \"Language Modeling Is Compression\" (lmz experiment --help).\n\
     lmz explain FILE writes a web page that shows where the bits go (lmz explain --help).\n\
-    A file with such a name is written ./list.\n\n\
-    Exit codes: 0 all went well, 1 something failed, 2 the command line was wrong, 130 interrupted."
+    Where there is a file of such a name, it is that file.\n\n\
+    Exit codes: 0 all went well, 1 something failed, 2 the command line was wrong or there was a warning (a damaged archive \
+    was recovered in part, other data follows an archive). A signal that ends the command is what others see as its end."
 )]
 struct Raw {
     /// Files to work on
@@ -73,6 +74,13 @@ struct Raw {
     model: Vec<String>,
     #[command(flatten)]
     finding: Finding,
+    /// Refuse archives that hold more than this, before more is written
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    limit_content: Option<u64>,
+    /// Refuse archives for whose bytes models have to predict more than N bytes each, after the first MiB: the time that
+    /// decompressing takes is in proportion
+    #[arg(long, value_name = "N", hide_short_help = true)]
+    limit_expansion: Option<u64>,
     /// Whether context mixing predicts together with a model; off shows what the model alone is worth, for comparisons
     #[arg(long, value_name = "on|off", default_value = "on", hide_default_value = true, hide_possible_values = true)]
     mix: Switch,
@@ -86,7 +94,7 @@ struct Raw {
     #[arg(long, value_name = "N", default_value_t = lmz::lm::ppm::ORDER, value_parser = clap::value_parser!(u8).range(1..=i64::from(lmz::lm::ppm::MAX_ORDER)))]
     ppm_order: u8,
     /// Memory of ppm for contexts (64KiB to 1GiB, a power of two): when full, it starts anew
-    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = memory)]
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = power_of_two)]
     ppm_memory: u8,
     /// A text like the input, which the model reads first; decompressing needs the same file (may be given
     /// more than once there)
@@ -178,11 +186,24 @@ pub struct Task {
 /// Standard input, as a file name.
 pub const STDIN: &str = "-";
 
+/// What a command line asks for.
+#[derive(Debug)]
+pub enum Asked {
+    Task(Box<Task>),
+    /// Text to be printed.
+    Text(Vec<u8>),
+}
+
+/// Whether a word is the name of a file that could be compressed.
+pub fn is_file(word: &OsStr) -> bool {
+    std::fs::metadata(word).is_ok_and(|data| !data.is_dir())
+}
+
 impl Task {
-    pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
+    pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Asked, clap::Error> {
         let mut args: Vec<OsString> = args.collect();
-        // A first word that names an action stands for its flag.
-        if let Some(word) = args.get_mut(1) {
+        // A first word that names an action stands for its flag, unless it is a file.
+        if let Some(word) = args.get_mut(1).filter(|word| !is_file(word)) {
             match word.to_str() {
                 Some("compress") => drop(args.remove(1)),
                 Some("decompress") => *word = "-d".into(),
@@ -193,15 +214,16 @@ impl Task {
             }
         }
         let raw = Raw::try_parse_from(args)?;
+        let mut out = Vec::new();
         if let Some(shell) = raw.completions {
-            clap_complete::generate(shell, &mut Raw::command(), "lmz", &mut std::io::stdout());
-            std::process::exit(0);
+            clap_complete::generate(shell, &mut Raw::command(), "lmz", &mut out);
+            return Ok(Asked::Text(out));
         }
         if raw.man {
-            clap_mangen::Man::new(Raw::command()).render(&mut std::io::stdout())?;
-            std::process::exit(0);
+            clap_mangen::Man::new(Raw::command()).render(&mut out)?;
+            return Ok(Asked::Text(out));
         }
-        Self::resolve(raw)
+        Self::resolve(raw).map(|task| Asked::Task(Box::new(task)))
     }
 
     fn resolve(raw: Raw) -> Result<Self, clap::Error> {
@@ -227,7 +249,8 @@ impl Task {
         if action == Action::Compress && raw.model.len() > 1 {
             return wrong("--model: one model at most when compressing");
         }
-        if raw.rm && (action == Action::Recover || raw.stdout || from_stdin || raw.range.is_some()) {
+        let writes = matches!(action, Action::Compress | Action::Decompress);
+        if raw.rm && (!writes || raw.stdout || from_stdin || raw.range.is_some()) {
             return wrong("--rm removes inputs only where whole files are written");
         }
         let target = match raw.output {
@@ -239,10 +262,11 @@ impl Task {
         };
         let default =
             [raw.level_3, raw.level_4, raw.level_5, raw.level_6, raw.level_7, raw.level_8, raw.level_9].contains(&true);
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let memory = raw.finding.memory().unwrap_or_else(|| usual_memory(cores, memory::available()));
         let options = lmz::Options {
             block: raw.block.map_or(if raw.level_9 { 16 << 20 } else { lmz::Options::BLOCK }, |b| b as usize),
-            threads: if raw.threads == 0 { cores() } else { raw.threads },
+            threads: if raw.threads == 0 { cores } else { raw.threads },
             predictor: lmz::Predictor::None,
             mix: raw.mix == Switch::On,
             streams: raw.streams.map(usize::from),
@@ -264,7 +288,10 @@ impl Task {
         {
             return wrong("--mix off: without context mixing a --model has to predict");
         }
-        let decoding = lmz::DecodeOptions { threads: options.threads, ..Default::default() };
+        let mut decoding = lmz::DecodeOptions { threads: options.threads, ..Default::default() };
+        decoding.limits.memory = memory;
+        decoding.limits.content = raw.limit_content.unwrap_or(decoding.limits.content);
+        decoding.limits.expansion = raw.limit_expansion.unwrap_or(decoding.limits.expansion);
         if options.block == 0 || options.block as u64 > lmz::Limits::default().block {
             return wrong("--block: expected 1 byte to 1GiB");
         }
@@ -287,12 +314,40 @@ impl Task {
     }
 }
 
+/// Bytes of memory that a run may take unless it is said: what the cores can use, and no more than
+/// half of what is free.
+fn usual_memory(cores: usize, free: Option<u64>) -> u64 {
+    const EACH: u64 = 128 << 20;
+    const LEAST: u64 = 256 << 20;
+    let useful = (cores as u64).saturating_mul(EACH).max(lmz::Limits::MEMORY);
+    free.map_or(useful, |free| useful.min(free / 2)).max(LEAST)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn parse(line: &str) -> Result<Task, clap::Error> {
-        Task::parse(line.split(' ').map(OsString::from))
+        match Task::parse(line.split(' ').map(OsString::from))? {
+            Asked::Task(task) => Ok(*task),
+            Asked::Text(_) => panic!("{line} asks for text"),
+        }
+    }
+
+    #[test]
+    fn memory_unless_it_is_said() {
+        let usual = |cores, free: u64| usual_memory(cores, Some(free << 30)) >> 20;
+        assert_eq!((usual(2, 64), usual(64, 64), usual(64, 4), usual(2, 0)), (4096, 8192, 2048, 256));
+        assert_eq!(usual_memory(1, None), lmz::Limits::MEMORY);
+        let task = parse("lmz --memory 1GiB --limit-content 5 --limit-expansion 7 a").unwrap();
+        let lmz::Limits { memory, content, expansion, .. } = task.decoding.limits;
+        assert_eq!((task.options.memory, memory, content, expansion), (1 << 30, 1 << 30, 5, 7));
+    }
+
+    #[test]
+    fn the_last_of_an_option_counts() {
+        let task = parse("lmz -q -T1 -q --block 1K -T2 --block 2K a").unwrap();
+        assert_eq!((task.options.threads, task.options.block), (2, 2048));
     }
 
     #[test]
@@ -329,6 +384,7 @@ mod tests {
             "lmz a b -o c",
             "lmz --rm -c a",
             "lmz --rm -",
+            "lmz -t --rm a",
             "lmz --range 1..2 a",
             "lmz -o x -c a",
             "lmz --block 0 a",

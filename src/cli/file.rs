@@ -1,45 +1,27 @@
 //! Compressing, decompressing and testing one file, without ever losing one.
 //!
-//! Output goes to a temporary file beside its place, is synced, and takes its name only when complete.
-//! An input is removed only on request, only after its output is in place, and what was compressed only
-//! after it was decoded and compared.
+//! What is an input, an output, a dictionary or a model is told by the file and not by its name. An
+//! input is removed only on request, only if it is a regular file under its own name, only after its
+//! output is in place, and what was compressed only after it was decoded and compared.
 
-use std::fs::{self, File};
-use std::io::{self, BufReader, IsTerminal, Read, Write};
+use std::fs::{self, File, Metadata};
+use std::io::{self, IsTerminal, Read, Seek};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail, ensure};
-use lmz::scan::Archive;
-use lmz::{BlockReport, Decoder, Dictionary, Encoder};
-use tempfile::NamedTempFile;
+use lmz::Dictionary;
 
 use super::args::{Action, STDIN, Target, Task};
-use super::list::{method_name, ratio};
-use super::progress::{Counted, bar};
+use super::identity::{Identity, Taken};
+use super::list::ratio;
+use super::output::{self, Place};
+use super::pump::{Moved, pump, shown, verify};
+use super::rights;
+use super::say::{ensure_input, ensure_output, say, say_line};
+use super::sparse::Sparse;
 
 const SUFFIX: &str = "lmz";
-
-/// The temporary file being written, for the interrupt handler.
-static PARTIAL: Mutex<Option<PathBuf>> = Mutex::new(None);
-
-fn set_partial(path: Option<PathBuf>) {
-    *PARTIAL.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = path;
-}
-
-/// On Ctrl-C or a request to end: remove the half-written file and leave with 130.
-pub fn remove_partial_output_on_interrupt() {
-    let handler = || {
-        let partial = PARTIAL.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if let Some(path) = partial.as_ref() {
-            let _ = fs::remove_file(path);
-        }
-        // The lock is held on purpose: nothing may rename the file now.
-        std::process::exit(130);
-    };
-    // Fails only where a handler is set already, and then there is nothing to add.
-    let _ = ctrlc::set_handler(handler);
-}
 
 /// Reads a dictionary.
 pub fn dictionary(path: &Path) -> Result<Dictionary> {
@@ -50,41 +32,182 @@ pub fn dictionary(path: &Path) -> Result<Dictionary> {
     Ok(Dictionary::new(&bytes)?)
 }
 
-/// Does the task's action on one input.
-pub fn run(task: &Task, path: &Path) -> Result<()> {
-    let (input, length): (Box<dyn Read>, _) = if path == Path::new(STDIN) {
-        (Box::new(io::stdin().lock()), None)
-    } else {
-        let data = fs::metadata(path).context("cannot be read")?;
-        ensure!(!data.is_dir(), "is a directory; pack it first (tar -I lmz -cf DIR.tar.lmz DIR)");
-        (Box::new(File::open(path).context("cannot be opened")?), data.is_file().then_some(data.len()))
-    };
-    match (task.action, &task.target) {
-        (Action::Test, _) => report(task, path, &pump(task, path, input, length, io::sink())?),
-        (_, Target::Stdout) => {
-            ensure!(
-                task.action != Action::Compress || task.force || !io::stdout().is_terminal(),
-                "compressed data is not written to a terminal; -o names a file, -f writes it anyway"
-            );
-            let sizes = pump(task, path, input, length, io::stdout().lock())?;
-            report(task, path, &sizes);
-        }
-        (_, target) => {
-            let output = match target {
-                Target::File(output) => output.clone(),
-                _ => output_name(task.action, path)?,
-            };
-            let sizes = to_file(task, path, input, length, &output)?;
-            report(task, path, &sizes);
-        }
-    }
-    Ok(())
+/// What a task reads, which no output may be.
+pub fn taken(task: &Task) -> Taken {
+    let mut taken = Taken::default();
+    task.inputs.iter().filter(|path| *path != Path::new(STDIN)).for_each(|path| taken.add_input(path));
+    task.dictionaries.iter().for_each(|path| taken.add(path, "the dictionary"));
+    task.models.iter().for_each(|name| taken.add_model(name));
+    taken
 }
 
-/// Input and output bytes.
-struct Sizes {
-    read: u64,
-    written: u64,
+/// An input that is open.
+pub struct Input {
+    path: PathBuf,
+    /// Standard input has none where the system does not give it as a file.
+    file: Option<File>,
+    data: Option<Metadata>,
+}
+
+impl Input {
+    /// Opens what is to be read. `remove`: it must be what may be removed afterwards.
+    pub fn open(path: &Path, remove: bool) -> Result<Self> {
+        if path == Path::new(STDIN) {
+            ensure_input()?;
+            let file = standard_input();
+            let data = file.as_ref().and_then(|file| file.metadata().ok());
+            return Ok(Self { path: path.to_owned(), file, data });
+        }
+        if remove {
+            // Before it is opened, which would wait for the other end of a pipe.
+            let data = fs::symlink_metadata(path).context("cannot be read")?;
+            ensure!(!data.is_symlink(), "is a link; --rm removes regular files only");
+            ensure!(data.is_dir() || data.is_file(), "is not a regular file; --rm removes no other");
+        }
+        let file = File::open(path).context("cannot be opened")?;
+        let data = file.metadata().context("cannot be read")?;
+        ensure!(!data.is_dir(), "is a directory; pack it first (tar -I lmz -cf DIR.tar.lmz DIR)");
+        Ok(Self { path: path.to_owned(), file: Some(file), data: Some(data) })
+    }
+
+    /// The name of a file without its folders, to be shown.
+    pub fn name(&self) -> String {
+        self.path.file_name().map_or_else(|| "-".into(), |name| shown(Path::new(name)))
+    }
+
+    pub fn shown(&self) -> String {
+        shown(&self.path)
+    }
+
+    /// Bytes, of a regular file.
+    pub fn length(&self) -> Option<u64> {
+        self.data.as_ref().filter(|data| data.is_file()).map(Metadata::len)
+    }
+
+    /// The file, unless it is standard input.
+    pub fn file(&self) -> Option<&File> {
+        self.file.as_ref().filter(|_| self.path != Path::new(STDIN))
+    }
+
+    pub fn reader(&mut self) -> Box<dyn Read + '_> {
+        match &self.file {
+            Some(file) => Box::new(file),
+            None => Box::new(io::stdin().lock()),
+        }
+    }
+
+    /// The file from its beginning on.
+    pub fn again(&mut self) -> Result<&File> {
+        let mut file = self.file.as_ref().context("it cannot be read again")?;
+        file.rewind()?;
+        Ok(file)
+    }
+
+    /// Gives an output the rights of what was read. What has no rights of its own, as a pipe without a
+    /// name, leaves those that new files have.
+    pub fn give_rights(&self, to: &File) -> io::Result<()> {
+        let named = self.path != Path::new(STDIN) && fs::symlink_metadata(&self.path).is_ok_and(|d| !d.is_symlink());
+        match &self.file {
+            Some(file) if named || self.length().is_some() => rights::take_over(file, to),
+            _ => rights::usual(to),
+        }
+    }
+
+    /// Removes it, if it still is what was read.
+    fn remove(&self) -> Result<()> {
+        let now = fs::symlink_metadata(&self.path).context("cannot be looked at; it was kept")?;
+        let file = self.file.as_ref().context("has no file to be removed")?;
+        let end = file.metadata().context("cannot be looked at; it was kept")?;
+        ensure!(now.is_file() && same(&now, &end), "is another file by now; it was kept");
+        let untouched = |a: &Metadata| (a.len(), a.modified().unwrap_or(SystemTime::UNIX_EPOCH));
+        let unchanged = self.data.as_ref().is_some_and(|begin| untouched(begin) == untouched(&end));
+        ensure!(unchanged, "was changed while it was read; it was kept");
+        fs::remove_file(&self.path).context("cannot be removed")
+    }
+}
+
+#[cfg(unix)]
+fn same(a: &Metadata, b: &Metadata) -> bool {
+    Identity::of(a) == Identity::of(b)
+}
+
+#[cfg(not(unix))]
+fn same(a: &Metadata, b: &Metadata) -> bool {
+    a.len() == b.len() && a.modified().ok() == b.modified().ok()
+}
+
+#[cfg(unix)]
+fn standard_input() -> Option<File> {
+    use std::os::fd::AsFd;
+    io::stdin().as_fd().try_clone_to_owned().ok().map(File::from)
+}
+
+#[cfg(not(unix))]
+fn standard_input() -> Option<File> {
+    None
+}
+
+/// What standard output is, where the system gives it as a file.
+#[cfg(unix)]
+fn standard_output() -> Option<Identity> {
+    use std::os::fd::AsFd;
+    let file = File::from(io::stdout().as_fd().try_clone_to_owned().ok()?);
+    file.metadata().ok().filter(Metadata::is_file).map(|data| Identity::of(&data))
+}
+
+#[cfg(not(unix))]
+fn standard_output() -> Option<Identity> {
+    None
+}
+
+/// Does the task's action on one input. Whether something was warned of.
+pub fn run(task: &Task, taken: &Taken, path: &Path) -> Result<bool> {
+    if task.remove {
+        let other = Identity::at(path).and_then(|identity| taken.beside_input(&identity));
+        if let Some(what) = other {
+            bail!("is also {what}, which --rm must not remove; leave out --rm, or this file");
+        }
+    }
+    let place = match (task.action, &task.target) {
+        (Action::Test, _) => None,
+        (_, Target::Stdout) => Some(Place::Stdout),
+        (_, Target::File(output)) => Some(Place::of(output, task.force, taken)?),
+        (_, Target::Beside) => Some(Place::of(&output_name(task.action, path)?, task.force, taken)?),
+    };
+    if task.remove {
+        ensure!(
+            matches!(place, Some(Place::File(_))),
+            "--rm removes inputs only where the output is a regular file; leave it out"
+        );
+    }
+    let mut input = Input::open(path, task.remove)?;
+    let moved = match place {
+        None => pump(task, &mut input, io::sink())?,
+        Some(Place::Stdout) => {
+            ensure_output()?;
+            ensure_no_terminal(task, io::stdout().is_terminal())?;
+            if let Some(what) = standard_output().and_then(|output| taken.what(&output)) {
+                bail!("standard output is {what}: nothing was written");
+            }
+            pump(task, &mut input, io::stdout().lock())?
+        }
+        Some(Place::Existing(output)) => {
+            let output = output::existing(&output)?;
+            ensure_no_terminal(task, output.is_terminal())?;
+            pump(task, &mut input, output)?
+        }
+        Some(Place::File(output)) => to_file(task, &mut input, &output)?,
+    };
+    report(task, &input, &moved);
+    Ok(moved.warned)
+}
+
+fn ensure_no_terminal(task: &Task, is_terminal: bool) -> Result<()> {
+    ensure!(
+        task.action != Action::Compress || task.force || !is_terminal,
+        "compressed data is not written to a terminal; -o names a file, -f writes it anyway"
+    );
+    Ok(())
 }
 
 /// The name beside the input: with the suffix, or without.
@@ -100,188 +223,52 @@ fn output_name(action: Action, path: &Path) -> Result<PathBuf> {
     Ok(path.with_extension(""))
 }
 
-fn to_file(task: &Task, path: &Path, input: Box<dyn Read>, length: Option<u64>, output: &Path) -> Result<Sizes> {
-    let sizes = place(output, task.force, |file| fill(task, path, input, length, file))?;
-    if task.remove {
-        if task.action == Action::Compress {
-            verify(task, path, output).with_context(|| format!("kept: {} does not decode to it", output.display()))?;
-        }
-        fs::remove_file(path).context("cannot be removed")?;
-    }
-    Ok(sizes)
-}
-
-/// An error if there is something by this name that must not be overwritten.
-pub fn ensure_free(output: &Path, force: bool) -> Result<()> {
-    ensure!(force || fs::symlink_metadata(output).is_err(), "{} exists; -f overwrites it", output.display());
-    Ok(())
-}
-
-/// Lets `fill` write and sync a temporary file, and gives it the name `output` when it is complete.
-pub fn place<T>(output: &Path, force: bool, fill: impl FnOnce(&mut NamedTempFile) -> Result<T>) -> Result<T> {
-    ensure_free(output, force)?;
-    let folder = output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .prefix(".lmz-")
-        .suffix(".partial")
-        .tempfile_in(folder)
-        .with_context(|| format!("no output can be made in {}", folder.display()))?;
-    set_partial(Some(file.path().to_owned()));
-    let result = fill(&mut file).and_then(|done| {
-        // From here on an interrupt must not remove what is becoming the output.
-        set_partial(None);
-        let persisted = if force { file.persist(output) } else { file.persist_noclobber(output) };
-        if let Err(failure) = persisted {
-            if failure.error.kind() == io::ErrorKind::AlreadyExists {
-                ensure_free(output, force)?;
+fn to_file(task: &Task, input: &mut Input, output: &Path) -> Result<Moved> {
+    let mut warned = None;
+    let (input, moved) = output::place(
+        output,
+        task.force,
+        |file| {
+            let moved = match task.action {
+                Action::Compress => pump(task, input, file)?,
+                _ => {
+                    let mut sparse = Sparse::new(file);
+                    let moved = pump(task, input, &mut sparse)?;
+                    sparse.finish().context("writing the output")?;
+                    moved
+                }
+            };
+            // An output that cannot have them stays its owner's alone, and is as whole as it was.
+            warned = input.give_rights(file).err();
+            Ok((input, moved))
+        },
+        |(input, _), file| {
+            if task.remove && task.action == Action::Compress {
+                verify(task, input, file).context("kept: what was made of it does not decode to it")?;
             }
-            return Err(failure.error).with_context(|| format!("{} cannot be put in place", output.display()));
+            Ok(())
+        },
+    )?;
+    if let Some(error) = &warned {
+        say(format_args!("{}: warning: mode and times could not be set: {error}", shown(output)));
+    }
+    let synced = output::sync_folder(output);
+    if task.remove {
+        synced.with_context(|| format!("kept, because the name {} may not last", output.display()))?;
+        if moved.warned {
+            say(format_args!("{}: kept, because it holds more than was written", input.shown()));
+        } else {
+            input.remove()?;
         }
-        if let Ok(folder) = File::open(folder) {
-            let _ = folder.sync_all(); // the name is then safe as well, where the system can do that
-        }
-        Ok(done)
-    });
-    set_partial(None);
-    result
+    }
+    Ok(Moved { warned: moved.warned || warned.is_some(), ..moved })
 }
 
-/// Writes the whole output into the temporary file, with the input's mode and times.
-fn fill(
-    task: &Task,
-    path: &Path,
-    input: Box<dyn Read>,
-    length: Option<u64>,
-    file: &mut NamedTempFile,
-) -> Result<Sizes> {
-    let sizes = pump(task, path, input, length, &mut *file)?;
-    let output = file.as_file();
-    if path != Path::new(STDIN) {
-        let data = fs::metadata(path)?;
-        output.set_permissions(data.permissions())?;
-        let mut times = fs::FileTimes::new().set_modified(data.modified()?);
-        if let Ok(accessed) = data.accessed() {
-            times = times.set_accessed(accessed);
-        }
-        output.set_times(times)?;
-    }
-    output.sync_all().context("writing the output")?;
-    Ok(sizes)
-}
-
-/// Moves everything from input to output through the codec.
-fn pump(task: &Task, path: &Path, input: Box<dyn Read>, length: Option<u64>, output: impl Write) -> Result<Sizes> {
-    let name = path.file_name().map_or_else(|| "-".into(), |n| n.to_string_lossy());
-    let bar = bar(task.quiet, &name, length);
-    if let Some(range) = &task.range {
-        return pump_range(task, path, range.clone(), output);
-    }
-    if task.action == Action::Recover {
-        return pump_recovered(task, path, output);
-    }
-    let mut input = Counted::new(input, Some(bar.clone()));
-    let mut output = Counted::new(output, None);
-    if task.action == Action::Compress {
-        let mut encoder = Encoder::new(&mut output, task.options.clone());
-        if task.verbose > 0 {
-            encoder.on_block(block_line());
-        }
-        copy(&mut input, &mut encoder)?;
-        encoder.finish()?;
-    } else {
-        let mut decoder = Decoder::with_options(&mut input, task.decoding.clone());
-        if task.verbose > 0 {
-            decoder.on_block(block_line());
-        }
-        copy(&mut decoder, &mut output)?;
-        output.flush()?;
-    }
-    bar.finish_and_clear();
-    Ok(Sizes { read: input.bytes, written: output.bytes })
-}
-
-/// Prints a line for each block.
-fn block_line() -> impl FnMut(BlockReport) {
-    let mut number = 0;
-    move |b| {
-        let method = method_name(b.method);
-        let streams = if b.streams == 1 { "1 stream".to_owned() } else { format!("{} streams", b.streams) };
-        let why = if b.why.is_empty() { String::new() } else { format!(": {}", b.why) };
-        eprintln!("block {number}: {} raw, {} coded bytes, {method}, {streams}{why}", b.raw, b.coded);
-        number += 1;
-    }
-}
-
-fn copy(from: &mut impl Read, to: &mut impl Write) -> Result<()> {
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        let n = match from.read(&mut buffer) {
-            Ok(0) => return Ok(()),
-            Ok(n) => n,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            Err(e) => return Err(e.into()),
-        };
-        to.write_all(&buffer[..n])?;
-    }
-}
-
-fn pump_range(task: &Task, path: &Path, range: std::ops::Range<u64>, output: impl Write) -> Result<Sizes> {
-    if path == Path::new(STDIN) {
-        bail!("a range needs a file: a pipe cannot be seeked in");
-    }
-    let file = BufReader::new(File::open(path)?);
-    let mut archive = Archive::open(file, task.decoding.clone())?;
-    let mut output = Counted::new(output, None);
-    archive.read_range(range, |bytes| output.write_all(bytes))?;
-    output.flush()?;
-    Ok(Sizes { read: fs::metadata(path)?.len(), written: output.bytes })
-}
-
-/// Writes what is whole and lists the holes. Holes are no failure of recovering, but they are not
-/// success either: the caller reports them and the output stays.
-fn pump_recovered(task: &Task, path: &Path, output: impl Write) -> Result<Sizes> {
-    let file = File::open(path)?;
-    let mut output = Counted::new(output, None);
-    let found = lmz::recover::recover(file, &task.decoding, |bytes| output.write_all(bytes))?;
-    output.flush()?;
-    for hole in &found.holes {
-        eprintln!(
-            "hole: {} bytes of the archive from byte {}, at byte {} of the output; at least {} bytes of content",
-            hole.bytes, hole.at, hole.raw_at, hole.raw_known
-        );
-    }
-    eprintln!(
-        "{}: {} bytes in {} blocks recovered, {} holes",
-        path.display(),
-        found.raw,
-        found.blocks,
-        found.holes.len()
-    );
-    ensure!(found.blocks > 0, "nothing in it can be read");
-    Ok(Sizes { read: fs::metadata(path)?.len(), written: output.bytes })
-}
-
-/// Whether an archive decodes to what a file holds.
-fn verify(task: &Task, path: &Path, archive: &Path) -> Result<()> {
-    let mut original = BufReader::new(File::open(path)?);
-    let mut decoded = BufReader::new(Decoder::with_options(File::open(archive)?, task.decoding.clone()));
-    let (mut a, mut b) = (vec![0; 1 << 16], vec![0; 1 << 16]);
-    loop {
-        let n = decoded.read(&mut a)?;
-        if n == 0 {
-            ensure!(original.read(&mut b)? == 0, "the file is longer");
-            return Ok(());
-        }
-        original.read_exact(&mut b[..n]).context("the file is shorter")?;
-        ensure!(a[..n] == b[..n], "the bytes differ");
-    }
-}
-
-fn report(task: &Task, path: &Path, sizes: &Sizes) {
+fn report(task: &Task, input: &Input, moved: &Moved) {
     if task.quiet || !(task.verbose > 0 || io::stderr().is_terminal()) {
         return;
     }
-    let Sizes { read, written } = *sizes;
+    let Moved { read, written, .. } = *moved;
     let (compressed, raw) = if task.action == Action::Compress { (written, read) } else { (read, written) };
-    eprintln!("{}: {read} -> {written} bytes ({})", path.display(), ratio(compressed, raw));
+    say_line(format_args!("{}: {read} -> {written} bytes ({})", input.shown(), ratio(compressed, raw)));
 }

@@ -11,8 +11,9 @@ pub struct Finding {
     /// Get no model from the network: what is not in the hub's cache is an error
     #[arg(long)]
     offline: bool,
-    /// Memory that loading a model may take, such as 8GiB (default: what is free)
-    #[arg(long, value_name = "SIZE", value_parser = size)]
+    /// Memory that this may take, such as 8GiB: fewer blocks are at work at once until they fit, and what needs more by itself
+    /// is refused (default: 4GiB or 128MiB for each core, but half of what is free at most; loading a model: what is free)
+    #[arg(short = 'M', long, value_name = "SIZE", value_parser = size)]
     memory: Option<u64>,
     /// Where a model of the hub is computed: auto, cpu, cuda, cuda:N or metal
     #[arg(long, value_name = "DEVICE", hide_short_help = true)]
@@ -28,6 +29,11 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Memory that was said, in bytes.
+    pub fn memory(&self) -> Option<u64> {
+        self.memory
+    }
+
     pub fn finder(&self) -> Finder {
         let Self { offline, memory, device, dtype, context } = self.clone();
         Finder { offline, memory, settings: Settings { device, dtype, context, keep: None } }

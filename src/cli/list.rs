@@ -9,10 +9,12 @@ use lmz::format::{Method, Model, Registered, Start};
 use lmz::scan::{Archive, Frame};
 
 use super::args::{STDIN, Task};
+use super::say::print_line;
 
 pub const HEADING: &str = "frames  skips  blocks    compressed  uncompressed   ratio  name";
 
-pub fn run(task: &Task, path: &Path) -> Result<()> {
+/// Lists an archive. Whether something was warned of.
+pub fn run(task: &Task, path: &Path) -> Result<bool> {
     if path == Path::new(STDIN) {
         bail!("a pipe cannot be listed; give a file");
     }
@@ -22,18 +24,18 @@ pub fn run(task: &Task, path: &Path) -> Result<()> {
     let blocks: usize = archive.frames().iter().map(|f| f.blocks.len()).sum();
     let bytes: u64 = archive.frames().iter().map(|f| f.bytes).sum();
     let raw = archive.raw();
-    println!(
+    print_line(format_args!(
         "{:>6}  {skips:>5}  {blocks:>6}  {bytes:>12}  {raw:>12}  {:>6}  {}",
         archive.frames().len() - skips,
         ratio(bytes, raw),
         path.display()
-    );
+    ))?;
     if task.verbose > 0 {
         for frame in archive.frames().to_vec() {
-            println!("{}", describe(&mut archive, &frame)?);
+            print_line(describe(&mut archive, &frame)?)?;
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 /// One line of a frame: where, how much, by which methods, and what decoding it takes.

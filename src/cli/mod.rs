@@ -1,8 +1,8 @@
 //! The command `lmz`, in the manner of gzip and zstd.
 //!
 //! `args` turns the command line into one [`args::Task`]; the other files carry tasks out. Exit codes:
-//! 0 all went well, 1 something failed (other files were still done), 2 the command line was wrong,
-//! 130 interrupted.
+//! 0 all went well, 1 something failed (other files were still done), 2 the command line was wrong, or
+//! something was warned of.
 
 mod args;
 #[cfg(feature = "bench")]
@@ -13,55 +13,76 @@ mod explain;
 mod file;
 mod finding;
 mod hub;
+mod identity;
 mod list;
 mod model;
-#[cfg(feature = "bench")]
 mod output;
 mod progress;
+mod pump;
+#[cfg(feature = "bench")]
+mod results;
+mod rights;
+mod say;
+mod signals;
 mod sizes;
+mod sparse;
+mod startup;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use args::{Action, Task};
+use args::{Action, Asked, Task, is_file};
 use lmz::Predictor;
+use pump::shown;
+use say::say;
+
+/// Commands with a command line of their own.
+const COMMANDS: [&str; 4] = ["model", "explain", "compare", "experiment"];
+/// Words that stand for options.
+const ACTIONS: [&str; 5] = ["compress", "decompress", "test", "list", "recover"];
 
 /// Runs the command line and reports failures on standard error.
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
+    signals::watch();
     if let Err(error) = lmz::exact::kernel::Kernel::from_environment() {
-        eprintln!("lmz: {error}");
+        say(error);
         return ExitCode::from(2);
     }
     let args: Vec<OsString> = args.collect();
-    if args.get(1).is_some_and(|word| word == "model") {
-        return model::run(args.into_iter().skip(1));
-    }
-    if args.get(1).is_some_and(|word| word == "compare") {
-        return compare(args.into_iter().skip(1));
-    }
-    if args.get(1).is_some_and(|word| word == "experiment") {
-        return experiment(args.into_iter().skip(1));
-    }
     #[cfg(feature = "bench")]
     if args.get(1).is_some_and(|word| word == compare::WORKER) {
         return compare::work();
     }
-    if args.get(1).is_some_and(|word| word == "explain") {
-        return explain::run(args.into_iter().skip(1));
+    let word = args.get(1).and_then(|word| word.to_str()).unwrap_or_default();
+    let known = COMMANDS.contains(&word) || ACTIONS.contains(&word);
+    if known && is_file(word.as_ref()) {
+        // A pattern of the shell may have named it first; whoever meant the command can tell from this.
+        say(format_args!("{word} is taken as the file of this name; for the command call it from another folder"));
+    } else if COMMANDS.contains(&word) {
+        let word = word.to_owned();
+        let rest = args.into_iter().skip(1);
+        return match &*word {
+            "model" => model::run(rest),
+            "explain" => explain::run(rest),
+            "compare" => compare(rest),
+            _ => experiment(rest),
+        };
     }
-    let mut task = match Task::parse(args.into_iter()) {
-        Ok(task) => task,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(error.exit_code() as u8);
-        }
-    };
-    file::remove_partial_output_on_interrupt();
+    match Task::parse(args.into_iter()) {
+        Ok(Asked::Task(task)) => work(*task),
+        Ok(Asked::Text(text)) => say::done(say::write(&text)),
+        Err(error) => say::clap(&error),
+    }
+}
+
+/// Finds what a task needs, and does it.
+fn work(mut task: Task) -> ExitCode {
+    let taken = file::taken(&task);
     for path in &task.dictionaries {
         match file::dictionary(path) {
             Ok(dictionary) => task.decoding.dictionaries.push(dictionary),
             Err(error) => {
-                eprintln!("lmz: dictionary {}: {}", path.display(), told(&error));
+                say(format_args!("dictionary {}: {}", shown(path), told(&error)));
                 return ExitCode::from(1);
             }
         }
@@ -80,7 +101,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
                 task.options.predictor = predictor;
             }
             Err(error) => {
-                eprintln!("lmz: {}", hub::message(name, &error));
+                say::say_lines(format_args!("lmz: {}", hub::message(name, &error)));
                 return hub::exit_code(&error);
             }
         }
@@ -90,28 +111,30 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         task.options.block = task.options.predictor.block();
     }
     task.options.dictionary = task.decoding.dictionaries.first().cloned();
-    let mut failed = false;
-    if task.action == Action::List {
-        println!("{}", list::HEADING);
+    if task.action == Action::List
+        && let Err(error) = say::print_line(list::HEADING)
+    {
+        return say::done(Err(error));
     }
+    let (mut failed, mut warned) = (false, false);
     for path in &task.inputs {
         let result = match task.action {
-            Action::Compress | Action::Decompress | Action::Test | Action::Recover => file::run(&task, path),
+            Action::Compress | Action::Decompress | Action::Test | Action::Recover => file::run(&task, &taken, path),
             Action::List => list::run(&task, path),
         };
-        if let Err(error) = result {
-            // A reader that has seen enough (head, less) is no failure worth a message.
-            if error
-                .chain()
-                .any(|e| e.downcast_ref().is_some_and(|e: &std::io::Error| e.kind() == std::io::ErrorKind::BrokenPipe))
-            {
-                return ExitCode::from(1);
+        match result {
+            Ok(warning) => warned |= warning,
+            Err(error) => {
+                say(format_args!("{}: {}", path.display(), told(&error)));
+                failed = true;
             }
-            eprintln!("lmz: {}: {}", path.display(), told(&error));
-            failed = true;
         }
     }
-    ExitCode::from(u8::from(failed))
+    ExitCode::from(match (failed, warned) {
+        (true, _) => 1,
+        (false, true) => 2,
+        (false, false) => 0,
+    })
 }
 
 /// An error with its causes, each once: many messages of the library tell their cause themselves.
@@ -139,6 +162,6 @@ fn experiment(_: impl Iterator<Item = OsString>) -> ExitCode {
 /// Says how to get what this build leaves out.
 #[cfg(not(feature = "bench"))]
 fn left_out(command: &str) -> ExitCode {
-    eprintln!("lmz: this build has no {command}; install with it: cargo install lmz --features bench");
+    say(format_args!("this build has no {command}; install with it: cargo install lmz --features bench"));
     ExitCode::from(2)
 }

@@ -1,7 +1,6 @@
 //! `lmz model`: what models there are, what one is, and getting and removing those of the hub.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -12,6 +11,7 @@ use lmz::lm::rwkv7::{Model, ModelError};
 use lmz::lm::{Finder, Found};
 
 use super::hub;
+use super::say;
 use super::sizes::size;
 
 /// Look at models; get models of the Hugging Face hub, and remove them.
@@ -63,10 +63,7 @@ struct Pull {
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     let line = match Line::try_parse_from(args) {
         Ok(line) => line,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(error.exit_code() as u8);
-        }
+        Err(error) => return say::clap(&error),
     };
     match line.command {
         Command::List => list(),
@@ -99,14 +96,13 @@ fn each(models: &[String], what: impl Fn(&str) -> Result<Option<String>, ModelEr
     for name in models {
         match what(name) {
             Ok(None) => {}
-            // A reader that has seen enough is no failure worth a message.
             Ok(Some(text)) => {
-                if writeln!(io::stdout(), "{text}").is_err() {
-                    code = ExitCode::from(1);
+                if let Err(error) = text.lines().try_for_each(say::print_line) {
+                    return say::done(Err(error));
                 }
             }
             Err(error) => {
-                eprintln!("lmz: {}", hub::message(name, &error));
+                say::say_lines(format_args!("lmz: {}", hub::message(name, &error)));
                 code = match error {
                     ModelError::Unknown { .. } => ExitCode::from(1),
                     _ => hub::exit_code(&error),
@@ -119,12 +115,15 @@ fn each(models: &[String], what: impl Fn(&str) -> Result<Option<String>, ModelEr
 
 fn list() -> ExitCode {
     let built_in: Vec<String> = Model::builtin_names().map(str::to_owned).collect();
-    println!("parameters  tokens        bytes  name");
+    if let Err(error) = say::print_line("parameters  tokens        bytes  name") {
+        return say::done(Err(error));
+    }
     let code = each(&built_in, |name| Model::find(name).map(|model| Some(row(&model))));
     for (parameters, bytes, name) in hub::list() {
         let parameters = parameters.map_or("-".to_owned(), |n| n.to_string());
-        if writeln!(io::stdout(), "{parameters:>10}  {:>6}  {bytes:>11}  {name}", "-").is_err() {
-            return ExitCode::from(1);
+        let line = format!("{parameters:>10}  {:>6}  {bytes:>11}  {name}", "-");
+        if let Err(error) = say::print_line(line) {
+            return say::done(Err(error));
         }
     }
     code

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Read, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use lmz::format::printable;
 
 /// The bar of one file, or none.
 pub fn bar(quiet: bool, name: &str, length: Option<u64>) -> ProgressBar {
@@ -15,7 +16,7 @@ pub fn bar(quiet: bool, name: &str, length: Option<u64>) -> ProgressBar {
     };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = length.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
-    bar.with_style(style).with_prefix(name.to_owned())
+    bar.with_style(style).with_prefix(printable(name).to_string())
 }
 
 /// Passes bytes through and counts them.

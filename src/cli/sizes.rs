@@ -23,7 +23,7 @@ pub fn size(text: &str) -> Result<u64, String> {
 }
 
 /// A power of two among those that PPM takes, as its logarithm.
-pub fn memory(text: &str) -> Result<u8, String> {
+pub fn power_of_two(text: &str) -> Result<u8, String> {
     let bytes = size(text)?;
     let log2 = bytes.checked_ilog2().map_or(0, |log2| log2 as u8);
     if bytes.is_power_of_two() && lmz::lm::ppm::MEMORY_RANGE.contains(&log2) {
@@ -56,8 +56,8 @@ mod tests {
         assert_eq!(size("2KiB"), Ok(2048));
         assert_eq!(size("3MB"), Ok(3_000_000));
         assert!(size("").is_err() && size("K").is_err() && size("1X").is_err() && size("99999999999G").is_err());
-        assert_eq!((memory("64KiB"), memory("1g")), (Ok(16), Ok(30)));
-        assert!(memory("0").is_err() && memory("65000").is_err() && memory("2GiB").is_err());
+        assert_eq!((power_of_two("64KiB"), power_of_two("1g")), (Ok(16), Ok(30)));
+        assert!(power_of_two("0").is_err() && power_of_two("65000").is_err() && power_of_two("2GiB").is_err());
         assert_eq!(range("1GiB..+4KiB"), Ok(1 << 30..(1 << 30) + 4096));
         assert_eq!(range("5.."), Ok(5..u64::MAX));
         assert_eq!(range("..7"), Ok(0..7));

@@ -132,6 +132,11 @@ impl Line {
         self.codecs.iter().any(|name| name == "list")
     }
 
+    /// The names and paths of the models that are asked for.
+    pub fn models(&self) -> impl Iterator<Item = &str> {
+        self.model.iter().map(String::as_str)
+    }
+
     /// The names of the codecs that are asked for, each once.
     pub fn codecs(&self) -> Vec<String> {
         let mut names = match &self.codecs[..] {

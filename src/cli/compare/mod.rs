@@ -4,7 +4,7 @@ mod args;
 mod total;
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -17,7 +17,9 @@ use lmz::bench::table::{Columns, Comparison, Format, Outcome, Row};
 use lmz::bench::{Codec, Form, Runner, Sample, Settings, Worker, worker};
 use lmz::lm::rwkv7::ModelError;
 
-use super::output::Output;
+use super::identity::Taken;
+use super::results::Output;
+use super::say::{self, say};
 use super::told;
 use args::Line;
 
@@ -29,7 +31,7 @@ pub fn work() -> ExitCode {
     match worker::serve(io::stdin().lock(), io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            say::say_line(error);
             ExitCode::from(1)
         }
     }
@@ -39,10 +41,7 @@ pub fn work() -> ExitCode {
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     let line = match Line::read(args) {
         Ok(line) => line,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(error.exit_code() as u8);
-        }
+        Err(error) => return say::clap(&error),
     };
     if line.lists_codecs() {
         return list(line.threads);
@@ -52,7 +51,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         match codecs::find(&name, line.threads) {
             Ok(codec) => codecs.push(codec),
             Err(error) => {
-                eprintln!("lmz: {error}");
+                say(&error);
                 let wrong = matches!(error, FindError::Unknown { .. } | FindError::Model(ModelError::Unknown { .. }));
                 return ExitCode::from(if wrong { 2 } else { 1 });
             }
@@ -61,7 +60,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     match compare(&line, &codecs) {
         Ok(failed) => ExitCode::from(u8::from(failed)),
         Err(error) => {
-            eprintln!("lmz: {}", told(&error));
+            say(told(&error));
             ExitCode::from(1)
         }
     }
@@ -71,14 +70,13 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
 fn list(threads: usize) -> ExitCode {
     for name in codecs::names() {
         match codecs::find(&name, threads) {
-            // A reader that has seen enough is no failure worth a message.
             Ok(codec) => {
-                if writeln!(io::stdout(), "{name:<18}  {}", codec.version()).is_err() {
-                    return ExitCode::from(1);
+                if let Err(error) = say::print_line(format_args!("{name:<18}  {}", codec.version())) {
+                    return say::done(Err(error));
                 }
             }
             Err(error) => {
-                eprintln!("lmz: {name}: {error}");
+                say(format_args!("{name}: {error}"));
                 return ExitCode::from(1);
             }
         }
@@ -89,11 +87,15 @@ fn list(threads: usize) -> ExitCode {
 /// Measures, and writes what was asked for. Whether something failed that others did not suffer from.
 fn compare(line: &Line, codecs: &[Box<dyn Codec>]) -> Result<bool> {
     // What cannot be written is known before hours of work.
-    let [output, plot, bars] =
-        [&line.output, &line.plot, &line.bars].map(|path| path.as_deref().map(Output::begin).transpose());
-    let (output, plot, bars) = (output?, plot?, bars?);
-    let state = line.resume.as_deref().map(State::open).transpose()?;
     let files = file::find(&line.inputs, line.unpack_xz)?;
+    let mut taken = Taken::default();
+    files.iter().for_each(|file| taken.add_input(&file.path));
+    line.models().for_each(|name| taken.add_model(name));
+    let [output, plot, bars] = [&line.output, &line.plot, &line.bars]
+        .map(|path| path.as_deref().map(|path| Output::begin(path, &taken)).transpose());
+    let (output, plot, bars) = (output?, plot?, bars?);
+    line.resume.iter().try_for_each(|path| taken.ensure_free(path))?;
+    let state = line.resume.as_deref().map(State::open).transpose()?;
     let bar = bar(line.quiet, (files.len() * codecs.len()) as u64);
     let mut comparison = Comparison::default();
     let mut failed = false;
@@ -105,7 +107,7 @@ fn compare(line: &Line, codecs: &[Box<dyn Codec>]) -> Result<bool> {
         let sample = match file.read() {
             Ok(bytes) => Sample { name: file.name.clone(), form: Form::Bytes, bytes },
             Err(error) => {
-                bar.suspend(|| eprintln!("lmz: {error}"));
+                bar.suspend(|| say(&error));
                 bar.inc(codecs.len() as u64);
                 failed = true;
                 continue;
@@ -119,7 +121,7 @@ fn compare(line: &Line, codecs: &[Box<dyn Codec>]) -> Result<bool> {
             bar.set_message(format!("{} {}", sample.name, codec.name()));
             let outcome = runner.run(&**codec, &pieces, line.chunk, settings)?;
             if let Outcome::Failed(why) = &outcome {
-                bar.suspend(|| eprintln!("lmz: {}: {why}", sample.name));
+                bar.suspend(|| say(format_args!("{}: {why}", sample.name)));
                 failed = true;
             }
             let (file, codec, version, model) =
@@ -155,10 +157,7 @@ fn compare(line: &Line, codecs: &[Box<dyn Codec>]) -> Result<bool> {
     }
     match output {
         Some(output) => output.finish(text.as_bytes())?,
-        None => match io::stdout().write_all(text.as_bytes()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
-            _ => {}
-        },
+        None => say::write(text.as_bytes())?,
     }
     Ok(failed)
 }

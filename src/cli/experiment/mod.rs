@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use lmz::bench::codecs::FindError;
-use lmz::bench::data::seven;
+use lmz::bench::data::{file, seven};
 use lmz::bench::experiment::context::Context;
 use lmz::bench::experiment::scaling::Scaling;
 use lmz::bench::experiment::table::Table;
@@ -22,7 +22,9 @@ use lmz::bench::{Codec, Runner, Worker};
 use lmz::lm::rwkv7::ModelError;
 
 use super::compare::WORKER;
-use super::output::Output;
+use super::identity::Taken;
+use super::results::Output;
+use super::say::{self, say};
 use super::told;
 use args::{Experiment, Line};
 use data::Data;
@@ -33,18 +35,15 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.collect();
     let line = match Line::try_parse_from(&args) {
         Ok(line) => line,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(error.exit_code() as u8);
-        }
+        Err(error) => return say::clap(&error),
     };
     match experiment(&line.experiment, &args) {
         Ok(failures) => {
-            failures.iter().for_each(|why| eprintln!("lmz: {why}"));
+            failures.iter().for_each(say);
             ExitCode::from(u8::from(!failures.is_empty()))
         }
         Err(error) => {
-            eprintln!("lmz: {}", told(&error));
+            say(told(&error));
             let unknown = |error: &FindError| {
                 matches!(error, FindError::Unknown { .. } | FindError::Model(ModelError::Unknown { .. }))
             };
@@ -73,18 +72,21 @@ fn experiment(experiment: &Experiment, args: &[OsString]) -> Result<Vec<String>>
     let data = Data::new(common);
     let program = std::env::current_exe().context("cannot find this program to start it again")?;
     let worker = Worker::new(program, vec![WORKER.into()]);
+    // Results beside data: none of them may be one of the files that are measured.
+    let mut taken = Taken::default();
+    file::find(std::slice::from_ref(&common.data), false)?.iter().for_each(|file| taken.add_input(&file.path));
     let state = State::open(&common.out.join("measured.state"))?;
     let mut bench = Bench {
         runner: Runner { worker, state: Some(state), threads: common.threads },
         explained: State::open(&common.out.join("explained.state"))?,
         progress: &mut |what| {
             if !common.quiet {
-                eprintln!("lmz: {what}");
+                say(what);
             }
         },
     };
     let report = measure(experiment, &data, (codecs, plain, sevens), &mut bench)?;
-    write(&common.out, experiment.name(), &made, report)
+    write(&common.out, experiment.name(), &made, &taken, report)
 }
 
 /// Codecs, their names, and those for the paper's way with 7 bits.
@@ -104,8 +106,9 @@ fn measure(experiment: &Experiment, data: &Data, codecs: Codecs, bench: &mut Ben
 }
 
 /// Writes a report's files.
-fn write(out: &Path, name: &str, made: &Made, mut report: Report) -> Result<Vec<String>> {
-    let file = |ending: &str, content: &[u8]| Output::begin(&out.join(format!("{name}{ending}")))?.finish(content);
+fn write(out: &Path, name: &str, made: &Made, taken: &Taken, mut report: Report) -> Result<Vec<String>> {
+    let file =
+        |ending: &str, content: &[u8]| Output::begin(&out.join(format!("{name}{ending}")), taken)?.finish(content);
     report.json["made"] = made.json();
     file(".csv", report.csv.as_bytes())?;
     file(".json", format!("{:#}\n", report.json).as_bytes())?;

@@ -11,7 +11,7 @@ mod page;
 
 use std::cell::RefCell;
 use std::ffi::OsString;
-use std::fs;
+use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,13 +20,17 @@ use std::rc::Rc;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use lmz::explain::explain_archive;
-use lmz::{Encoder, Explanation, Options, Predictor};
+use lmz::{Encoder, Explanation, Limits, Options, Predictor};
 
 use super::args::STDIN;
+use super::file::Input;
 use super::finding::Finding;
+use super::identity::Taken;
+use super::output::{self, Place};
 use super::progress::bar;
+use super::say::{self, say};
 use super::sizes::size;
-use super::{file, hub, told};
+use super::{file, hub, signals, told};
 use page::Page;
 
 /// Write a web page that shows where the bits go: what each token of a file costs, and what the model expected there.
@@ -75,62 +79,68 @@ struct Line {
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     let line = match Line::try_parse_from(args) {
         Ok(line) => line,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(error.exit_code() as u8);
-        }
+        Err(error) => return say::clap(&error),
     };
     let predictor = match &line.model {
         None => Predictor::default(),
         Some(name) => match hub::predictor(name, &line.finding.finder(), line.quiet) {
             Ok(predictor) => predictor,
             Err(error) => {
-                eprintln!("lmz: {}", hub::message(name, &error));
+                say::say_lines(format_args!("lmz: {}", hub::message(name, &error)));
                 return hub::exit_code(&error);
             }
         },
     };
-    file::remove_partial_output_on_interrupt();
     match explain(&line, predictor) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("lmz: {}: {}", line.file.display(), told(&error));
+            say(format_args!("{}: {}", line.file.display(), told(&error)));
             ExitCode::from(1)
         }
     }
 }
 
-/// Where the page goes: nothing stands for standard output.
-fn output(line: &Line) -> Option<PathBuf> {
-    match &line.output {
-        Some(path) => Some(path.clone()).filter(|path| path != Path::new(STDIN)),
-        None if line.stdout || line.file == Path::new(STDIN) => None,
+/// Where the page goes.
+fn output(line: &Line) -> Result<Place> {
+    let name = match &line.output {
+        Some(path) if path == Path::new(STDIN) => return Ok(Place::Stdout),
+        Some(path) => path.clone(),
+        None if line.stdout || line.file == Path::new(STDIN) => return Ok(Place::Stdout),
         None => {
             let mut name = line.file.as_os_str().to_owned();
             name.push(".html");
-            Some(name.into())
+            name.into()
         }
-    }
+    };
+    let mut taken = Taken::default();
+    taken.add_input(&line.file);
+    line.dictionary.iter().for_each(|path| taken.add(path, "the dictionary"));
+    line.model.iter().for_each(|name| taken.add_model(name));
+    Place::of(&name, line.force, &taken)
 }
 
 fn explain(line: &Line, predictor: Predictor) -> Result<()> {
-    let output = output(line);
-    match &output {
-        // Before the work, and again when the page takes its name.
-        Some(output) => file::ensure_free(output, line.force)?,
-        None => ensure!(
+    // Before the work; what is a file is looked at again when the page takes its name.
+    let place = output(line)?;
+    if place == Place::Stdout {
+        say::ensure_output()?;
+        ensure!(
             line.force || !io::stdout().is_terminal(),
             "a page is not written to a terminal; -o names a file, -f writes it anyway"
-        ),
+        );
     }
-    let raw = read(&line.file)?;
+    let mut input = Input::open(&line.file, false)?;
+    let mut raw = Vec::new();
+    input.reader().read_to_end(&mut raw).context("cannot be read")?;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let dictionary = line
         .dictionary
         .as_deref()
         .map(|path| file::dictionary(path).with_context(|| format!("dictionary {}", path.display())));
+    let memory = line.finding.memory().unwrap_or(Limits::MEMORY);
     let options = Options {
         predictor,
+        memory,
         threads: if line.threads == 0 { cores() } else { line.threads },
         dictionary: dictionary.transpose()?,
         ..Options::default()
@@ -157,27 +167,21 @@ fn explain(line: &Line, predictor: Predictor) -> Result<()> {
         model,
     };
     let html = page.html();
-    match output {
-        Some(output) => file::place(&output, line.force, |file| {
-            if line.file != Path::new(STDIN) {
+    match place {
+        Place::Stdout => say::write(html.as_bytes()),
+        Place::Existing(path) => {
+            let mut output = output::existing(&path)?;
+            output.write_all(html.as_bytes()).map_err(signals::broken_pipe).context("writing the page")
+        }
+        Place::File(path) => {
+            let fill = |mut file: &File| {
+                file.write_all(html.as_bytes()).context("writing the page")?;
                 // The page holds what the file does, so it is for the same eyes.
-                file.as_file().set_permissions(fs::metadata(&line.file)?.permissions())?;
-            }
-            file.write_all(html.as_bytes()).and_then(|()| file.as_file().sync_all()).context("writing the page")
-        }),
-        None => Ok(io::stdout().write_all(html.as_bytes())?),
+                input.give_rights(file).context("the page cannot have the rights of the file")
+            };
+            output::place(&path, line.force, fill, |(), _| Ok(()))
+        }
     }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    if path == Path::new(STDIN) {
-        let mut raw = Vec::new();
-        io::stdin().read_to_end(&mut raw).context("cannot be read")?;
-        return Ok(raw);
-    }
-    let data = fs::metadata(path).context("cannot be read")?;
-    ensure!(!data.is_dir(), "is a directory; give one of its files");
-    fs::read(path).context("cannot be read")
 }
 
 struct Work<'a> {
