@@ -1,10 +1,14 @@
 //! Decompression: frames in, bytes out.
 
+mod source;
+
 use std::collections::VecDeque;
 use std::io::{self, Read};
 
 use crate::cancel::CancellationToken;
-use crate::codec::block::{self, Model, Models};
+use crate::codec::block::{self, Content, Model};
+use crate::codec::memory;
+use crate::codec::work::Work;
 use crate::dictionary::Dictionary;
 use crate::encoder::BlockReport;
 use crate::error::{Error, Result};
@@ -14,15 +18,21 @@ use crate::format::{
 };
 use crate::options::DecodeOptions;
 use crate::parallel;
+use source::Source;
 
-/// Bytes asked of the inner reader at a time.
-const READ: usize = 64 << 10;
+/// Bytes that are asked for beyond a block, at most, so that the next ones can be decoded with it.
+const AHEAD: u64 = 16 << 20;
 
 /// Decompresses the frames of an archive, one after the other.
 ///
-/// Reads `R` to its end. An error comes after everything that precedes it has been delivered, and
-/// stays: every later read gives it again. Memory: `threads` blocks, coded and raw, and what as many
-/// need to be decoded; with a neural model half as many.
+/// Reads `R` to its end, and never waits for more than what comes next lacks: a block that has arrived
+/// is delivered before the next one has. An error comes after everything that precedes it has been
+/// delivered, and stays: every later read gives it again. Only [`WouldBlock`](io::ErrorKind::WouldBlock)
+/// from the inner reader does not: the next read goes on. Zeros behind the last frame are passed over.
+///
+/// Memory: at most [`Limits::memory`](crate::Limits::memory), and about 32 MiB. Blocks are decoded at
+/// once, one for each thread and processor (with a neural model half as many), as far as the bound allows
+/// and they have arrived together.
 ///
 /// ```
 /// use std::io::Read;
@@ -34,20 +44,16 @@ const READ: usize = 64 << 10;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Decoder<R: Read> {
-    inner: R,
+    source: Source<R>,
     options: DecodeOptions,
-    /// Archive bytes read and not yet used, from `used` on.
-    buffer: Vec<u8>,
-    used: usize,
-    /// Place of `buffer[used]` in the archive.
-    at: u64,
+    state: State,
     /// Decoded blocks, the first delivered up to `delivered`.
-    raw: VecDeque<Vec<u8>>,
-    delivered: usize,
+    raw: VecDeque<Content>,
+    delivered: u64,
     /// Raw bytes of all blocks whose heads were read.
     raw_at: u64,
     frames: u64,
-    inside: Option<Inside>,
+    work: Work,
     /// What comes after the decoded blocks.
     failure: Option<Error>,
     end: End,
@@ -63,12 +69,41 @@ enum End {
     Badly(io::ErrorKind, String),
 }
 
-/// What is known inside a full frame.
+impl End {
+    /// While foreign code runs, which may panic: if it does, this stays.
+    fn panicked() -> Self {
+        Self::Badly(io::ErrorKind::Other, "an earlier read panicked: what comes next is not known".into())
+    }
+}
+
+/// What comes next in the archive.
+enum State {
+    /// A frame, or the end.
+    Frame,
+    /// The rest of a skippable frame.
+    Skippable(u64),
+    /// Zeros from here to the end, or something that belongs to no frame.
+    Zeros(u64),
+    Blocks(Inside),
+    /// The index and the trailer of a full frame, where its blocks ended: as many bytes, which are known.
+    Ending {
+        at: u64,
+        expected: Vec<u8>,
+    },
+}
+
+/// What is known inside a frame.
 struct Inside {
     models: Vec<Model>,
     dictionary: Option<Dictionary>,
     begin: u64,
-    index: Vec<Entry>,
+    /// Of a short frame, the only block is all of it.
+    short: bool,
+    blocks: u64,
+    /// What the index has to say of the blocks so far, as it is written.
+    index: Vec<u8>,
+    /// A block whose head has been read, where it began, and what is there of its coded bytes and check.
+    next: Option<(BlockHead, u64, Vec<u8>)>,
     last_seen: bool,
 }
 
@@ -82,15 +117,16 @@ struct Job {
     check: Vec<u8>,
 }
 
-impl Job {
-    fn decode(&self, models: &Models) -> Result<Vec<u8>> {
-        let BlockHead { method, raw, ref layout, .. } = self.head;
-        block::decode_checked(method, raw, layout, models, &self.coded, &self.check).map_err(|source| Error::Block {
-            block: self.number,
-            at: self.at,
-            raw_at: self.raw_at,
-            source,
-        })
+/// Why a block is not read now.
+enum NotNow {
+    /// It has not arrived, or there is no memory for it beside the others.
+    Later,
+    Failed(Error),
+}
+
+impl From<Error> for NotNow {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
     }
 }
 
@@ -102,16 +138,14 @@ impl<R: Read> Decoder<R> {
 
     pub fn with_options(inner: R, options: DecodeOptions) -> Self {
         Self {
-            inner,
+            source: Source::new(inner),
             options,
-            buffer: Vec::new(),
-            used: 0,
-            at: 0,
+            state: State::Frame,
             raw: VecDeque::new(),
             delivered: 0,
             raw_at: 0,
             frames: 0,
-            inside: None,
+            work: Work::default(),
             failure: None,
             end: End::NotYet,
             trailing: None,
@@ -130,55 +164,6 @@ impl<R: Read> Decoder<R> {
         self.on_block = Some(Box::new(report));
     }
 
-    /// Reads on until `n` unused bytes are there or the input ends. What is claimed is not allocated:
-    /// memory grows with what arrives.
-    fn fill(&mut self, n: u64) -> Result<()> {
-        self.buffer.drain(..self.used);
-        self.used = 0;
-        let have = self.buffer.len() as u64;
-        if have < n {
-            let missing = (n - have).max(READ as u64);
-            (&mut self.inner).take(missing).read_to_end(&mut self.buffer)?;
-        }
-        Ok(())
-    }
-
-    /// Parses a part, with as much more input as it takes, up to `most` bytes.
-    fn parse<T>(&mut self, most: u64, read: impl Fn(&mut Input) -> Result<T, FormatError>) -> Result<T> {
-        let mut want = 64;
-        loop {
-            self.fill(want)?;
-            let mut input = Input::new(&self.buffer[self.used..]);
-            match read(&mut input) {
-                Err(FormatError::Incomplete) if self.buffer.len() as u64 >= want && want < most => {
-                    want = (want * 4).min(most);
-                }
-                Err(source) => return Err(Error::Format { at: self.at, source }),
-                Ok(part) => {
-                    let n = input.position();
-                    self.skip(n);
-                    return Ok(part);
-                }
-            }
-        }
-    }
-
-    fn skip(&mut self, n: usize) {
-        self.used += n;
-        self.at += n as u64;
-    }
-
-    /// The next `n` bytes, moved out of the buffer.
-    fn take(&mut self, n: u64) -> Result<Vec<u8>> {
-        self.fill(n)?;
-        if (self.buffer.len() as u64) < n {
-            return Err(Error::Format { at: self.at + self.buffer.len() as u64, source: FormatError::Incomplete });
-        }
-        let out = self.buffer[..n as usize].to_vec();
-        self.skip(n as usize);
-        Ok(out)
-    }
-
     /// Decodes until there is something to deliver. False at the end of the archive.
     fn advance(&mut self) -> Result<bool> {
         while self.raw.is_empty() {
@@ -188,15 +173,34 @@ impl<R: Read> Decoder<R> {
             if let Some(failure) = self.failure.take() {
                 return Err(failure);
             }
-            match self.inside.take() {
-                Some(inside) if inside.last_seen => self.end_frame(inside)?,
-                Some(inside) => self.blocks(inside)?,
-                None => {
-                    self.fill(8)?;
-                    if self.buffer.is_empty() {
+            match &mut self.state {
+                State::Frame => {
+                    if !self.source.fill(1, 0)? {
                         return if self.frames == 0 { Err(Error::Empty) } else { Ok(false) };
                     }
                     self.begin_frame()?;
+                }
+                State::Skippable(left) => {
+                    self.source.pass(left)?;
+                    self.state = State::Frame;
+                }
+                State::Zeros(at) => {
+                    let at = *at;
+                    if !self.source.pass_zeros()? {
+                        self.trailing = Some(at);
+                        return Err(Error::TrailingData { at });
+                    }
+                    self.state = State::Frame;
+                }
+                State::Blocks(inside) if inside.last_seen && inside.short => self.state = State::Frame,
+                State::Blocks(inside) if inside.last_seen => {
+                    let at = self.source.at();
+                    self.state = State::Ending { at, expected: inside.ending(at) };
+                }
+                State::Blocks(_) => self.blocks()?,
+                State::Ending { at, expected } => {
+                    end_frame(&mut self.source, *at, expected)?;
+                    self.state = State::Frame;
                 }
             }
         }
@@ -204,35 +208,41 @@ impl<R: Read> Decoder<R> {
     }
 
     fn begin_frame(&mut self) -> Result<()> {
-        let begin = self.at;
-        match start(&self.buffer) {
+        let begin = self.source.at();
+        let kind = loop {
+            match start(self.source.have()) {
+                Err(FormatError::Incomplete) if self.source.fill(self.source.have().len() + 1, 0)? => {}
+                kind => break kind,
+            }
+        };
+        match kind {
             Ok(Start::Full) => {
-                let limits = self.options.limits.clone();
-                let header = self.parse(FrameHeader::longest(&limits), |input| FrameHeader::read(input, &limits))?;
+                let limits = &self.options.limits;
+                let header =
+                    self.source.parse(FrameHeader::longest(limits), true, |input| FrameHeader::read(input, limits))?;
+                let header = header.unwrap_or_default();
                 let dictionary = header.dictionary.as_ref().map(|h| &h[..]);
                 let dictionary = self.options.dictionary(dictionary, begin)?.cloned();
                 self.options.look_up(&header.models, &header.origins, begin)?;
                 let models = self.options.models(&header.models, &header.origins, begin)?;
-                self.inside = Some(Inside { models, dictionary, begin, index: Vec::new(), last_seen: false });
+                self.state = State::Blocks(Inside::new(models, dictionary, begin));
             }
-            Ok(Start::Short) => self.short()?,
+            Ok(Start::Short) => {
+                let Some(short) = self.source.parse(ShortFrame::LONGEST as u64, true, ShortFrame::read)? else {
+                    return Ok(());
+                };
+                let dictionary = self.options.dictionary(short.dictionary.as_ref().map(|d| &d[..]), begin)?.cloned();
+                let models = self.options.models(&short.models(), &Origins::new(), begin)?;
+                let next = Some((short.into_head(), begin, Vec::new()));
+                self.state = State::Blocks(Inside { short: true, next, ..Inside::new(models, dictionary, begin) });
+            }
             Ok(Start::Skippable(length)) => {
-                self.skip(8);
-                // Passed over without being held.
-                let mut left = length;
-                while left > 0 {
-                    self.fill(1)?;
-                    let n = left.min(self.buffer.len() as u64);
-                    if n == 0 {
-                        return Err(Error::Format { at: self.at, source: FormatError::Incomplete });
-                    }
-                    self.skip(n as usize);
-                    left -= n;
-                }
+                self.source.skip(8);
+                self.state = State::Skippable(length);
             }
-            Err(_) if self.frames > 0 => {
-                self.trailing = Some(begin);
-                return Err(Error::TrailingData { at: begin });
+            Err(FormatError::NotAFrame { .. }) if self.frames > 0 => {
+                self.state = State::Zeros(begin);
+                return Ok(());
             }
             Err(source) => return Err(Error::Format { at: begin, source }),
         }
@@ -240,30 +250,7 @@ impl<R: Read> Decoder<R> {
         Ok(())
     }
 
-    fn short(&mut self) -> Result<()> {
-        let at = self.at;
-        let short = self.parse(ShortFrame::LONGEST as u64, ShortFrame::read)?;
-        let dictionary = self.options.dictionary(short.dictionary.as_ref().map(|d| &d[..]), at)?.cloned();
-        let table = self.options.models(&short.models(), &Origins::new(), at)?;
-        let job = self.job(short.into_head(), at, 4, 0)?;
-        let models = Models::to_decode(&table, dictionary.as_ref(), self.options.threads);
-        let raw = job.decode(&models)?;
-        self.deliver(&job.head, raw);
-        Ok(())
-    }
-
-    /// Reads what follows a head that began at `at`.
-    fn job(&mut self, head: BlockHead, at: u64, check: u64, number: u64) -> Result<Job> {
-        let raw_at = self.raw_at;
-        within("bytes of content", raw_at.saturating_add(head.raw), self.options.limits.content)
-            .map_err(|source| Error::Format { at, source })?;
-        let coded = self.take(head.coded)?;
-        let check = self.take(check)?;
-        self.raw_at += head.raw;
-        Ok(Job { number, at, raw_at, head, coded, check })
-    }
-
-    fn deliver(&mut self, head: &BlockHead, raw: Vec<u8>) {
+    fn deliver(&mut self, head: &BlockHead, raw: Content) {
         if let Some(report) = &mut self.on_block {
             report(BlockReport {
                 raw: head.raw,
@@ -273,70 +260,162 @@ impl<R: Read> Decoder<R> {
                 why: "",
             });
         }
-        if !raw.is_empty() {
+        if raw.len() > 0 {
             self.raw.push_back(raw);
         }
     }
 
-    /// Reads and decodes blocks, as many as there are threads. What goes wrong is kept for later if
-    /// blocks before it came out well.
-    fn blocks(&mut self, mut inside: Inside) -> Result<()> {
-        let mut jobs = Vec::new();
-        while jobs.len() < self.options.threads.max(1) && !inside.last_seen {
-            match self.read_block(&mut inside) {
-                Ok(job) => jobs.push(job),
-                Err(failure) => {
+    /// Reads and decodes a block, and with it those that have arrived already, as many as threads,
+    /// processors and memory allow. What goes wrong is kept for later if blocks before it came out well.
+    fn blocks(&mut self) -> Result<()> {
+        let most = parallel::at_once(self.options.threads);
+        let mut jobs: Vec<Job> = Vec::new();
+        let mut memory = 0;
+        while jobs.len() < most {
+            match self.read_block(most, (!jobs.is_empty()).then_some(memory)) {
+                Ok((job, needed)) => {
+                    jobs.push(job);
+                    memory += needed;
+                }
+                Err(NotNow::Later) => break,
+                Err(NotNow::Failed(failure)) if jobs.is_empty() => return Err(failure),
+                Err(NotNow::Failed(failure)) => {
                     self.failure = Some(failure);
                     break;
                 }
             }
         }
-        let decode = |job: Job, threads| {
-            let models = Models::to_decode(&inside.models, inside.dictionary.as_ref(), threads);
-            (job.decode(&models), job)
+        let State::Blocks(inside) = &self.state else { return Ok(()) };
+        let (models, dictionary, options) = (&inside.models, inside.dictionary.as_ref(), &self.options);
+        let decode = |Job { number, at, raw_at, head, coded, check }: Job, threads| {
+            let context = options.context(models, dictionary, threads);
+            let content = block::content(&head, coded, &check, &context);
+            (content.map_err(|source| Error::of_block(number, at, raw_at, source)), head)
         };
         let uses = |job: &Job| block::uses(job.head.method);
-        for (raw, job) in parallel::share(jobs, self.options.threads, uses, decode) {
+        for (raw, head) in parallel::share(jobs, self.options.threads, uses, decode) {
             match raw {
-                Ok(raw) => self.deliver(&job.head, raw),
+                Ok(raw) => self.deliver(&head, raw),
                 Err(failure) => {
                     self.failure = Some(failure);
                     break;
                 }
             }
         }
-        self.inside = Some(inside);
         Ok(())
     }
 
-    fn read_block(&mut self, inside: &mut Inside) -> Result<Job> {
-        let at = self.at;
-        let limits = self.options.limits.clone();
-        let models = inside.models.len();
-        let head = self.parse(BlockHead::longest(&limits) as u64, |input| BlockHead::read(input, models, &limits))?;
-        let job = self.job(head, at, 8, inside.index.len() as u64)?;
-        inside.index.push(Entry { bytes: self.at - at, raw: job.head.raw });
-        inside.last_seen = job.head.last;
-        Ok(job)
+    /// Reads the next block of a frame, and says how much memory it needs. `beside`: what others need
+    /// that are decoded with it; then nothing is waited for.
+    fn read_block(&mut self, most: usize, beside: Option<u64>) -> Result<(Job, u64), NotNow> {
+        let State::Blocks(inside) = &mut self.state else { return Err(NotNow::Later) };
+        if inside.last_seen {
+            return Err(NotNow::Later);
+        }
+        let (source, limits) = (&mut self.source, &self.options.limits);
+        if inside.next.is_none() {
+            let (at, models) = (source.at(), inside.models.len());
+            let read = |input: &mut Input| BlockHead::read(input, models, limits);
+            let head = source.parse(BlockHead::longest(limits), beside.is_none(), read)?.ok_or(NotNow::Later)?;
+            inside.next = Some((head, at, Vec::new()));
+        }
+        let Some((head, at, bytes)) = &mut inside.next else { return Err(NotNow::Later) };
+        let at = *at;
+        let format = |source| Error::Format { at, source };
+        within("bytes of content", self.raw_at.saturating_add(head.raw), limits.content).map_err(format)?;
+        let context = self.options.context(&inside.models, inside.dictionary.as_ref(), self.options.threads);
+        let needed = memory::decoding(head, &context);
+        memory::allow("a block", needed.saturating_add(inside.index.len() as u64), limits.memory)?;
+        let check = if inside.short { 4 } else { 8 };
+        let whole = head.coded.saturating_add(check);
+        let whole = usize::try_from(whole).map_err(|_| Error::Memory {
+            what: "a block",
+            needed: head.coded,
+            limit: limits.memory,
+        })?;
+        let free = limits.memory.saturating_sub(inside.index.len() as u64).saturating_sub(source.memory());
+        match beside {
+            Some(memory) if memory.saturating_add(needed) > free => return Err(NotNow::Later),
+            Some(_) if source.have().len() < whole => return Err(NotNow::Later),
+            // As many blocks as this one at once, if the reader has them.
+            None if head.coded <= memory::BUFFERED => {
+                let others = (most as u64 - 1).saturating_mul(head.coded.saturating_add(64));
+                let ahead = others.min(AHEAD).min(free.saturating_sub(needed) / 4);
+                source.fill(whole.saturating_sub(bytes.len()), ahead as usize).map_err(Error::from)?;
+            }
+            _ => {}
+        }
+        source.take(bytes, whole)?;
+        let begin = source.at() - at;
+        self.work.add(head, begin, &context, limits).map_err(format)?;
+        let Some((head, at, mut coded)) = inside.next.take() else { return Err(NotNow::Later) };
+        let check = coded.split_off(head.coded as usize);
+        let job = Job { number: inside.blocks, at, raw_at: self.raw_at, head, coded, check };
+        self.raw_at += job.head.raw;
+        inside.add(&job.head, begin);
+        Ok((job, needed))
+    }
+}
+
+impl Inside {
+    fn new(models: Vec<Model>, dictionary: Option<Dictionary>, begin: u64) -> Self {
+        let (index, next) = (Vec::new(), None);
+        Self { models, dictionary, begin, short: false, blocks: 0, index, next, last_seen: false }
     }
 
-    /// The index and the trailer must say what the blocks were.
-    fn end_frame(&mut self, inside: Inside) -> Result<()> {
-        let at = self.at;
-        let index = self.parse(Index::longest(inside.index.len() as u64), Index::read)?;
-        if index.0 != inside.index {
-            let source = FormatError::Malformed { what: "index", found: "other blocks than the frame" };
-            return Err(Error::Format { at, source });
-        }
-        let index = self.at - at;
-        let at = self.at;
-        let trailer = self.parse(TRAILER_BYTES as u64, Trailer::read)?;
-        if trailer != (Trailer { frame: self.at - inside.begin, index }) {
-            let source = FormatError::Malformed { what: "trailer", found: "other lengths than the frame's" };
-            return Err(Error::Format { at, source });
-        }
-        Ok(())
+    /// Notes a block of so many bytes that has been read.
+    fn add(&mut self, head: &BlockHead, bytes: u64) {
+        Entry { bytes, raw: head.raw }.write(&mut self.index);
+        self.blocks += 1;
+        self.last_seen = head.last;
     }
+
+    /// The index and trailer that belong to the blocks of a full frame, which ended at `at`.
+    fn ending(&self, at: u64) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.index.len() + 64);
+        Index::write_entries(self.blocks, &self.index, &mut out);
+        let index = out.len() as u64;
+        Trailer { frame: at - self.begin + index + TRAILER_BYTES as u64, index }.write(&mut out);
+        out
+    }
+}
+
+/// Reads an index and a trailer, which must say what the blocks were.
+fn end_frame<R: Read>(source: &mut Source<R>, at: u64, expected: &[u8]) -> Result<()> {
+    loop {
+        let have = source.have();
+        let n = have.len().min(expected.len());
+        if have[..n] != expected[..n] {
+            return Err(wrong_ending(have, at));
+        }
+        if n == expected.len() {
+            source.skip(n);
+            return Ok(());
+        }
+        if !source.fill(n + 1, 0)? {
+            return Err(Error::Format { at: at + n as u64, source: FormatError::Incomplete });
+        }
+    }
+}
+
+/// What is wrong with the end of a frame that began at `at`.
+fn wrong_ending(found: &[u8], at: u64) -> Error {
+    let mut input = Input::new(found);
+    let (at, source) = match Index::read(&mut input) {
+        Err(source @ (FormatError::BadCheck { .. } | FormatError::Malformed { .. })) => (at, source),
+        Ok(index) if index.0.is_empty() || input.position() == found.len() => {
+            (at, FormatError::Malformed { what: "index", found: "other blocks than the frame" })
+        }
+        Ok(_) => {
+            let at_trailer = at + input.position() as u64;
+            match Trailer::read(&mut input) {
+                Err(source @ FormatError::BadCheck { .. }) => (at_trailer, source),
+                _ => (at_trailer, FormatError::Malformed { what: "index or trailer", found: "not what the frame is" }),
+            }
+        }
+        Err(_) => (at, FormatError::Malformed { what: "index", found: "other blocks than the frame" }),
+    };
+    Error::Format { at, source }
 }
 
 impl<R: Read> Read for Decoder<R> {
@@ -345,16 +424,27 @@ impl<R: Read> Read for Decoder<R> {
             return Ok(0);
         }
         if self.raw.is_empty() {
-            match &self.end {
-                End::Well => return Ok(0),
-                End::Badly(kind, message) => return Err(io::Error::new(*kind, message.clone())),
+            match std::mem::replace(&mut self.end, End::panicked()) {
                 End::NotYet => {}
+                end => {
+                    let result = match &end {
+                        End::Badly(kind, message) => Err(io::Error::new(*kind, message.clone())),
+                        _ => Ok(0),
+                    };
+                    self.end = end;
+                    return result;
+                }
             }
             match self.advance() {
-                Ok(true) => {}
+                Ok(true) => self.end = End::NotYet,
                 Ok(false) => {
                     self.end = End::Well;
                     return Ok(0);
+                }
+                // All that has been read is still there, and what follows can be read later.
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.end = End::NotYet;
+                    return Err(error);
                 }
                 Err(error) => {
                     let error = io::Error::from(error);
@@ -364,9 +454,8 @@ impl<R: Read> Read for Decoder<R> {
             }
         }
         let Some(raw) = self.raw.front() else { return Ok(0) };
-        let n = out.len().min(raw.len() - self.delivered);
-        out[..n].copy_from_slice(&raw[self.delivered..][..n]);
-        self.delivered += n;
+        let n = raw.copy(self.delivered, out);
+        self.delivered += n as u64;
         if self.delivered == raw.len() {
             self.raw.pop_front();
             self.delivered = 0;
@@ -381,11 +470,41 @@ pub fn decompress(archive: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// Decompresses a whole archive from a slice.
+///
+/// The content counts as memory of the run ([`Limits::memory`](crate::Limits::memory)), since all of it
+/// is held: what has more is for a [`Decoder`].
 pub fn decompress_with(archive: &[u8], options: &DecodeOptions) -> Result<Vec<u8>> {
+    let limit = options.limits.memory;
     let mut out = Vec::new();
     let mut decoder = Decoder::with_options(archive, options.clone());
     while decoder.advance()? {
-        decoder.raw.drain(..).for_each(|mut block| out.append(&mut block));
+        for content in decoder.raw.drain(..) {
+            append(&mut out, content, limit)?;
+        }
+        decoder.options.limits.memory = limit.saturating_sub(out.capacity() as u64);
     }
     Ok(out)
+}
+
+/// Appends content, within a limit on memory.
+fn append(out: &mut Vec<u8>, content: Content, limit: u64) -> Result<()> {
+    let needed = (out.len() as u64).saturating_add(content.len());
+    memory::allow("the whole content", needed, limit)?;
+    match content {
+        Content::Bytes(bytes) if out.is_empty() => *out = bytes,
+        content => {
+            // Twice as much as there is, so that little is moved, but not all that is left.
+            let spare = (out.capacity() as u64).min((limit - needed) / 4);
+            let more = usize::try_from(needed + spare).unwrap_or(usize::MAX).saturating_sub(out.len());
+            let no_memory = |_| Error::Memory { what: "the whole content", needed, limit };
+            if out.capacity() - out.len() < content.len() as usize {
+                out.try_reserve_exact(more).map_err(no_memory)?;
+            }
+            content.write(0, content.len(), |piece| {
+                out.extend_from_slice(piece);
+                Ok::<_, Error>(())
+            })?;
+        }
+    }
+    Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Error, Result};
 use crate::format::DictionaryHash;
-use crate::lm::ppm::Ppm;
+use crate::lm::ppm::{self, Ppm};
 use crate::lm::rwkv7::{Identity, Ready, Stream};
 
 /// A reference text, like what is to be compressed: earlier messages, an older version, a sample.
@@ -32,8 +32,8 @@ pub struct Dictionary(Arc<Inner>);
 struct Inner {
     bytes: Vec<u8>,
     hash: DictionaryHash,
-    /// Models that have read it.
-    primed: Mutex<Vec<Primed>>,
+    /// The model of PPM that has read it last.
+    primed: Mutex<Option<Primed>>,
     streams: Mutex<Vec<(Identity, Arc<Stream>)>>,
 }
 
@@ -72,6 +72,9 @@ impl Dictionary {
 
     /// The model that has read it.
     pub(crate) fn prime(&self, order: u8, memory: u8) -> Ppm {
+        // Parameters out of range stand for the nearest, and are not another model.
+        let order = order.clamp(1, ppm::MAX_ORDER);
+        let memory = memory.clamp(*ppm::MEMORY_RANGE.start(), *ppm::MEMORY_RANGE.end());
         let mut primed = self.0.primed.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = primed.iter().find(|p| (p.order, p.memory) == (order, memory)) {
             let ppm = found.ppm.clone();
@@ -80,7 +83,8 @@ impl Dictionary {
         }
         let mut ppm = Ppm::new(order, memory);
         ppm.read(&self.0.bytes);
-        primed.push(Primed { order, memory, ppm: Arc::new(ppm.clone()) });
+        // One is kept: an archive can ask for hundreds, each as large as it likes.
+        *primed = Some(Primed { order, memory, ppm: Arc::new(ppm.clone()) });
         ppm
     }
 

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::mem;
 
 use crate::codec::block::{self, Coded, Made, Model, Models, Plan};
+use crate::codec::memory;
 use crate::error::{CodecError, Error, Result};
 use crate::format::{
     BlockHead, Entry, FrameHeader, Index, Limits, Method, ShortFrame, ShortModel, TRAILER_BYTES, Trailer, content_check,
@@ -39,13 +40,19 @@ pub struct BlockReport {
 /// # Ok::<(), lmz::Error>(())
 /// ```
 ///
-/// Memory: `threads` blocks as they are, and what as many need to be coded; with a neural model half as many. Content below 64 KiB that is finished without a
-/// [`flush`](Write::flush) becomes a short frame. [`finish`](Self::finish) must be called: a dropped
-/// encoder leaves an archive that says that it is incomplete.
+/// Memory: at most [`Options::memory`], and about 32 MiB. Blocks are coded at once, one for each thread
+/// and processor (with a neural model half as many), as far as the bound allows.
+///
+/// Content below 64 KiB that is finished without a [`flush`](Write::flush) becomes a short frame.
+/// [`finish`](Self::finish) must be called: a dropped encoder leaves an archive that says that it is
+/// incomplete. So does one that has failed, by an error or by a panic of the inner writer: from then on
+/// every call gives an error, [`finish`](Self::finish) too.
 pub struct Encoder<W: Write> {
     inner: W,
     options: Options,
     models: Vec<Model>,
+    /// Blocks that are coded at once: as many as threads, processors and memory allow.
+    at_once: usize,
     /// Raw bytes not yet coded.
     pending: Vec<u8>,
     /// Bytes of the frame written so far; 0: no header yet.
@@ -53,6 +60,8 @@ pub struct Encoder<W: Write> {
     /// Raw bytes of the blocks written so far.
     raw: u64,
     index: Index,
+    /// How a call has failed: nothing more is written then.
+    failure: Option<(io::ErrorKind, String)>,
     on_block: Option<Box<dyn FnMut(BlockReport)>>,
 }
 
@@ -63,16 +72,22 @@ impl<W: Write> Encoder<W> {
         options.threads = options.threads.max(1);
         options.streams = options.streams.map(|n| n.clamp(1, Limits::default().segments as usize));
         let models = options.models();
-        Self {
+        let mut encoder = Self {
             inner,
             options,
             models,
+            at_once: 1,
             pending: Vec::new(),
             written: 0,
             raw: 0,
             index: Index::default(),
+            failure: None,
             on_block: None,
-        }
+        };
+        let needed = encoder.needed(encoder.options.block).max(1);
+        let fit = usize::try_from(encoder.options.memory / needed).unwrap_or(usize::MAX);
+        encoder.at_once = parallel::at_once(encoder.options.threads).min(fit).max(1);
+        encoder
     }
 
     /// Calls `report` for each block as it is written.
@@ -92,8 +107,10 @@ impl<W: Write> Encoder<W> {
         }
     }
 
-    /// Codes what is pending, ends the frame and gives the inner writer back, flushed.
+    /// Codes what is pending, ends the frame and gives the inner writer back, flushed. An encoder that has
+    /// failed before gives its error again, and does not end the frame.
     pub fn finish(mut self) -> Result<W> {
+        self.go_on()?;
         // Of one block at most, so that the number of threads does not decide.
         let length = self.pending.len();
         if self.written == 0 && (length as u64) < ShortFrame::LIMIT && length <= self.options.block {
@@ -107,9 +124,33 @@ impl<W: Write> Encoder<W> {
         Ok(self.inner)
     }
 
+    /// An error if a call before has failed.
+    fn go_on(&self) -> io::Result<()> {
+        match &self.failure {
+            None => Ok(()),
+            Some((kind, message)) => Err(io::Error::new(*kind, message.clone())),
+        }
+    }
+
+    /// Does what may fail or, where foreign code runs, panic. What is lost by that cannot be written later.
+    fn once<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> io::Result<T> {
+        self.go_on()?;
+        let panicked = "an earlier call panicked: the archive is incomplete";
+        self.failure = Some((io::ErrorKind::Other, panicked.into()));
+        let result = work(self);
+        self.failure = result.as_ref().err().map(Error::lasting);
+        result.map_err(io::Error::from)
+    }
+
+    /// Bytes of memory that a block of so many raw bytes takes.
+    fn needed(&self, raw: usize) -> u64 {
+        memory::encoding(raw as u64, &self.models(1), self.options.streams)
+    }
+
     /// Codes what is pending as one block; `made` is its bitstream of codec 4 in one stream, if it has been made already.
     fn write_short(&mut self, made: Option<&Made>) -> Result<()> {
         self.bind()?;
+        memory::allow("a block", self.needed(self.pending.len()), self.options.memory)?;
         let raw = mem::take(&mut self.pending);
         let (models, coding) = (Models { made, ..self.models(self.options.threads) }, self.coding());
         let mut coded =
@@ -165,7 +206,9 @@ impl<W: Write> Encoder<W> {
         let raw = mem::take(&mut self.pending);
         let parts: Vec<&[u8]> = raw.chunks(self.options.block).collect();
         let mut out = Vec::with_capacity(parts.len());
-        for group in parts.chunks(self.options.threads) {
+        let longest = parts.first().map_or(0, |part| part.len());
+        memory::allow("a block", self.needed(longest), self.options.memory)?;
+        for group in parts.chunks(self.at_once) {
             out.extend(self.code_group(group)?);
         }
         Ok(out)
@@ -204,7 +247,7 @@ impl<W: Write> Encoder<W> {
     /// What a block is coded with, when it has so many threads to itself.
     fn models(&self, threads: usize) -> Models<'_> {
         let Options { dictionary, mix, .. } = &self.options;
-        Models { table: &self.models, dictionary: dictionary.as_ref(), mix: *mix, made: None, threads }
+        Models { table: &self.models, dictionary: dictionary.as_ref(), mix: *mix, made: None, threads, cancel: None }
     }
 
     /// The header of a frame with these models.
@@ -286,19 +329,24 @@ fn code_block(raw: &[u8], plan: Plan, models: &Models, coding: Coding) -> Result
 }
 
 impl<W: Write> Write for Encoder<W> {
-    /// Takes as many of the bytes as its memory allows.
+    /// Takes as many of the bytes as its memory allows. After an error it takes none: every later call
+    /// gives the error again.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.go_on()?;
         // One byte more than the blocks in flight: the last block of a frame is marked as such, so a
         // block can be written only when it is known not to be the last.
-        let most = self.options.block.saturating_mul(self.options.threads);
-        let bytes = &bytes[..bytes.len().min(most + 1 - self.pending.len())];
+        let most = self.options.block.saturating_mul(self.at_once);
+        let room = most.saturating_add(1).saturating_sub(self.pending.len());
+        let bytes = &bytes[..bytes.len().min(room)];
         self.pending.extend_from_slice(bytes);
         if self.pending.len() > most {
-            let keep = (self.pending.len() - 1) % self.options.block + 1;
-            let rest = self.pending.split_off(self.pending.len() - keep);
-            let blocks = self.code()?;
-            self.pending = rest;
-            self.write_blocks(blocks, false)?;
+            self.once(|encoder| {
+                let keep = (encoder.pending.len() - 1) % encoder.options.block + 1;
+                let rest = encoder.pending.split_off(encoder.pending.len() - keep);
+                let blocks = encoder.code()?;
+                encoder.pending = rest;
+                encoder.write_blocks(blocks, false)
+            })?;
         }
         Ok(bytes.len())
     }
@@ -306,11 +354,13 @@ impl<W: Write> Write for Encoder<W> {
     /// Ends the block, so that a reader can decode all that was written so far. Costs about 30 bytes
     /// and what the next block must learn again.
     fn flush(&mut self) -> io::Result<()> {
-        if !self.pending.is_empty() {
-            let blocks = self.code()?;
-            self.write_blocks(blocks, false)?;
-        }
-        self.inner.flush()
+        self.once(|encoder| {
+            if !encoder.pending.is_empty() {
+                let blocks = encoder.code()?;
+                encoder.write_blocks(blocks, false)?;
+            }
+            Ok(encoder.inner.flush()?)
+        })
     }
 }
 
@@ -318,7 +368,8 @@ impl<W: Write> Write for Encoder<W> {
 ///
 /// # Panics
 ///
-/// If a device-bound model cannot be computed, or does not give the same twice; an [`Encoder`] reports that.
+/// If a device-bound model cannot be computed, or does not give the same twice, or if a block needs more
+/// memory than [`Options::memory`] allows; an [`Encoder`] reports that.
 pub fn compress(raw: &[u8], options: &Options) -> Vec<u8> {
     let mut encoder = Encoder::new(Vec::new(), options.clone());
     encoder.write_all(raw).and_then(|()| encoder.finish().map_err(Into::into)).expect("a vector takes every byte")

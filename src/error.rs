@@ -34,9 +34,12 @@ pub enum CodecError {
     /// A device-bound model cannot be computed.
     #[error(transparent)]
     Bound(#[from] BoundError),
-    /// It needs more memory than is allowed, or than there is.
-    #[error("it needs {needed} bytes of memory, over the limit of {limit}")]
-    Memory { needed: u64, limit: u64 },
+    /// It needs more memory than there is.
+    #[error("it needs {needed} bytes of memory, and the system has not as much for it")]
+    Memory { needed: u64 },
+    /// It needs more memory than [`Options::memory`](crate::Options::memory) allows.
+    #[error("it needs {needed} bytes of memory, over the limit of {limit}: raise the limit on memory")]
+    MemoryLimit { needed: u64, limit: u64 },
     /// The work was ended by a [`CancellationToken`](crate::CancellationToken).
     #[error("the work was cancelled")]
     Cancelled,
@@ -123,6 +126,34 @@ pub enum Error {
     Empty,
 }
 
+impl Error {
+    /// The kind of the [`io::Error`] that this becomes.
+    pub(crate) fn kind(&self) -> io::ErrorKind {
+        match self {
+            Self::Io(error) => error.kind(),
+            Self::Format { source: FormatError::Incomplete, .. } => io::ErrorKind::UnexpectedEof,
+            Self::Memory { .. } | Self::Block { source: CodecError::Memory { .. }, .. } => io::ErrorKind::OutOfMemory,
+            // Not `Interrupted`: who gets that tries again.
+            Self::Cancelled => io::ErrorKind::Other,
+            _ => io::ErrorKind::InvalidData,
+        }
+    }
+
+    /// The kind and message that every later call gives of what failed with this.
+    pub(crate) fn lasting(&self) -> (io::ErrorKind, String) {
+        let kind = if self.kind() == io::ErrorKind::Interrupted { io::ErrorKind::Other } else { self.kind() };
+        (kind, format!("an earlier call failed: {self}"))
+    }
+
+    /// What went wrong with a block, unless it was not the block's fault.
+    pub(crate) fn of_block(block: u64, at: u64, raw_at: u64, source: CodecError) -> Self {
+        match source {
+            CodecError::Cancelled => Self::Cancelled,
+            source => Self::Block { block, at, raw_at, source },
+        }
+    }
+}
+
 /// [`std::result::Result`], with [`Error`] unless another error is named.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -130,10 +161,7 @@ impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         match error {
             Error::Io(e) => e,
-            Error::Format { source: FormatError::Incomplete, .. } => {
-                io::Error::new(io::ErrorKind::UnexpectedEof, error)
-            }
-            _ => io::Error::new(io::ErrorKind::InvalidData, error),
+            error => io::Error::new(error.kind(), error),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::io::Cursor;
 use std::ops::Range;
 
 use crate::codec::block::{self, Models};
+use crate::codec::memory;
 pub use crate::codec::watch::Said;
 use crate::codec::watch::{Note, Watcher};
 use crate::encoder::compress;
@@ -15,6 +16,9 @@ use crate::error::{CodecError, Error, Result};
 use crate::format::{BlockHead, Method, content_check};
 use crate::options::{DecodeOptions, Options};
 use crate::scan::Archive;
+
+/// Bytes that what is noted of a byte of content takes, at most.
+const NOTE: u64 = 256;
 
 /// What the first bytes of a content cost, and how its archive holds them.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -86,11 +90,15 @@ pub fn explain_archive(archive: &[u8], options: &DecodeOptions, limit: u64) -> R
         options.look_up(&frame.models, &frame.origins, frame.at)?;
         let dictionary = options.dictionary(frame.dictionary.as_deref(), frame.at)?;
         let table = options.models(&frame.models, &frame.origins, frame.at)?;
-        let models = Models::to_decode(&table, dictionary, options.threads);
+        let models = options.context(&table, dictionary, options.threads);
         for (number, b) in frame.blocks.iter().enumerate().filter(|(_, b)| b.raw > 0 && b.raw_at < limit) {
-            let (head, coded, check) = scan.block(&frame, b)?;
+            let (head, coded, check) = scan.block(&frame, number)?;
+            let notes = (limit - b.raw_at).min(b.raw).saturating_mul(NOTE);
+            let needed = memory::decoding(&head, &models).saturating_add(notes);
+            memory::allow("a block and what is said of it", needed, options.limits.memory)?;
+            memory::available(needed).map_err(|e| Error::of_block(number as u64, b.at, b.raw_at, e))?;
             let (cost, notes) = watch(&head, &coded, &check, &models, (limit - b.raw_at).min(b.raw) as usize)
-                .map_err(|source| Error::Block { block: number as u64, at: b.at, raw_at: b.raw_at, source })?;
+                .map_err(|source| Error::of_block(number as u64, b.at, b.raw_at, source))?;
             out.add(b.raw_at, cost, notes);
         }
     }

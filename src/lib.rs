@@ -28,6 +28,7 @@ mod predictor;
 pub mod recover;
 pub mod scan;
 pub mod vocab;
+mod window;
 
 pub use cancel::CancellationToken;
 pub use decoder::{Decoder, decompress, decompress_with};

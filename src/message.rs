@@ -4,28 +4,39 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::codec::block::{self, Model, Models};
 use crate::codec::many::Batch;
+use crate::codec::memory;
 use crate::encoder::{compress, compress_made};
 use crate::error::{CodecError, Result};
-use crate::format::{Layout, ShortFrame};
+use crate::format::{BlockHead, Layout, ShortFrame};
 use crate::options::Options;
 use crate::parallel;
 use crate::predictor::Predictor;
 
 /// Compresses independent messages, each into an archive of its own, the same as [`compress`] makes. With a neural model
-/// it takes much less time than one by one: it reads up to 16 of them at once. Memory: for each thread about 0.5 GiB at most.
+/// it takes much less time than one by one: it reads up to 16 of them at once. Memory: for each thread and
+/// processor about 0.5 GiB, and together no more than [`Options::memory`]: threads and messages at once
+/// become fewer until they fit.
 ///
 /// ```
 /// let archives = lmz::compress_many(&["first message", "second message"], &lmz::Options::default());
 /// assert_eq!(lmz::decompress(&archives[1])?, b"second message");
 /// # Ok::<(), lmz::Error>(())
 /// ```
+///
+/// # Panics
+///
+/// Where [`compress`] does.
 pub fn compress_many<M: AsRef<[u8]> + Sync>(messages: &[M], options: &Options) -> Vec<Vec<u8>> {
     if let [message] = messages {
         return vec![compress(message.as_ref(), options)];
     }
     // The threads have messages of their own.
-    let threads = options.threads.clamp(1, messages.len().max(1));
-    let each = Options { threads: 1, ..options.clone() };
+    let longest = messages.iter().map(|message| message.as_ref().len()).max().unwrap_or(0);
+    let table = options.models();
+    let needed = memory::encoding(longest.min(options.block) as u64, &with(options, &table), options.streams);
+    let fit = usize::try_from(options.memory / needed.max(1)).unwrap_or(usize::MAX).max(1);
+    let threads = parallel::at_once(options.threads).min(fit).min(messages.len().max(1));
+    let each = Options { threads: 1, memory: options.memory / threads as u64, ..options.clone() };
     let (batched, singly): (Vec<usize>, Vec<usize>) =
         (0..messages.len()).partition(|number| fits_batch(messages[*number].as_ref(), options));
     let [next_batched, next_singly] = [&batched, &singly].map(|numbers| {
@@ -36,7 +47,7 @@ pub fn compress_many<M: AsRef<[u8]> + Sync>(messages: &[M], options: &Options) -
         let mut archives = Vec::new();
         if let Predictor::Model(model) = &options.predictor {
             let rows = batched.len().div_ceil(threads);
-            let batch = Batch { model, dictionary: options.dictionary.as_ref(), rows };
+            let batch = Batch { model, dictionary: options.dictionary.as_ref(), rows, memory: each.memory };
             batch.encode(&next_batched, |number, made| {
                 archives.push((number, compress_made(messages[number].as_ref(), &made, &each)));
             });
@@ -83,6 +94,19 @@ pub fn decompress_bare(coded: &[u8], length: usize, options: &Options) -> Result
         let models = with(options, &table);
         let (method, model) = block::bare_method(&models);
         let layout = Layout::whole(length as u64, model);
+        let (raw, coded_length) = (length as u64, coded.len() as u64);
+        // By models that give every byte some mass, few coded bytes cannot be many: nothing is begun for them.
+        let certain = matches!(models.table, [] | [Model::Ppm { .. }, ..]);
+        if certain && raw > method.most_raw(coded_length) {
+            return Err(CodecError::TooShort);
+        }
+        let head = BlockHead { last: true, method, raw, coded: coded_length, layout };
+        let needed = memory::decoding(&head, &models);
+        if needed > options.memory {
+            return Err(CodecError::MemoryLimit { needed, limit: options.memory });
+        }
+        memory::available(needed)?;
+        let layout = head.layout;
         block::decode(method, length as u64, &layout, &models, coded, &mut out)?;
     }
     Ok(out)
@@ -101,5 +125,5 @@ fn table(options: &Options) -> Result<Vec<Model>, CodecError> {
 
 fn with<'a>(options: &'a Options, table: &'a [Model]) -> Models<'a> {
     let Options { dictionary, mix, threads, .. } = options;
-    Models { table, dictionary: dictionary.as_ref(), mix: *mix, made: None, threads: *threads }
+    Models { table, dictionary: dictionary.as_ref(), mix: *mix, made: None, threads: *threads, cancel: None }
 }

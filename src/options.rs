@@ -1,7 +1,7 @@
 //! How to compress and decompress; and finding what an archive names, which are dictionaries and models.
 
 use crate::cancel::CancellationToken;
-use crate::codec::block::Model;
+use crate::codec::block::{Model, Models};
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
 use crate::format::{self, DeviceBound, Limits, Origins, within};
@@ -124,6 +124,16 @@ impl Default for DecodeOptions {
 }
 
 impl DecodeOptions {
+    /// What a block is decoded with: the models of its frame, its dictionary, and so many threads.
+    pub(crate) fn context<'a>(
+        &'a self,
+        table: &'a [Model],
+        dictionary: Option<&'a Dictionary>,
+        threads: usize,
+    ) -> Models<'a> {
+        Models { cancel: self.cancel.as_ref(), ..Models::to_decode(table, dictionary, threads) }
+    }
+
     /// The dictionary whose hash begins so, if one is needed; `at` is for the message.
     pub(crate) fn dictionary(&self, needed: Option<&[u8]>, at: u64) -> Result<Option<&Dictionary>> {
         let Some(needed) = needed else { return Ok(None) };

@@ -1,18 +1,42 @@
 //! Work on a few things at once.
 
 use std::panic::resume_unwind;
+use std::sync::Mutex;
+use std::sync::OnceLock;
 use std::thread;
 
+/// How many things are done at once where so many threads are asked for: no more than the machine has
+/// processors, since what waits for a processor needs as much memory as what has one.
+pub fn at_once(threads: usize) -> usize {
+    static PROCESSORS: OnceLock<Option<usize>> = OnceLock::new();
+    let processors = PROCESSORS.get_or_init(|| thread::available_parallelism().ok().map(usize::from));
+    threads.clamp(1, processors.unwrap_or(usize::MAX).max(1)).min(MOST)
+}
+
+/// Things are never more at once than this, where nobody knows how many processors there are.
+const MOST: usize = 1024;
+
 /// Applies `work` to each item, all at the same time: one on this thread, a thread for each other. A
-/// single item needs no threads, so that targets without them can do all but more than that.
+/// single item needs no threads, so that targets without them can do all but more than that. What
+/// there is no thread for, because the system gives no more, is done on this one.
 pub fn map<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
     let mut items = items.into_iter();
     let Some(first) = items.next() else { return Vec::new() };
     let work = &work;
+    // Who is to do an item takes it from its place, so that it is still there if no thread could be begun.
+    let places: Vec<Mutex<Option<T>>> = items.map(|item| Mutex::new(Some(item))).collect();
+    let take = |place: &Mutex<Option<T>>| place.lock().ok().and_then(|mut item| item.take());
     thread::scope(|scope| {
-        let running: Vec<_> = items.map(|item| scope.spawn(move || work(item))).collect();
+        let begin = |place| thread::Builder::new().spawn_scoped(scope, move || take(place).map(work)).ok();
+        let running: Vec<_> = places.iter().map(begin).collect();
         let mut out = vec![work(first)];
-        out.extend(running.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))));
+        for (thread, place) in running.into_iter().zip(&places) {
+            let done = match thread {
+                Some(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                None => take(place).map(work),
+            };
+            out.extend(done);
+        }
         out
     })
 }

@@ -2,20 +2,29 @@
 //!
 //! Every place that could begin a frame or a block is tried: a header gives the models for the blocks
 //! behind it, a block or short frame counts if its content check fits. Nothing else is trusted, so the
-//! result holds no wrong byte; what lies between is a hole.
+//! result holds no wrong byte; what lies between is a hole. Zeros from the end of a frame to the end of
+//! the archive are no hole.
+//!
+//! The time is in proportion to the archive's length, whatever it holds: no byte is looked at or decoded
+//! in vain more than a few times.
 
 use std::io::{Read, Seek, SeekFrom};
 
-use crate::codec::block::{self, Model, Models};
+use crate::cancel::CancellationToken;
+use crate::codec::block::{self, Content, Model};
+use crate::codec::memory;
+use crate::codec::work::Work;
 use crate::dictionary::Dictionary;
-use crate::error::{Error, Result};
+use crate::error::{CodecError, Error, Result};
 use crate::format::{
-    BlockHead, FormatError, FrameHeader, Index, Input, Limits, Method, Origins, ShortFrame, Start, Trailer, start,
+    BlockHead, FormatError, FrameHeader, Index, Input, Limits, Method, Origins, ShortFrame, Start, TRAILER_BYTES,
+    Trailer, start,
 };
 use crate::lm::bound::Bound;
 use crate::lm::ppm;
 use crate::lm::rwkv7::{self, Ready};
 use crate::options::DecodeOptions;
+use crate::window::{Window, read_up_to};
 
 /// A part of an archive that could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +50,21 @@ pub struct Recovered {
 }
 
 /// Reads this much ahead, so that looking at every byte does not mean reading for every byte.
-const READ: u64 = 16 << 20;
+const READ: usize = 1 << 20;
+/// A part that is parsed is taken to be no longer than this at first.
+const FIRST: usize = 64 << 10;
+/// No part that is parsed is longer; an index of so many bytes has ten million blocks.
+const LONGEST: u64 = 64 << 20;
+/// How often a byte may be part of something that turned out to be nothing.
+const OVERLAPS: usize = 16;
+/// What turns out to be nothing after so few bytes costs nothing.
+const SHORT: u64 = 64;
 
 /// Writes everything in an archive whose check fits, in order, and says what is missing.
 ///
-/// Memory: the largest block, coded and raw, within the limits. A frame that names a dictionary or model
-/// which is not there is an error: give it, or what needs it would count as damaged.
+/// A frame that names a dictionary or model which is not there is an error: give it, or what needs it
+/// would count as damaged. So is a block that needs more memory than
+/// [`Limits::memory`](crate::Limits::memory) allows, which bounds the memory of the run.
 pub fn recover<R: Read + Seek>(
     inner: R,
     options: &DecodeOptions,
@@ -59,9 +77,11 @@ pub fn recover<R: Read + Seek>(
         dictionary: None,
         rows: 1,
         at: 0,
-        window: Vec::new(),
-        window_at: 0,
-        ends: false,
+        window: Window::new(0, READ),
+        boundary: false,
+        parsed: Overlaps::default(),
+        decoded: Overlaps::default(),
+        work: Work::default(),
     };
     let mut out = Recovered::default();
     let mut hole: Option<Hole> = None;
@@ -71,18 +91,22 @@ pub fn recover<R: Read + Seek>(
             Part::End => break,
             Part::Structure => {}
             Part::Content(raw) => {
-                write(&raw)?;
-                out.raw += raw.len() as u64;
+                raw.write(0, raw.len(), &mut write)?;
+                out.raw += raw.len();
                 out.blocks += 1;
             }
             Part::Damage { raw } => {
                 let hole = hole.get_or_insert(Hole { at: begin, bytes: 0, raw_at: out.raw, raw_known: 0 });
-                hole.raw_known += raw;
+                hole.raw_known = hole.raw_known.saturating_add(raw);
                 hole.bytes = search.at - hole.at;
                 continue;
             }
         }
-        out.holes.extend(hole.take());
+        if let Some(hole) = hole.take() {
+            out.holes.push(hole);
+            let needed = (out.holes.capacity() * size_of::<Hole>()) as u64;
+            memory::allow("the list of holes", needed, options.limits.memory)?;
+        }
     }
     out.holes.extend(hole);
     Ok(out)
@@ -92,12 +116,30 @@ enum Part {
     /// A header, an index, a trailer or a skippable frame.
     Structure,
     /// A block or short frame whose check fits.
-    Content(Vec<u8>),
+    Content(Content),
     /// Bytes passed over: a block of known raw length whose content is damaged, or anything else.
     Damage {
         raw: u64,
     },
     End,
+}
+
+/// Where things end that turned out to be nothing and begin before the current place.
+#[derive(Default)]
+struct Overlaps(Vec<u64>);
+
+impl Overlaps {
+    /// Whether enough has been tried of the bytes at a place.
+    fn enough(&mut self, at: u64) -> bool {
+        self.0.retain(|end| *end > at);
+        self.0.len() >= OVERLAPS
+    }
+
+    fn add(&mut self, at: u64, length: u64) {
+        if length > SHORT {
+            self.0.push(at.saturating_add(length));
+        }
+    }
 }
 
 struct Search<R> {
@@ -109,74 +151,107 @@ struct Search<R> {
     /// The most streams of a block whose frame's header is lost.
     rows: u64,
     at: u64,
-    /// Bytes of the archive from `window_at` on.
-    window: Vec<u8>,
-    window_at: u64,
-    /// Whether the window reaches to the end of the archive.
-    ends: bool,
+    window: Window,
+    /// Whether a frame has just ended.
+    boundary: bool,
+    /// What could not be parsed, and what could not be decoded.
+    parsed: Overlaps,
+    decoded: Overlaps,
+    work: Work,
 }
 
 impl<R: Read + Seek> Search<R> {
-    /// The bytes at the current place, `n` or more unless the archive ends.
-    fn bytes(&mut self, n: u64) -> Result<&[u8]> {
-        let have = (self.window_at + self.window.len() as u64).saturating_sub(self.at);
-        if have < n && !self.ends {
-            self.inner.seek(SeekFrom::Start(self.at))?;
-            self.window.clear();
-            let found = (&mut self.inner).take(n + READ).read_to_end(&mut self.window)?;
-            self.ends = (found as u64) < n + READ;
-            self.window_at = self.at;
-        }
-        let at = (self.at - self.window_at).min(self.window.len() as u64);
-        Ok(&self.window[at as usize..])
-    }
-
     /// Reads the part at the current place and moves behind it.
     fn part(&mut self) -> Result<Part> {
-        let limits = self.options.limits.clone();
-        let limits = &limits;
-        let most = (BlockHead::longest(limits) as u64).max(FrameHeader::longest(limits));
-        // Where the header is lost, blocks name the one model of nearly all archives.
-        let models = self.models.as_ref().map_or(1, Vec::len);
-        let bytes = self.bytes(most)?;
-        if bytes.is_empty() {
+        if self.options.cancel.as_ref().is_some_and(CancellationToken::is_cancelled) {
+            return Err(Error::Cancelled);
+        }
+        let bytes = self.window.get(&mut self.inner, self.at, FIRST)?;
+        let Some(first) = bytes.first() else { return Ok(Part::End) };
+        if *first == 0 && std::mem::take(&mut self.boundary) && self.only_zeros()? {
             return Ok(Part::End);
         }
-        let parse = |n: &mut usize, bytes| -> Option<Found> {
-            let mut input = Input::new(bytes);
-            let found = Found::read(&mut input, models, limits).ok()?;
-            *n = input.position();
-            Some(found)
-        };
-        let mut n = 0;
-        match parse(&mut n, bytes) {
-            Some(Found::Header(header)) => {
-                self.dictionary = self.find(header.dictionary.as_ref().map(|h| &h[..]))?;
+        self.boundary = false;
+        match self.find()? {
+            Some((Found::Header(header), n)) => {
+                self.dictionary = self.dictionary(header.dictionary.as_ref().map(|h| &h[..]))?;
                 self.options.look_up(&header.models, &header.origins, self.at)?;
                 self.models = Some(self.options.models(&header.models, &header.origins, self.at)?);
-                self.at += n as u64;
+                self.at += n;
                 Ok(Part::Structure)
             }
-            Some(Found::Structure { skip }) => {
-                self.at += n as u64 + skip;
+            Some((Found::Index, n)) => {
+                self.at += n;
                 Ok(Part::Structure)
             }
-            Some(Found::Block(head)) => self.content(n as u64, &head),
-            Some(Found::Short(short)) => self.short(n as u64, short),
+            Some((Found::End { skip }, n)) => {
+                self.at = self.at.saturating_add(n + skip);
+                self.boundary = true;
+                Ok(Part::Structure)
+            }
+            Some((Found::Block(head), n)) => self.block(n, &head),
+            Some((Found::Short(short), n)) => self.short(n, short),
             None => {
                 // On to the next byte that could begin something.
-                let skip = bytes[1..].iter().position(|&b| b == 0xeb || b == 0xc3).map_or(bytes.len(), |i| i + 1);
-                self.at += skip as u64;
+                let bytes = self.window.get(&mut self.inner, self.at, FIRST)?;
+                let rest = bytes.get(1..).unwrap_or_default();
+                let next = rest.iter().position(|&b| b == 0xeb || b == 0xc3);
+                self.at += next.map_or(bytes.len(), |i| i + 1) as u64;
                 Ok(Part::Damage { raw: 0 })
             }
         }
     }
 
-    fn find(&self, dictionary: Option<&[u8]>) -> Result<Option<Dictionary>> {
+    /// Whether there is nothing but zeros from here on.
+    fn only_zeros(&mut self) -> Result<bool> {
+        let mut at = self.at;
+        loop {
+            let bytes = self.window.get(&mut self.inner, at, 1)?;
+            if bytes.is_empty() {
+                return Ok(true);
+            }
+            if bytes.iter().any(|byte| *byte != 0) {
+                return Ok(false);
+            }
+            at += bytes.len() as u64;
+        }
+    }
+
+    /// What begins here, and its bytes.
+    fn find(&mut self) -> Result<Option<(Found, u64)>> {
+        if self.parsed.enough(self.at) {
+            return Ok(None);
+        }
+        // Where the header is lost, blocks name the one model of nearly all archives.
+        let models = self.models.as_ref().map_or(1, Vec::len);
+        let limits = &self.options.limits;
+        let most = LONGEST.min(limits.memory / 16);
+        let mut want = FIRST;
+        loop {
+            let bytes = self.window.get(&mut self.inner, self.at, want)?;
+            let all = bytes.len() < want;
+            let mut input = Input::new(bytes);
+            match Found::read(&mut input, models, limits) {
+                Ok(found) => return Ok(Some((found, input.position() as u64))),
+                Err(FormatError::Incomplete) if !all && (want as u64) < most => want = want.saturating_mul(8),
+                Err(FormatError::Incomplete) => {
+                    let length = bytes.len() as u64;
+                    self.parsed.add(self.at, length);
+                    return Ok(None);
+                }
+                Err(_) => {
+                    self.parsed.add(self.at, input.position() as u64);
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    fn dictionary(&self, dictionary: Option<&[u8]>) -> Result<Option<Dictionary>> {
         Ok(self.options.dictionary(dictionary, self.at)?.cloned())
     }
 
-    fn content(&mut self, n: u64, head: &BlockHead) -> Result<Part> {
+    fn block(&mut self, n: u64, head: &BlockHead) -> Result<Part> {
         let tables = match &self.models {
             Some(models) => vec![models.clone()],
             None => self.guesses(head).into_iter().map(|model| vec![model]).collect(),
@@ -184,8 +259,10 @@ impl<R: Read + Seek> Search<R> {
         let dictionary = self.dictionary.clone();
         let mut found = None;
         for table in &tables {
-            let models = Models::to_decode(table, dictionary.as_ref(), self.options.threads);
-            found = self.decode(n, head, 8, &models)?;
+            let context = self.options.context(table, dictionary.as_ref(), self.options.threads);
+            let needed = memory::decoding(head, &context);
+            memory::allow("a block", needed, self.options.limits.memory)?;
+            found = self.decode(n, head, 8, table, dictionary.as_ref())?;
             if found.is_some() {
                 break;
             }
@@ -216,33 +293,70 @@ impl<R: Read + Seek> Search<R> {
     }
 
     fn short(&mut self, n: u64, short: ShortFrame) -> Result<Part> {
-        let dictionary = match self.find(short.dictionary.as_ref().map(|d| &d[..])) {
+        let dictionary = match self.dictionary(short.dictionary.as_ref().map(|d| &d[..])) {
             // Four bytes without a check of their own: as likely damage as a dictionary.
             Err(Error::NoDictionary { .. }) => None,
             found => found?,
         };
         // As for the dictionary; without its model nothing can come out.
         let table = self.options.models(&short.models(), &Origins::new(), self.at).unwrap_or_default();
-        let models = Models::to_decode(&table, dictionary.as_ref(), self.options.threads);
-        let found = self.decode(n, &short.into_head(), 4, &models)?;
-        Ok(found.unwrap_or_else(|| {
-            self.at += n; // nothing vouches for the head
-            Part::Damage { raw: 0 }
-        }))
+        let head = short.into_head();
+        let context = self.options.context(&table, dictionary.as_ref(), self.options.threads);
+        // Nothing vouches for the head, so what it needs is no reason to end.
+        let fits = memory::decoding(&head, &context) <= self.options.limits.memory;
+        let found = if fits { self.decode(n, &head, 4, &table, dictionary.as_ref())? } else { None };
+        if found.is_some() {
+            self.boundary = true;
+        } else {
+            self.at += n;
+        }
+        Ok(found.unwrap_or(Part::Damage { raw: 0 }))
     }
 
     /// Decodes what follows a head of `n` bytes and moves behind it, if its check fits.
-    fn decode(&mut self, n: u64, head: &BlockHead, check: usize, models: &Models) -> Result<Option<Part>> {
-        let Some(whole) = head.coded.checked_add(n + check as u64) else { return Ok(None) };
-        let bytes = self.bytes(whole)?;
-        let (begin, end) = (n as usize, (n + head.coded) as usize);
-        let (Some(coded), Some(check)) = (bytes.get(begin..end), bytes.get(end..end + check)) else { return Ok(None) };
-        match block::decode_checked(head.method, head.raw, &head.layout, models, coded, check) {
+    fn decode(
+        &mut self,
+        n: u64,
+        head: &BlockHead,
+        check: usize,
+        table: &[Model],
+        dictionary: Option<&Dictionary>,
+    ) -> Result<Option<Part>> {
+        if self.decoded.enough(self.at) {
+            return Ok(None);
+        }
+        let Some(length) = head.coded.checked_add(check as u64).and_then(|n| usize::try_from(n).ok()) else {
+            return Ok(None);
+        };
+        let begin = self.at + n;
+        let mut coded = Vec::new();
+        if length <= READ {
+            let bytes = self.window.get(&mut self.inner, begin, length)?;
+            coded.extend_from_slice(&bytes[..length.min(bytes.len())]);
+        } else {
+            self.inner.seek(SeekFrom::Start(begin))?;
+            read_up_to(&mut self.inner, &mut coded, length)?;
+        }
+        let whole = n + length as u64;
+        if coded.len() < length {
+            self.decoded.add(self.at, whole);
+            return Ok(None);
+        }
+        let context = self.options.context(table, dictionary, self.options.threads);
+        let format = |source| Error::Format { at: self.at, source };
+        self.work.add(head, whole, &context, &self.options.limits).map_err(format)?;
+        let check = coded.split_off(head.coded as usize);
+        match block::content(head, coded, &check, &context) {
             Ok(raw) => {
                 self.at += whole;
                 Ok(Some(Part::Content(raw)))
             }
-            Err(_) => Ok(None),
+            Err(CodecError::Cancelled) => Err(Error::Cancelled),
+            Err(source @ CodecError::Memory { .. }) => Err(Error::Block { block: 0, at: self.at, raw_at: 0, source }),
+            Err(_) => {
+                self.decoded.add(self.at, whole);
+                Ok(None)
+            }
         }
     }
 }
@@ -251,36 +365,41 @@ enum Found {
     Header(FrameHeader),
     Block(BlockHead),
     Short(ShortFrame),
-    /// An index or trailer, or a skippable frame's head and how many bytes follow it.
-    Structure {
+    Index,
+    /// A trailer, or a skippable frame's head and how many bytes follow it.
+    End {
         skip: u64,
     },
 }
 
 impl Found {
-    fn read<'a>(input: &mut Input<'a>, models: usize, limits: &Limits) -> Result<Self, FormatError> {
+    /// What begins here, by its first bytes; parts of which no more than the first bytes fit are not tried.
+    fn read(input: &mut Input, models: usize, limits: &Limits) -> Result<Self, FormatError> {
         let from = *input;
-        if let Ok(head) = BlockHead::read(input, models, limits) {
-            return Ok(Found::Block(head));
+        let mut first = from;
+        let found = match first.array::<4>()? {
+            [0xc3, b'B', ..] => BlockHead::read(input, models, limits).map(Found::Block),
+            [0xc3, b'I', ..] => Index::read(input).map(|_| Found::Index),
+            [0xeb, b'L', b'Z', _] => FrameHeader::read(input, limits).map(Found::Header),
+            [0xeb, b'L', ..] => ShortFrame::read(input).map(Found::Short),
+            [0x50..0x60, 0x2a, 0x4d, 0x18] => input.take(8).and_then(start).map(|start| match start {
+                Start::Skippable(skip) => Found::End { skip },
+                _ => Found::End { skip: 0 },
+            }),
+            _ => Err(FormatError::NotAFrame { found: Vec::new() }),
+        };
+        if found.is_ok() {
+            return found;
         }
-        *input = from;
-        if let Ok(header) = FrameHeader::read(input, limits) {
-            return Ok(Found::Header(header));
+        // A trailer has its mark at its end, and can begin with anything.
+        let mut trailer = from;
+        if trailer.take(TRAILER_BYTES).is_ok_and(|bytes| bytes.ends_with(b"END")) {
+            let mut trailer = from;
+            if Trailer::read(&mut trailer).is_ok() {
+                *input = trailer;
+                return Ok(Found::End { skip: 0 });
+            }
         }
-        *input = from;
-        if let Ok(short) = ShortFrame::read(input) {
-            return Ok(Found::Short(short));
-        }
-        *input = from;
-        if Index::read(input).is_ok() {
-            return Ok(Found::Structure { skip: 0 });
-        }
-        *input = from;
-        let head = input.take(8)?;
-        if let Ok(Start::Skippable(skip)) = start(head) {
-            return Ok(Found::Structure { skip });
-        }
-        *input = from;
-        Trailer::read(input).map(|_| Found::Structure { skip: 0 })
+        found
     }
 }

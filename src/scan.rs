@@ -1,16 +1,21 @@
 //! Archives that can be seeked in: what is in them, and parts of their content.
 
+mod structure;
+
+use std::collections::HashSet;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 
-use crate::codec::block::{self, Models};
+use crate::codec::block::{self, Content};
+use crate::codec::memory;
+use crate::codec::work::Work;
+use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
-use crate::format::{
-    BlockHead, FormatError, FrameHeader, Index, Input, Limits, Method, Model, Origins, ShortFrame, Start,
-    TRAILER_BYTES, Trailer, start, within,
-};
+use crate::format::{BlockHead, FormatError, Input, Limits, Method, Model, Origins, ShortFrame, Start, within};
 use crate::options::DecodeOptions;
 use crate::parallel;
+use crate::window::read_up_to;
+use structure::Structure;
 
 /// A block, or the whole of a short frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,10 +52,6 @@ impl Frame {
     pub fn raw(&self) -> u64 {
         self.blocks.iter().map(|b| b.raw).sum()
     }
-
-    fn raw_end(&self) -> u64 {
-        self.blocks.last().map_or(0, |b| b.raw_at + b.raw)
-    }
 }
 
 /// An archive that can be seeked in, and read from as if it were its content.
@@ -58,6 +59,14 @@ impl Frame {
 /// Opening hops from trailer to trailer, from the end to the beginning, and reads headers and indexes;
 /// where there is no trailer (short frames, skippable frames) it reads the heads from the beginning on.
 /// A read decodes the whole block that it falls in and keeps the last one.
+///
+/// What is read is verified as by a [`Decoder`](crate::Decoder): every block that is touched, against its
+/// frame's index and its own check, and also those without any content that lie there. Who reads all of
+/// the content gets an error where a decoder would, [`Error::TrailingData`] too. After an error, by
+/// damage or by the inner reader, every later read and seek gives it again; a seek to before the
+/// beginning is none.
+///
+/// Memory: at most [`Limits::memory`](crate::Limits::memory), and about 32 MiB.
 ///
 /// ```
 /// use std::io::{Cursor, Read, Seek, SeekFrom};
@@ -75,105 +84,236 @@ pub struct Archive<R> {
     inner: R,
     options: DecodeOptions,
     frames: Vec<Frame>,
+    /// Of each frame, where its content ends.
+    ends: Vec<u64>,
+    /// Bytes of memory that the list of frames takes.
+    memory: u64,
+    trailing: Option<u64>,
     /// Where the next [`read`](Read::read) begins in the content.
     position: u64,
     /// The block decoded last, and its content.
-    last: Option<(Block, Vec<u8>)>,
+    last: Option<(Block, Content)>,
+    /// What a frame needs that was read last, by the frame's number.
+    resolved: Option<Resolved>,
+    /// Blocks, by frame and number, before which those without content have been verified.
+    verified: HashSet<(usize, usize)>,
+    work: Work,
+    failure: Option<(io::ErrorKind, String)>,
+}
+
+struct Resolved {
+    frame: usize,
+    models: Vec<block::Model>,
+    dictionary: Option<Dictionary>,
+}
+
+/// A block as it stands in the archive.
+struct Stored {
+    block: Block,
+    number: u64,
+    head: BlockHead,
+    /// What follows the head, as far as it has been read.
+    bytes: Vec<u8>,
+    /// How much that is.
+    whole: usize,
 }
 
 impl<R: Read + Seek> Archive<R> {
     /// Reads what the archive holds. No content is decoded, and no dictionary or model needed yet.
     pub fn open(mut inner: R, options: DecodeOptions) -> Result<Self> {
         let length = inner.seek(SeekFrom::End(0))?;
-        let mut scan = Scan { inner: &mut inner, options: &options, at: 0 };
-        let mut frames = scan.backward(length)?;
-        let begin = frames.first().map_or(length, |f| f.at);
-        if begin > 0 {
-            scan.at = 0;
-            frames = match scan.forward(begin, length)? {
-                Some(mut first) => {
-                    first.append(&mut frames);
-                    first
-                }
-                // What looked like a trailer was inside of something else.
-                None => {
-                    scan.at = 0;
-                    scan.forward(length, length)?.ok_or(Error::Empty)?
-                }
-            };
-        }
+        let Structure { mut frames, trailing, memory } = Structure::read(&mut inner, &options.limits, length)?;
         if frames.is_empty() {
             return Err(Error::Empty);
         }
         let mut raw_at = 0u64;
-        for block in frames.iter_mut().flat_map(|f| &mut f.blocks) {
-            block.raw_at = raw_at;
-            raw_at = within("bytes of a block", block.raw, options.limits.block)
-                .and_then(|raw| {
-                    raw_at
-                        .checked_add(raw)
-                        .ok_or(FormatError::Malformed { what: "index", found: "more than 2^64 bytes" })
-                })
-                .and_then(|end| within("bytes of content", end, options.limits.content))
-                .map_err(|source| Error::Format { at: block.at, source })?;
+        let mut ends = Vec::with_capacity(frames.len());
+        for frame in &mut frames {
+            for block in &mut frame.blocks {
+                block.raw_at = raw_at;
+                raw_at = within("bytes of a block", block.raw, options.limits.block)
+                    .and_then(|raw| {
+                        raw_at
+                            .checked_add(raw)
+                            .ok_or(FormatError::Malformed { what: "index", found: "more than 2^64 bytes" })
+                    })
+                    .and_then(|end| within("bytes of content", end, options.limits.content))
+                    .map_err(|source| Error::Format { at: block.at, source })?;
+            }
+            ends.push(raw_at);
         }
-        Ok(Self { inner, options, frames, position: 0, last: None })
+        Ok(Self {
+            inner,
+            options,
+            frames,
+            ends,
+            memory,
+            trailing,
+            position: 0,
+            last: None,
+            resolved: None,
+            verified: HashSet::new(),
+            work: Work::default(),
+            failure: None,
+        })
     }
 
     pub fn frames(&self) -> &[Frame] {
         &self.frames
     }
 
+    /// Where bytes begin that belong to no frame. Zeros at the end of an archive are not such bytes.
+    pub fn trailing_data(&self) -> Option<u64> {
+        self.trailing
+    }
+
     /// How a block is coded: read from its head.
     pub fn method(&mut self, frame: &Frame, block: &Block) -> Result<Method> {
-        let mut scan = Scan { inner: &mut self.inner, options: &self.options, at: block.at };
-        if frame.kind == Start::Short {
-            return Ok(scan.parse(ShortFrame::LONGEST as u64, ShortFrame::read)?.method);
-        }
-        let (models, limits) = (frame.models.len(), &self.options.limits);
-        Ok(scan.parse(BlockHead::longest(limits) as u64, |i| BlockHead::read(i, models, limits))?.method)
+        Ok(structure::head(&mut self.inner, &self.options.limits, frame, block)?.method)
     }
 
     /// A block as it stands in the archive: its head, its coded bytes and its check.
-    pub(crate) fn block(&mut self, frame: &Frame, block: &Block) -> Result<(BlockHead, Vec<u8>, Vec<u8>)> {
-        let bytes = fetch(&mut self.inner, block)?;
-        let (head, coded, check) = parts(&bytes, frame, block, &self.options.limits)?;
-        Ok((head, coded.to_vec(), check.to_vec()))
+    pub(crate) fn block(&mut self, frame: &Frame, number: usize) -> Result<(BlockHead, Vec<u8>, Vec<u8>)> {
+        let mut stored = fetch_head(&mut self.inner, frame, number, &self.options.limits)?;
+        fetch_rest(&mut self.inner, &mut stored)?;
+        let check = stored.bytes.split_off(stored.head.coded as usize);
+        Ok((stored.head, stored.bytes, check))
     }
 
     /// Raw bytes of all frames.
     pub fn raw(&self) -> u64 {
-        self.frames.iter().map(Frame::raw).sum()
+        self.ends.last().copied().unwrap_or(0)
     }
 
     /// Decodes the part of the content that lies in `range`, as many blocks at once as there are threads,
     /// into `write`. Whole blocks are decoded and checked; what reaches past the end of the content is
-    /// left out.
+    /// left out. Blocks without content are checked too where they lie in the range or at its ends, and a
+    /// range to the end of the content ends with [`Error::TrailingData`] where a decoder would.
     pub fn read_range(&mut self, range: Range<u64>, mut write: impl FnMut(&[u8]) -> io::Result<()>) -> Result<()> {
-        let Self { inner, options, frames, .. } = self;
-        for frame in frames.iter() {
-            let touched = |b: &&Block| range.start.max(b.raw_at) < range.end.min(b.raw_at + b.raw);
-            let blocks: Vec<&Block> = frame.blocks.iter().filter(touched).collect();
-            let number = |b: &Block| (frame.blocks.partition_point(|x| x.at < b.at)) as u64;
-            if !blocks.is_empty() {
-                options.look_up(&frame.models, &frame.origins, frame.at)?;
-            }
-            for group in blocks.chunks(options.threads.max(1)) {
-                let read: Vec<_> = group.iter().map(|b| (**b, fetch(inner, b))).collect();
-                let uses = |(_, bytes): &(Block, Result<Vec<u8>>)| {
-                    let head = bytes.as_ref().map(|bytes| head(&mut Input::new(bytes), frame, &options.limits));
-                    head.map_or(1, |head| head.map_or(1, |head| block::uses(head.method)))
-                };
-                let results = parallel::share(read, options.threads, uses, |(b, bytes), threads| {
-                    (b, bytes.and_then(|x| decode(&x, frame, &b, number(&b), options, threads)))
-                });
-                for (b, raw) in results {
-                    let (from, to) = (range.start.max(b.raw_at), range.end.min(b.raw_at + b.raw));
-                    write(&raw?[(from - b.raw_at) as usize..(to - b.raw_at) as usize])?;
+        self.once(|archive| {
+            // Frames before this one end before the range begins.
+            let first = archive.ends.partition_point(|end| *end < range.start);
+            for number in first..archive.frames.len() {
+                if number > 0 && archive.ends[number - 1] > range.end {
+                    break;
                 }
+                archive.read_frame(number, &range, &mut write)?;
+            }
+            match archive.trailing {
+                Some(at) if range.end >= archive.raw() => Err(Error::TrailingData { at }),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// The part of a frame's content that lies in `range`.
+    fn read_frame(
+        &mut self,
+        frame: usize,
+        range: &Range<u64>,
+        write: &mut impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<()> {
+        let blocks = &self.frames[frame].blocks;
+        let first = blocks.partition_point(|b| b.raw_at + b.raw < range.start);
+        let touched = |b: &Block| match b.raw {
+            0 => (range.start..=range.end).contains(&b.raw_at),
+            _ => range.start.max(b.raw_at) < range.end.min(b.raw_at + b.raw),
+        };
+        let rest = blocks[first..].iter().take_while(|b| b.raw_at <= range.end);
+        let numbers: Vec<usize> = rest.zip(first..).filter(|(b, _)| touched(b)).map(|(_, number)| number).collect();
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        self.last = None;
+        self.resolve(frame)?;
+        let most = parallel::at_once(self.options.threads);
+        let (mut group, mut memory) = (Vec::new(), 0u64);
+        for number in numbers {
+            // What comes before is delivered first, whatever is wrong here.
+            let (mut stored, needed) = match self.begin(frame, number) {
+                Ok(begun) => begun,
+                Err(error) => {
+                    self.write_group(frame, group, range, write)?;
+                    return Err(error);
+                }
+            };
+            if group.len() >= most || memory.saturating_add(needed) > self.options.limits.memory {
+                self.write_group(frame, std::mem::take(&mut group), range, write)?;
+                memory = 0;
+            }
+            if let Err(error) = fetch_rest(&mut self.inner, &mut stored) {
+                self.write_group(frame, group, range, write)?;
+                return Err(error);
+            }
+            group.push(stored);
+            memory = memory.saturating_add(needed);
+        }
+        self.write_group(frame, group, range, write)
+    }
+
+    /// Reads a block's head, and says how much memory the block needs, if that and its work are allowed.
+    fn begin(&mut self, frame: usize, number: usize) -> Result<(Stored, u64)> {
+        let stored = fetch_head(&mut self.inner, &self.frames[frame], number, &self.options.limits)?;
+        let needed = self.allow(frame, &stored)?;
+        Ok((stored, needed))
+    }
+
+    /// Decodes blocks of a frame at once and gives out what lies in `range`.
+    fn write_group(
+        &mut self,
+        frame: usize,
+        group: Vec<Stored>,
+        range: &Range<u64>,
+        write: &mut impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<()> {
+        self.resolve(frame)?;
+        let (resolved, options) = (&self.resolved, &self.options);
+        let uses = |stored: &Stored| block::uses(stored.head.method);
+        let results = parallel::share(group, options.threads, uses, |stored, threads| {
+            (stored.block, decode(stored, resolved.as_ref(), options, threads))
+        });
+        for (b, content) in results {
+            let content = content?;
+            let (from, to) = (range.start.max(b.raw_at), range.end.min(b.raw_at + b.raw));
+            if from < to {
+                content.write(from - b.raw_at, to - b.raw_at, &mut *write)?;
             }
         }
         Ok(())
+    }
+
+    /// Finds what a frame's blocks are predicted by.
+    fn resolve(&mut self, number: usize) -> Result<()> {
+        if self.resolved.as_ref().is_some_and(|r| r.frame == number) {
+            return Ok(());
+        }
+        self.resolved = None;
+        let frame = &self.frames[number];
+        self.options.look_up(&frame.models, &frame.origins, frame.at)?;
+        let dictionary = self.options.dictionary(frame.dictionary.as_deref(), frame.at)?.cloned();
+        let models = self.options.models(&frame.models, &frame.origins, frame.at)?;
+        self.resolved = Some(Resolved { frame: number, models, dictionary });
+        Ok(())
+    }
+
+    /// The memory that a block needs, if that and its work are within the limits.
+    fn allow(&mut self, frame: usize, stored: &Stored) -> Result<u64> {
+        self.resolve(frame)?;
+        let Some(Resolved { models, dictionary, .. }) = &self.resolved else { return Ok(0) };
+        let (context, limits) = (self.options.context(models, dictionary.as_ref(), 1), &self.options.limits);
+        let needed = memory::decoding(&stored.head, &context).saturating_add(self.memory);
+        memory::allow("a block", needed, limits.memory)?;
+        let added = self.work.add(&stored.head, stored.block.bytes, &context, limits);
+        added.map_err(|source| Error::Format { at: stored.block.at, source })?;
+        Ok(needed)
+    }
+
+    /// Decodes one block.
+    fn decode(&mut self, frame: usize, number: usize) -> Result<(Block, Content)> {
+        let (mut stored, _) = self.begin(frame, number)?;
+        fetch_rest(&mut self.inner, &mut stored)?;
+        let block = stored.block;
+        Ok((block, decode(stored, self.resolved.as_ref(), &self.options, self.options.threads)?))
     }
 
     /// Decodes the block at the current position, unless it is the last one decoded.
@@ -184,16 +324,58 @@ impl<R: Read + Seek> Archive<R> {
         }
         self.last = None;
         // Frames without content end where the one before them ends, or at 0: they are passed over.
-        for frame in self.frames.iter().skip_while(|f| f.raw_end() <= at) {
-            let number = frame.blocks.partition_point(|b| b.raw_at + b.raw <= at);
-            if let Some(&b) = frame.blocks.get(number) {
-                self.options.look_up(&frame.models, &frame.origins, frame.at)?;
-                let bytes = fetch(&mut self.inner, &b)?;
-                self.last = Some((b, decode(&bytes, frame, &b, number as u64, &self.options, self.options.threads)?));
-                break;
-            }
+        let frame = self.ends.partition_point(|end| *end <= at);
+        let blocks = self.frames.get(frame).map_or(&[][..], |frame| &frame.blocks);
+        let number = blocks.partition_point(|b| b.raw_at + b.raw <= at);
+        self.verify_before(frame, number)?;
+        if frame < self.frames.len() {
+            self.last = Some(self.decode(frame, number)?);
+        } else if let Some(at) = self.trailing {
+            return Err(Error::TrailingData { at });
         }
         Ok(())
+    }
+
+    /// Decodes the blocks without content that come directly before this one, which may be the end.
+    fn verify_before(&mut self, frame: usize, number: usize) -> Result<()> {
+        if self.verified.contains(&(frame, number)) {
+            return Ok(());
+        }
+        let mut empty = Vec::new();
+        let mut place = (frame, number);
+        loop {
+            place = match place {
+                (0, 0) => break,
+                (frame, 0) => (frame - 1, self.frames[frame - 1].blocks.len()),
+                (frame, number) if self.frames[frame].blocks[number - 1].raw == 0 => {
+                    empty.push((frame, number - 1));
+                    (frame, number - 1)
+                }
+                _ => break,
+            };
+        }
+        for (frame, number) in empty.into_iter().rev() {
+            self.decode(frame, number)?;
+        }
+        self.verified.insert((frame, number));
+        Ok(())
+    }
+
+    /// An error if a call before has failed.
+    fn go_on(&self) -> io::Result<()> {
+        match &self.failure {
+            None => Ok(()),
+            Some((kind, message)) => Err(io::Error::new(*kind, message.clone())),
+        }
+    }
+
+    /// Does what may fail or, where foreign code runs, panic.
+    fn once<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.go_on()?;
+        self.failure = Some((io::ErrorKind::Other, "an earlier call panicked: open the archive anew".into()));
+        let result = work(self);
+        self.failure = result.as_ref().err().map(Error::lasting);
+        result
     }
 }
 
@@ -202,11 +384,9 @@ impl<R: Read + Seek> Read for Archive<R> {
         if out.is_empty() {
             return Ok(0);
         }
-        self.load()?;
-        let Some((b, raw)) = &self.last else { return Ok(0) };
-        let rest = &raw[(self.position - b.raw_at) as usize..];
-        let n = rest.len().min(out.len());
-        out[..n].copy_from_slice(&rest[..n]);
+        self.once(Self::load)?;
+        let Some((b, content)) = &self.last else { return Ok(0) };
+        let n = content.copy(self.position - b.raw_at, out);
         self.position += n as u64;
         Ok(n)
     }
@@ -214,6 +394,7 @@ impl<R: Read + Seek> Read for Archive<R> {
 
 impl<R: Read + Seek> Seek for Archive<R> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.go_on()?;
         let position = match to {
             SeekFrom::Start(at) => Some(at),
             SeekFrom::End(by) => self.raw().checked_add_signed(by),
@@ -226,205 +407,54 @@ impl<R: Read + Seek> Seek for Archive<R> {
     }
 }
 
-/// The bytes of a block in the archive.
-fn fetch<R: Read + Seek>(inner: &mut R, b: &Block) -> Result<Vec<u8>> {
-    inner.seek(SeekFrom::Start(b.at))?;
-    let mut bytes = Vec::new();
-    inner.take(b.bytes).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// The head of a block or short frame.
-fn head(input: &mut Input, frame: &Frame, limits: &Limits) -> Result<BlockHead, FormatError> {
-    match frame.kind {
-        Start::Short => ShortFrame::read(input).map(ShortFrame::into_head),
-        _ => BlockHead::read(input, frame.models.len(), limits),
-    }
-}
-/// A block's head, its coded bytes and its check.
-fn parts<'a>(bytes: &'a [u8], frame: &Frame, b: &Block, limits: &Limits) -> Result<(BlockHead, &'a [u8], &'a [u8])> {
-    let format = |source| Error::Format { at: b.at, source };
-    let mut input = Input::new(bytes);
-    let head = head(&mut input, frame, limits).map_err(format)?;
+/// Reads a block's head, which must say what its frame's index does.
+fn fetch_head<R: Read + Seek>(inner: &mut R, frame: &Frame, number: usize, limits: &Limits) -> Result<Stored> {
+    const FIRST: u64 = 256;
+    let block = frame.blocks[number];
+    let format = |source| Error::Format { at: block.at, source };
+    inner.seek(SeekFrom::Start(block.at))?;
+    let (mut bytes, mut want) = (Vec::new(), FIRST.min(block.bytes));
+    let (head, n) = loop {
+        read_up_to(inner, &mut bytes, want as usize)?;
+        let mut input = Input::new(&bytes);
+        let head = match frame.kind {
+            Start::Short => ShortFrame::read(&mut input).map(ShortFrame::into_head),
+            _ => BlockHead::read(&mut input, frame.models.len(), limits),
+        };
+        let more = want < block.bytes.min(BlockHead::longest(limits)) && bytes.len() as u64 == want;
+        match head {
+            Err(FormatError::Incomplete) if more => want = want.saturating_mul(8).min(block.bytes),
+            head => break (head.map_err(format)?, input.position()),
+        }
+    };
     let check = if frame.kind == Start::Short { 4 } else { 8 };
-    if head.raw != b.raw || Some(b.bytes) != head.coded.checked_add(input.position() as u64 + check) {
+    let whole = head.coded.saturating_add(check);
+    if head.raw != block.raw || Some(block.bytes) != whole.checked_add(n as u64) {
         return Err(format(FormatError::Malformed { what: "index", found: "other lengths than a block's head" }));
     }
-    let coded = input.take(head.coded as usize).map_err(format)?;
-    let check = input.take(check as usize).map_err(format)?;
-    Ok((head, coded, check))
+    if head.last != (number + 1 == frame.blocks.len()) {
+        let found = "the mark of a frame's last block on another block, or not on it";
+        return Err(format(FormatError::Malformed { what: "block head", found }));
+    }
+    let whole = usize::try_from(whole).map_err(|_| format(FormatError::Incomplete))?;
+    bytes.drain(..n);
+    Ok(Stored { block, number: number as u64, head, bytes, whole })
+}
+
+/// Reads what follows a block's head.
+fn fetch_rest<R: Read>(inner: &mut R, stored: &mut Stored) -> Result<()> {
+    read_up_to(inner, &mut stored.bytes, stored.whole)?;
+    if stored.bytes.len() < stored.whole {
+        return Err(Error::Format { at: stored.block.at, source: FormatError::Incomplete });
+    }
+    Ok(())
 }
 
 /// Decodes a block from its bytes in the archive. They are believed no more than those of a stream.
-fn decode(
-    bytes: &[u8],
-    frame: &Frame,
-    b: &Block,
-    number: u64,
-    options: &DecodeOptions,
-    threads: usize,
-) -> Result<Vec<u8>> {
-    let (BlockHead { method, raw, layout, .. }, coded, check) = parts(bytes, frame, b, &options.limits)?;
-    let dictionary = options.dictionary(frame.dictionary.as_deref(), frame.at)?;
-    let table = options.models(&frame.models, &frame.origins, frame.at)?;
-    let models = Models::to_decode(&table, dictionary, threads);
-    block::decode_checked(method, raw, &layout, &models, coded, check).map_err(|source| Error::Block {
-        block: number,
-        at: b.at,
-        raw_at: b.raw_at,
-        source,
-    })
-}
-
-/// Reads structure, not content.
-struct Scan<'a, R> {
-    inner: &'a mut R,
-    options: &'a DecodeOptions,
-    at: u64,
-}
-
-impl<R: Read + Seek> Scan<'_, R> {
-    /// Parses a part at the current place, with as many bytes as it takes up to `most`, and moves behind it.
-    fn parse<T>(&mut self, most: u64, read: impl Fn(&mut Input) -> Result<T, FormatError>) -> Result<T> {
-        let mut want = 128.min(most);
-        loop {
-            self.inner.seek(SeekFrom::Start(self.at))?;
-            let mut bytes = Vec::new();
-            (&mut self.inner).take(want).read_to_end(&mut bytes)?;
-            let mut input = Input::new(&bytes);
-            match read(&mut input) {
-                Err(FormatError::Incomplete) if bytes.len() as u64 == want && want < most => {
-                    want = want.saturating_mul(8).min(most)
-                }
-                Err(source) => return Err(Error::Format { at: self.at, source }),
-                Ok(part) => {
-                    self.at += input.position() as u64;
-                    return Ok(part);
-                }
-            }
-        }
-    }
-
-    /// The frames that can be found from their trailers, from the end of the archive back, in order.
-    fn backward(&mut self, length: u64) -> Result<Vec<Frame>> {
-        let mut frames = Vec::new();
-        let mut end = length;
-        loop {
-            match self.frame_before(end) {
-                Ok(Some(frame)) => {
-                    end = frame.at;
-                    frames.push(frame);
-                }
-                Err(Error::Io(error)) => return Err(error.into()),
-                // Damage is reported by reading forward, which knows better what it is.
-                Ok(None) | Err(_) => break,
-            }
-        }
-        frames.reverse();
-        Ok(frames)
-    }
-
-    /// The full frame whose trailer ends at `end`, if header, index and trailer fit together.
-    fn frame_before(&mut self, end: u64) -> Result<Option<Frame>> {
-        let Some(trailer_at) = end.checked_sub(TRAILER_BYTES as u64) else { return Ok(None) };
-        self.at = trailer_at;
-        let trailer = self.parse(TRAILER_BYTES as u64, Trailer::read)?;
-        let (Some(begin), Some(index_at)) = (end.checked_sub(trailer.frame), trailer_at.checked_sub(trailer.index))
-        else {
-            return Ok(None);
-        };
-        self.at = index_at;
-        let index = self.parse(trailer.index, Index::read)?;
-        if self.at != trailer_at || begin >= index_at {
-            return Ok(None);
-        }
-        self.at = begin;
-        let mut frame = self.header()?;
-        for entry in index.0 {
-            let Some(next) = self.at.checked_add(entry.bytes) else { return Ok(None) };
-            frame.blocks.push(Block { at: self.at, raw_at: 0, bytes: entry.bytes, raw: entry.raw });
-            self.at = next;
-        }
-        frame.bytes = trailer.frame;
-        Ok((self.at == index_at).then_some(frame))
-    }
-
-    fn header(&mut self) -> Result<Frame> {
-        let at = self.at;
-        let limits = &self.options.limits;
-        let FrameHeader { models, origins, dictionary, .. } =
-            self.parse(FrameHeader::longest(limits), |input| FrameHeader::read(input, limits))?;
-        let dictionary = dictionary.map(|hash| hash.to_vec());
-        Ok(Frame { at, bytes: 0, kind: Start::Full, models, origins, dictionary, blocks: Vec::new() })
-    }
-
-    /// The frames from the current place to `end`; nothing if none ends there. The archive's own end is
-    /// `length`: what reaches past that is incomplete.
-    fn forward(&mut self, end: u64, length: u64) -> Result<Option<Vec<Frame>>> {
-        let mut frames = Vec::new();
-        while self.at < end {
-            match self.frame() {
-                Err(Error::Format { at, source: FormatError::NotAFrame { .. } }) if !frames.is_empty() => {
-                    return Err(Error::TrailingData { at });
-                }
-                frame => frames.push(frame?),
-            }
-        }
-        if self.at > length {
-            return Err(Error::Format { at: length, source: FormatError::Incomplete });
-        }
-        Ok((self.at == end).then_some(frames))
-    }
-
-    fn frame(&mut self) -> Result<Frame> {
-        let at = self.at;
-        let kind = self.parse(8, |input| {
-            let mut all = *input;
-            let n = (1..=8).take_while(|_| all.byte().is_ok()).count();
-            let mut first = *input;
-            start(first.take(n)?)
-        })?;
-        self.at = at;
-        let mut frame = Frame {
-            at,
-            bytes: 0,
-            kind,
-            models: Vec::new(),
-            origins: Origins::new(),
-            dictionary: None,
-            blocks: Vec::new(),
-        };
-        match kind {
-            Start::Skippable(length) => self.at += 8 + length,
-            Start::Short => {
-                let short = self.parse(ShortFrame::LONGEST as u64, ShortFrame::read)?;
-                frame.models = short.models();
-                frame.dictionary = short.dictionary.map(|d| d.to_vec());
-                self.block(&mut frame, at, short.raw, short.coded, 4);
-            }
-            Start::Full => {
-                frame = self.header()?;
-                let limits = &self.options.limits;
-                let models = frame.models.len();
-                loop {
-                    let at = self.at;
-                    let head = self.parse(BlockHead::longest(limits) as u64, |i| BlockHead::read(i, models, limits))?;
-                    self.block(&mut frame, at, head.raw, head.coded, 8);
-                    if head.last {
-                        break;
-                    }
-                }
-                self.parse(Index::longest(frame.blocks.len() as u64), Index::read)?;
-                self.parse(TRAILER_BYTES as u64, Trailer::read)?;
-            }
-        }
-        frame.bytes = self.at - at;
-        Ok(frame)
-    }
-
-    /// Notes a block that begins at `at` and whose head has just been read, and moves behind it.
-    fn block(&mut self, frame: &mut Frame, at: u64, raw: u64, coded: u64, check: u64) {
-        self.at = self.at.saturating_add(coded).saturating_add(check);
-        frame.blocks.push(Block { at, raw_at: 0, bytes: self.at - at, raw });
-    }
+fn decode(stored: Stored, resolved: Option<&Resolved>, options: &DecodeOptions, threads: usize) -> Result<Content> {
+    let Stored { block: Block { at, raw_at, .. }, number, head, bytes: mut coded, .. } = stored;
+    let (models, dictionary) = resolved.map_or((&[][..], None), |r| (&r.models, r.dictionary.as_ref()));
+    let check = coded.split_off(head.coded as usize);
+    let context = options.context(models, dictionary, threads);
+    block::content(&head, coded, &check, &context).map_err(|source| Error::of_block(number, at, raw_at, source))
 }

@@ -2,11 +2,13 @@
 
 pub use super::choice::Made;
 use super::choice::{Choice, Read, block};
+pub use super::content::Content;
 use super::range::{Coder, Decoder, Encoder};
-use super::{bound, mixed, pure, sample, walk};
+use super::{bound, memory, mixed, pure, sample, walk};
+use crate::cancel::CancellationToken;
 use crate::dictionary::Dictionary;
 use crate::error::CodecError;
-use crate::format::{self, DeviceBound, Layout, Method, Segment, content_check};
+use crate::format::{self, BlockHead, DeviceBound, Layout, Method, Segment, content_check};
 use crate::lm::LanguageModel;
 use crate::lm::bound::Bound;
 use crate::lm::ppm::Ppm;
@@ -78,12 +80,14 @@ pub struct Models<'a> {
     pub made: Option<&'a Made>,
     /// Threads that compute a neural model. The result does not depend on it.
     pub threads: usize,
+    /// What ends decoding early.
+    pub cancel: Option<&'a CancellationToken>,
 }
 
 impl<'a> Models<'a> {
     /// Those of a frame that is decoded.
     pub fn to_decode(table: &'a [Model], dictionary: Option<&'a Dictionary>, threads: usize) -> Self {
-        Self { table, dictionary, mix: true, made: None, threads }
+        Self { table, dictionary, mix: true, made: None, threads, cancel: None }
     }
 
     /// The bytes of the dictionary; none if there is none.
@@ -295,7 +299,8 @@ pub fn decode(
     coded: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<(), CodecError> {
-    decode_by(&mut Decoder::new(coded), method, raw, layout, models, coded, out)
+    let mut decoder = Decoder::new(coded).cancelled_by(models.cancel);
+    decode_by(&mut decoder, method, raw, layout, models, coded, out)
 }
 
 /// The same by a coder that reads `coded`.
@@ -311,7 +316,10 @@ pub fn decode_by<C: Coder>(
     let segments = &layout.segments;
     match method {
         Method::Stored => out.extend_from_slice(coded),
-        Method::Fill => out.resize(out.len() + raw as usize, coded[0]),
+        Method::Fill => {
+            let byte = *coded.first().ok_or(CodecError::TooShort)?;
+            out.resize(out.len() + raw as usize, byte);
+        }
         Method::Coded if models.are_neural(segments) => {
             if segments.iter().any(|s| s.model.is_none()) {
                 return Err(CodecError::NoModel);
@@ -322,7 +330,8 @@ pub fn decode_by<C: Coder>(
         Method::Coded if layout.streams > 1 => return Err(CodecError::Streams { found: layout.streams }),
         Method::Coded => {
             let mut begin = 0;
-            for segment in segments {
+            // One without bytes decodes nothing: a model that has read a dictionary is dear.
+            for segment in segments.iter().filter(|s| s.length > 0) {
                 let mut model = models.begin(segment.model)?;
                 let end = begin + segment.length;
                 stream(coder, &mut *model, begin..end, |_| 0, |b| out.extend_from_slice(b))?;
@@ -343,6 +352,25 @@ pub fn decode_by<C: Coder>(
         }
     }
     Ok(())
+}
+
+/// The content of a block whose head is this, held against the content check, whose first bytes `check`
+/// is. What needs no work is not held in memory.
+pub fn content(head: &BlockHead, coded: Vec<u8>, check: &[u8], models: &Models) -> Result<Content, CodecError> {
+    let content = match head.method {
+        Method::Stored => Content::Bytes(coded),
+        Method::Fill => {
+            let byte = *coded.first().ok_or(CodecError::TooShort)?;
+            Content::Fill { byte, left: head.raw }
+        }
+        _ => {
+            memory::available(memory::decoding(head, models))?;
+            let raw = decode_checked(head.method, head.raw, &head.layout, models, &coded, check)?;
+            return Ok(Content::Bytes(raw));
+        }
+    };
+    let found = content.check(models.cancel)?.to_le_bytes();
+    if found.starts_with(check) { Ok(content) } else { Err(CodecError::BadCheck) }
 }
 
 /// [`decode`], and the raw bytes hold against the content check, whose first bytes `check` is.

@@ -146,7 +146,10 @@ pub fn work<R>(
     thread::scope(|scope| {
         let over = Over(&shared);
         for _ in 1..threads {
-            scope.spawn(|| help(&shared, network));
+            // Where the system gives no more threads, those that there are do all the work.
+            if thread::Builder::new().spawn_scoped(scope, || help(&shared, network)).is_err() {
+                break;
+            }
         }
         let mut crew = Crew { shared: &shared, engine, open: vec![true; groups] };
         let result = coder(&mut crew);

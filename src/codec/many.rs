@@ -4,6 +4,7 @@
 use super::choice::{Made, WINDOW};
 use super::cost::Metered;
 use super::joint::Walk;
+use super::memory;
 use super::range::Coder;
 use crate::dictionary::{self, Dictionary};
 use crate::lm::rwkv7::{Engine, Ready, Stream};
@@ -14,8 +15,8 @@ use std::sync::Arc;
 
 /// Most rows of a batch. More are not faster, and each has tables of its own.
 const ROWS: usize = 16;
-/// Bytes that the tables of a batch may have together, unless one message alone needs more.
-const MEMORY: u64 = 256 << 20;
+/// Bytes that the messages of a batch may need together, unless one alone needs more.
+const MEMORY: u64 = 512 << 20;
 
 /// What messages are coded with.
 pub struct Batch<'a> {
@@ -23,6 +24,8 @@ pub struct Batch<'a> {
     pub dictionary: Option<&'a Dictionary>,
     /// Rows, as far as `ROWS` and memory allow.
     pub rows: usize,
+    /// Bytes of memory that they may need.
+    pub memory: u64,
 }
 
 impl Batch<'_> {
@@ -32,9 +35,10 @@ impl Batch<'_> {
         kernel::run(Work { batch: self, next, done });
     }
 
-    /// Bytes of the table of a message's context models.
-    fn table(&self, raw: &[u8]) -> u64 {
-        1 << self.lengths(raw).table()
+    /// Bytes of memory that a message needs.
+    fn needed(&self, raw: &[u8]) -> u64 {
+        let dictionary = self.dictionary.map_or(0, |d| d.bytes().len() as u64);
+        memory::one_stream(dictionary, raw.len() as u64, self.model)
     }
 
     fn lengths(&self, raw: &[u8]) -> Lengths {
@@ -53,7 +57,7 @@ struct Message<'m> {
     mix: Mix,
     stream: Stream,
     token: Token,
-    table: u64,
+    needed: u64,
 }
 
 struct Work<'a, N, D> {
@@ -72,20 +76,21 @@ impl<'m, N: FnMut() -> Option<(usize, &'m [u8])>, D: FnMut(usize, Made)> Job for
         let mut engine = Engine::new(Arc::clone(batch.model.network()), 1);
         let mut messages: Vec<Message> = Vec::new();
         let (mut memory, mut waiting) = (0, next());
+        let most = batch.memory.min(MEMORY);
         loop {
             // Rows that have become free are taken by the next messages.
             while let Some((number, raw)) = waiting {
-                let table = batch.table(raw);
-                if messages.len() >= batch.rows.clamp(1, ROWS) || memory > 0 && memory + table > MEMORY {
+                let needed = batch.needed(raw);
+                if messages.len() >= batch.rows.clamp(1, ROWS) || memory > 0 && memory + needed > most {
                     break;
                 }
-                memory += table;
+                memory += needed;
                 waiting = next();
                 let mut mix = Mix::with_model(&batch.lengths(raw), batch.model.start());
                 mix.read(k, batch.dictionary.map_or(&[], Dictionary::bytes));
                 mix.stream(0);
                 let (coder, stream) = (Metered::new(raw.len(), WINDOW), Stream::clone(&first));
-                messages.push(Message { number, rest: raw, at: 0, coder, mix, stream, token: START, table });
+                messages.push(Message { number, rest: raw, at: 0, coder, mix, stream, token: START, needed });
             }
             if messages.is_empty() {
                 return;
@@ -94,8 +99,8 @@ impl<'m, N: FnMut() -> Option<(usize, &'m [u8])>, D: FnMut(usize, Made)> Job for
                 message.code(k, batch.model);
             }
             let ended = messages.extract_if(.., |message| message.rest.is_empty());
-            for Message { number, coder, table, .. } in ended {
-                memory -= table;
+            for Message { number, coder, needed, .. } in ended {
+                memory -= needed;
                 done(number, coder.finish());
             }
             let mut rows: Vec<_> = messages.iter_mut().map(|m| (&mut m.stream, m.token)).collect();

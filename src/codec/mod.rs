@@ -3,10 +3,12 @@
 pub mod block;
 mod bound;
 mod choice;
+mod content;
 mod cost;
 mod crew;
 pub mod joint;
 pub mod many;
+pub mod memory;
 pub mod mixed;
 mod parts;
 pub mod pure;
@@ -17,3 +19,4 @@ mod streams;
 mod unread;
 pub mod walk;
 pub mod watch;
+pub mod work;

@@ -17,6 +17,7 @@ use constriction::stream::queue::{EncoderSituation, RangeDecoder, RangeEncoder};
 use constriction::stream::{Decode, Encode};
 use constriction::{BitArray, Queue, UnwrapInfallible};
 
+use crate::cancel::CancellationToken;
 use crate::error::CodecError;
 use crate::vocab::{Token, Vocabulary};
 
@@ -157,6 +158,7 @@ impl ReadWords<u32, Queue> for Words<'_> {
 pub struct Decoder<'a> {
     inner: RangeDecoder<u32, u64, Words<'a>>,
     past_end: Rc<Cell<u64>>,
+    cancel: Option<&'a CancellationToken>,
 }
 
 impl<'a> Decoder<'a> {
@@ -164,7 +166,12 @@ impl<'a> Decoder<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
         let past_end = Rc::new(Cell::new(0));
         let words = Words { bytes, past_end: past_end.clone() };
-        Self { inner: RangeDecoder::with_backend(words).unwrap_infallible(), past_end }
+        Self { inner: RangeDecoder::with_backend(words).unwrap_infallible(), past_end, cancel: None }
+    }
+
+    /// Ends with an error when this says so.
+    pub fn cancelled_by(self, cancel: Option<&'a CancellationToken>) -> Self {
+        Self { cancel, ..self }
     }
 }
 
@@ -175,6 +182,9 @@ impl Coder for Decoder<'_> {
     }
 
     fn check(&self) -> Result<(), CodecError> {
+        if self.cancel.is_some_and(CancellationToken::is_cancelled) {
+            return Err(CodecError::Cancelled);
+        }
         if self.past_end.get() > FREE_WORDS { Err(CodecError::TooShort) } else { Ok(()) }
     }
 }

@@ -86,8 +86,8 @@ pub struct BlockHead {
 
 impl BlockHead {
     /// The most that a head of these limits can be, in bytes.
-    pub fn longest(limits: &Limits) -> usize {
-        64 + 15 * limits.segments as usize
+    pub fn longest(limits: &Limits) -> u64 {
+        limits.segments.saturating_mul(15).saturating_add(64)
     }
 
     pub fn write(&self, out: &mut Vec<u8>) {

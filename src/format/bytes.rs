@@ -29,11 +29,14 @@ pub fn content_check(raw: &[u8], coded: &[u8]) -> u64 {
 pub struct Input<'a> {
     all: &'a [u8],
     at: usize,
+    /// Bytes that must follow what is read next: what a part's own counts say.
+    follows: usize,
+    lacks: usize,
 }
 
 impl<'a> Input<'a> {
     pub fn new(all: &'a [u8]) -> Self {
-        Self { all, at: 0 }
+        Self { all, at: 0, follows: 0, lacks: 0 }
     }
 
     /// How much has been read.
@@ -46,8 +49,23 @@ impl<'a> Input<'a> {
         &self.all[position..self.at]
     }
 
+    /// How many bytes more are needed at least, after something was [`FormatError::Incomplete`]. A
+    /// reader that waits for as many, and no more, never waits for what is not part of the archive.
+    pub fn lacks(&self) -> usize {
+        self.lacks
+    }
+
+    /// Says that so many bytes at least follow what is read next.
+    pub(super) fn followed_by(&mut self, n: u64) {
+        self.follows = usize::try_from(n).unwrap_or(usize::MAX);
+    }
+
     pub fn take(&mut self, n: usize) -> Result<&'a [u8], FormatError> {
-        let end = self.at.checked_add(n).filter(|&end| end <= self.all.len()).ok_or(FormatError::Incomplete)?;
+        let end = self.at.checked_add(n).filter(|&end| end <= self.all.len());
+        let Some(end) = end else {
+            self.lacks = (n - (self.all.len() - self.at)).saturating_add(self.follows);
+            return Err(FormatError::Incomplete);
+        };
         let out = &self.all[self.at..end];
         self.at = end;
         Ok(out)
@@ -80,6 +98,7 @@ impl<'a> Input<'a> {
 
     /// Four bytes that must be the check of everything since `from`.
     pub fn check32(&mut self, from: usize, what: &'static str) -> Result<(), FormatError> {
+        self.follows = 0;
         let expected = check32(self.since(from));
         if self.array::<4>()? == expected { Ok(()) } else { Err(FormatError::BadCheck { what }) }
     }

@@ -92,7 +92,7 @@ pub struct FrameHeader {
 impl FrameHeader {
     /// The most that a header of these limits can be, in bytes: all models, and as many other fields.
     pub fn longest(limits: &Limits) -> u64 {
-        64 + (limits.models as u64 + 64) * limits.field
+        (limits.models as u64).saturating_add(64).saturating_mul(limits.field).saturating_add(64)
     }
 
     pub fn write(&self, out: &mut Vec<u8>) {
@@ -219,6 +219,13 @@ pub struct Entry {
     pub raw: u64,
 }
 
+impl Entry {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        put_varint(out, self.bytes);
+        put_varint(out, self.raw);
+    }
+}
+
 /// The index of a full frame: its blocks, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Index(pub Vec<Entry>);
@@ -226,17 +233,21 @@ pub struct Index(pub Vec<Entry>);
 impl Index {
     /// The most that an index of so many blocks can be, in bytes.
     pub fn longest(blocks: u64) -> u64 {
-        32 + 20 * blocks
+        blocks.saturating_mul(20).saturating_add(32)
     }
 
     pub fn write(&self, out: &mut Vec<u8>) {
+        let mut entries = Vec::new();
+        self.0.iter().for_each(|entry| entry.write(&mut entries));
+        Self::write_entries(self.0.len() as u64, &entries, out);
+    }
+
+    /// Writes an index of so many entries, which have been [written](Entry::write) already.
+    pub(crate) fn write_entries(count: u64, entries: &[u8], out: &mut Vec<u8>) {
         let from = out.len();
         out.extend(INDEX);
-        put_varint(out, self.0.len() as u64);
-        for e in &self.0 {
-            put_varint(out, e.bytes);
-            put_varint(out, e.raw);
-        }
+        put_varint(out, count);
+        out.extend_from_slice(entries);
         let check = check32(&out[from..]);
         out.extend(check);
     }
@@ -249,7 +260,8 @@ impl Index {
         }
         let count = input.varint(WHAT)?;
         let mut entries = Vec::new(); // grows with what is there, not with what is claimed
-        for _ in 0..count {
+        for left in (0..count).rev() {
+            input.followed_by(left.saturating_mul(2).saturating_add(4));
             entries.push(Entry { bytes: input.varint(WHAT)?, raw: input.varint(WHAT)? });
         }
         input.check32(from, WHAT)?;

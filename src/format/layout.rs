@@ -85,10 +85,13 @@ impl Layout {
     pub(super) fn parse(input: &mut Input, limits: &Limits) -> Result<Self, FormatError> {
         let count = within("segments of a block", input.varint(Self::WHAT)?, limits.segments)?;
         let mut segments = Vec::new();
-        for _ in 0..count {
+        for left in (0..count).rev() {
+            // Two integers for each segment, two more, and the check.
+            input.followed_by(left.saturating_mul(2).saturating_add(6));
             let (length, model) = (input.varint(Self::WHAT)?, input.varint(Self::WHAT)?);
             segments.push(Segment { length, model: (model > 0).then(|| (model - 1) as usize) });
         }
+        input.followed_by(4);
         Ok(Self { segments, streams: input.varint(Self::WHAT)?, stripe: input.varint(Self::WHAT)? })
     }
 

@@ -1,0 +1,131 @@
+//! How much memory blocks need: bounds from above, by which it is decided how many blocks are worked on at
+//! once, and which are refused.
+//!
+//! What is loaded once for all blocks (a model's weights, a dictionary) is not part of it, nor what a
+//! device-bound model takes for itself.
+
+use super::block::{Model, Models};
+use crate::error::{CodecError, Error};
+use crate::format::{BlockHead, Method};
+use crate::lm::rwkv7::{Config, Ready};
+use crate::mix::Lengths;
+
+/// Coded bytes are read through a buffer up to this many in a block; more are read into their place.
+pub const BUFFERED: u64 = 64 << 20;
+
+/// Weight sets and maps whose number does not depend on the block, and the primer.
+const MIX_REST: u64 = 3 << 20;
+/// Places of the match model, weight sets and corrections by order 1 and 2: at most so many bytes each.
+const MIX_PART: u64 = 16 << 20;
+/// The histories at the ends of tokens.
+const MIX_ENDS: u64 = 4 << 20;
+/// What a stream of context models takes.
+const MIX_STREAM: u64 = 4 << 10;
+/// What computes a language model, and does not depend on the streams.
+const ENGINE: u64 = 2 << 20;
+/// Below this nobody is asked whether there is as much.
+const LARGE: u64 = 1 << 20;
+
+/// The context models of a block of `raw` bytes behind a dictionary. `kinds`: 2 if some segments have a
+/// language model and others not, else 1.
+fn mix(dictionary: u64, raw: u64, kinds: u64) -> u64 {
+    let both = dictionary.saturating_add(raw);
+    let [dictionary, block] = [dictionary, raw].map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+    let table = 1 << Lengths { dictionary, block }.table();
+    let matches = both.saturating_add(1 << 16).saturating_mul(8).min(MIX_PART);
+    let wide = both.saturating_mul(1 << 10).clamp(1 << 18, MIX_PART);
+    let ends = raw.saturating_mul(8).min(MIX_ENDS);
+    both.saturating_add(table + matches + kinds * (wide + MIX_REST) + ends)
+}
+
+/// A stream of a language model of this shape, beside those of the context models.
+fn stream(config: &Config) -> u64 {
+    let state = config.layers.saturating_mul(config.hidden).saturating_mul(config.head_size + 2);
+    let numbers = state.saturating_add(config.vocab).saturating_mul(4);
+    (numbers as u64).saturating_add(8 * config.vocab as u64).saturating_add(MIX_STREAM)
+}
+
+fn streams(model: &Ready, count: u64) -> u64 {
+    // One more is what they all begin as.
+    stream(&model.network().config).saturating_mul(count.saturating_add(1)).saturating_add(ENGINE)
+}
+
+/// What coding a message in one stream of a language model and context mixing takes.
+pub fn one_stream(dictionary: u64, raw: u64, model: &Ready) -> u64 {
+    mix(dictionary, raw, 1) + stream(&model.network().config) + 4 * raw
+}
+
+/// PPM that has read so many bytes. What it counts as its memory is less than what it takes, by how its
+/// tables grow.
+fn ppm(order: u8, memory: u8, read: u64) -> u64 {
+    let full = 3u64 << memory.min(32);
+    read.saturating_mul((u64::from(order) + 1) * 64).saturating_add(LARGE).min(full)
+}
+
+/// What decoding a block takes, from reading it until its content has been delivered.
+pub fn decoding(head: &BlockHead, models: &Models) -> u64 {
+    let BlockHead { method, raw, coded, ref layout, .. } = *head;
+    let dictionary = models.dictionary().len() as u64;
+    let held = if coded <= BUFFERED { coded.saturating_mul(2) } else { coded.saturating_add(coded / 2) };
+    let model = layout.segments.iter().find_map(|s| s.model).and_then(|n| models.table.get(n));
+    let kinds = if layout.segments.iter().any(|s| s.model.is_none()) { 2 } else { 1 };
+    let work = match (method, model) {
+        (Method::Stored | Method::Fill, _) => return held,
+        (Method::Mixed, _) => mix(dictionary, raw, 1).saturating_add(layout.streams.saturating_mul(MIX_STREAM)),
+        (Method::Coded, Some(&Model::Ppm { .. })) => {
+            let each = layout.segments.iter().filter_map(|s| match *models.table.get(s.model?)? {
+                Model::Ppm { order, memory } => Some(ppm(order, memory, dictionary.saturating_add(s.length))),
+                _ => None,
+            });
+            // What has read the dictionary is kept, and copied.
+            let copies = if dictionary > 0 { 2 } else { 1 };
+            each.max().unwrap_or(0).saturating_mul(copies).saturating_add(raw)
+        }
+        (Method::Coded, Some(Model::Rwkv7(model))) => streams(model, layout.streams).saturating_add(raw),
+        (_, Some(Model::Rwkv7(model))) => mix(dictionary, raw, kinds).saturating_add(streams(model, layout.streams)),
+        (_, Some(Model::Bound(model, _))) => {
+            let sums = 8 * model.vocabulary().len() as u64 + MIX_STREAM;
+            mix(dictionary, raw, kinds).saturating_add(layout.streams.saturating_mul(sums))
+        }
+        _ => 0, // an error before anything is taken
+    };
+    work.saturating_add(held).saturating_add(raw)
+}
+
+/// What coding a block of so many bytes takes in all ways that an encoder may try, with what comes out.
+pub fn encoding(raw: u64, models: &Models, streams_asked: Option<usize>) -> u64 {
+    let dictionary = models.dictionary().len() as u64;
+    let most = BlockHead::most_streams(raw);
+    let work = match models.table.first() {
+        None => mix(dictionary, raw, 1),
+        Some(&Model::Ppm { order, memory }) => {
+            ppm(order, memory, dictionary.saturating_add(raw)).saturating_mul(if dictionary > 0 { 2 } else { 1 })
+        }
+        Some(Model::Rwkv7(model)) => {
+            // Samples of it are as many streams as there are pieces: 64 at most.
+            let count = streams_asked.map_or(64, |n| n as u64).max(64).min(most);
+            mix(dictionary, raw, 2).saturating_add(streams(model, count))
+        }
+        Some(Model::Bound(model, _)) => {
+            let sums = 8 * model.vocabulary().len() as u64 + MIX_STREAM;
+            mix(dictionary, raw, 2).saturating_add(most.min(1024).saturating_mul(sums))
+        }
+    };
+    // The bytes themselves, a copy of them, and what has been made of them so far and now.
+    work.saturating_add(raw.saturating_mul(6))
+}
+
+/// An error unless what is needed is allowed.
+pub fn allow(what: &'static str, needed: u64, limit: u64) -> Result<(), Error> {
+    if needed > limit { Err(Error::Memory { what, needed, limit }) } else { Ok(()) }
+}
+
+/// An error if the system does not have as much memory now. (One that promises more than it has cannot be
+/// asked.) Without it, memory that is not there would end the program.
+pub fn available(needed: u64) -> Result<(), CodecError> {
+    if needed < LARGE {
+        return Ok(());
+    }
+    let there = usize::try_from(needed).is_ok_and(|n| Vec::<u8>::new().try_reserve_exact(n).is_ok());
+    if there { Ok(()) } else { Err(CodecError::Memory { needed }) }
+}

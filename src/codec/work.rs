@@ -1,0 +1,49 @@
+//! How much work an archive asks for, against the bytes that it has.
+
+use super::block::Models;
+use crate::error::CodecError;
+use crate::format::{BlockHead, FormatError, Limits, Method};
+
+/// A block by context models or PPM takes about as long as so many bytes more than it has, to begin.
+const BEGIN: u64 = 4 << 10;
+
+/// What the blocks so far have asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Work {
+    /// Raw bytes that models predict.
+    predicted: u64,
+    /// Bytes of the archive.
+    bytes: u64,
+}
+
+impl Work {
+    /// Adds a block, which has so many bytes in the archive.
+    pub fn add(&mut self, head: &BlockHead, bytes: u64, models: &Models, limits: &Limits) -> Result<(), FormatError> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.predicted = self.predicted.saturating_add(predicted(head, models));
+        let free = self.predicted.saturating_sub(Limits::FREE_WORK);
+        let each = free.div_ceil(self.bytes.max(1));
+        if each > limits.expansion {
+            let what = "bytes to be predicted for each byte of the archive";
+            return Err(FormatError::OverLimit { what, found: each, limit: limits.expansion });
+        }
+        Ok(())
+    }
+}
+
+/// Raw bytes that models predict, those of dictionaries too.
+fn predicted(head: &BlockHead, models: &Models) -> u64 {
+    let dictionary = models.dictionary().len() as u64;
+    let times = match head.method {
+        Method::Stored | Method::Fill => return 0,
+        Method::Coded => head.layout.segments.iter().filter(|s| s.length > 0).count() as u64,
+        _ => 1,
+    };
+    let before = dictionary.saturating_add(BEGIN).saturating_mul(times);
+    head.raw.saturating_add(before)
+}
+
+/// An error if the work is to end.
+pub fn go_on(models: &Models) -> Result<(), CodecError> {
+    if models.cancel.is_some_and(|c| c.is_cancelled()) { Err(CodecError::Cancelled) } else { Ok(()) }
+}
