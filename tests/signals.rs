@@ -19,7 +19,7 @@ use common::{command, folder_with, lmz, names, ok, shell, text, told};
 fn large() -> TempDir {
     let noise: Vec<u8> =
         (0..200_000u32).flat_map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes()).map(|b| b % 30).collect();
-    folder_with("a", &noise.repeat(10))
+    folder_with("a", &noise)
 }
 
 /// Waits until an output has been begun.
@@ -120,7 +120,7 @@ fn messages_into_a_closed_pipe_change_nothing() {
 #[test]
 fn a_limit_on_the_size_of_files() {
     let folder = large();
-    let output = shell(&folder, "ulimit -f 8; $LMZ -1 a");
+    let output = shell(&folder, "ulimit -f 8; $LMZ -1 -T1 --block 32K a");
     assert_eq!(output.status.code(), Some(1), "{:?}", output.status);
     assert!(told(&output).contains("File too large"), "{}", told(&output));
     assert_eq!(names(&folder), ["a"]);
@@ -132,7 +132,7 @@ fn a_limit_on_the_size_of_files() {
 fn memory_that_is_not_there() {
     let folder = large();
     for limit in [60_000, 150_000] {
-        let output = shell(&folder, &format!("ulimit -c 0; ulimit -v {limit}; $LMZ -1 -f --memory 100GiB -T4 a"));
+        let output = shell(&folder, &format!("ulimit -c 0; ulimit -v {limit}; $LMZ -1 -f --memory 100GiB -T4 --block 200K a"));
         if output.status.success() {
             continue;
         }

@@ -9,6 +9,7 @@ use lmz::format::{Method, Model, Registered, Start};
 use lmz::scan::{Archive, Frame};
 
 use super::args::{STDIN, Task};
+use super::pump::{shown, warn_of_trailing};
 use super::say::print_line;
 
 pub const HEADING: &str = "frames  skips  blocks    compressed  uncompressed   ratio  name";
@@ -35,7 +36,11 @@ pub fn run(task: &Task, path: &Path) -> Result<bool> {
             print_line(describe(&mut archive, &frame)?)?;
         }
     }
-    Ok(false)
+    let trailing = archive.trailing_data();
+    if let Some(at) = trailing {
+        warn_of_trailing(&shown(path), &lmz::Error::TrailingData { at }.to_string());
+    }
+    Ok(trailing.is_some())
 }
 
 /// One line of a frame: where, how much, by which methods, and what decoding it takes.

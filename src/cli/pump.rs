@@ -88,7 +88,7 @@ fn told(error: &io::Error) -> String {
 
 /// Says that bytes behind an archive were passed over.
 pub fn warn_of_trailing(shown: &str, what: &str) {
-    say(format_args!("{shown}: warning: {what}; they were passed over, and all content before them is there"));
+    say(format_args!("{shown}: warning: {what}; it was passed over, and all content before it is there"));
 }
 
 /// Says of a closed pipe what is to be said of it: usually nothing, and this program ends.
@@ -133,9 +133,18 @@ fn pump_range(task: &Task, input: &mut Input, range: Range<u64>, output: impl Wr
     let file = input.file().context("a range needs a file: a pipe cannot be seeked in")?;
     let mut archive = Archive::open(BufReader::new(file), task.decoding.clone())?;
     let mut output = Counted::new(Told(output), None);
-    archive.read_range(range, |bytes| output.write_all(bytes))?;
+    // A range that ends before them does not come to the bytes behind the archive.
+    match archive.read_range(range, |bytes| output.write_all(bytes)) {
+        Err(lmz::Error::TrailingData { .. }) => {}
+        read => read?,
+    }
     output.flush()?;
-    Ok(Moved { read: input.length().unwrap_or(0), written: output.bytes, warned: false })
+    let trailing = archive.trailing_data();
+    if let Some(at) = trailing {
+        warn_of_trailing(&input.shown(), &lmz::Error::TrailingData { at }.to_string());
+    }
+    let (read, written) = (input.length().unwrap_or(0), output.bytes);
+    Ok(Moved { read, written, warned: trailing.is_some() })
 }
 
 /// Writes what is whole and lists the holes.
