@@ -273,6 +273,8 @@ def decode(data, dictionary):
         elif 0x50 <= start[0] < 0x60 and start[1:] == b"\x2a\x4d\x18":
             x.take(4)
             x.take(int.from_bytes(x.take(4), "little"))
+        elif x.at and not any(data[x.at :]):
+            return  # zeros behind the last frame
         else:
             raise ValueError(f"no frame of version 1.0 begins at byte {x.at}")
 

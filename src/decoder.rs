@@ -1,24 +1,24 @@
 //! Decompression: frames in, bytes out.
 
+mod frame;
 mod source;
+mod whole;
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
 
 use crate::cancel::CancellationToken;
-use crate::codec::block::{self, Content, Model};
+use crate::codec::block::{self, Content};
 use crate::codec::memory;
 use crate::codec::work::Work;
-use crate::dictionary::Dictionary;
 use crate::encoder::BlockReport;
 use crate::error::{Error, Result};
-use crate::format::{
-    BlockHead, Entry, FormatError, FrameHeader, Index, Input, Origins, ShortFrame, Start, TRAILER_BYTES, Trailer,
-    start, within,
-};
+use crate::format::{BlockHead, FormatError, FrameHeader, Input, Origins, ShortFrame, Start, start, within};
 use crate::options::DecodeOptions;
 use crate::parallel;
+use frame::{Inside, end_frame};
 use source::Source;
+pub use whole::{decompress, decompress_with};
 
 /// Bytes that are asked for beyond a block, at most, so that the next ones can be decoded with it.
 const AHEAD: u64 = 16 << 20;
@@ -90,21 +90,6 @@ enum State {
         at: u64,
         expected: Vec<u8>,
     },
-}
-
-/// What is known inside a frame.
-struct Inside {
-    models: Vec<Model>,
-    dictionary: Option<Dictionary>,
-    begin: u64,
-    /// Of a short frame, the only block is all of it.
-    short: bool,
-    blocks: u64,
-    /// What the index has to say of the blocks so far, as it is written.
-    index: Vec<u8>,
-    /// A block whose head has been read, where it began, and what is there of its coded bytes and check.
-    next: Option<(BlockHead, u64, Vec<u8>)>,
-    last_seen: bool,
 }
 
 /// A block or short frame that has been read and not decoded.
@@ -357,67 +342,6 @@ impl<R: Read> Decoder<R> {
     }
 }
 
-impl Inside {
-    fn new(models: Vec<Model>, dictionary: Option<Dictionary>, begin: u64) -> Self {
-        let (index, next) = (Vec::new(), None);
-        Self { models, dictionary, begin, short: false, blocks: 0, index, next, last_seen: false }
-    }
-
-    /// Notes a block of so many bytes that has been read.
-    fn add(&mut self, head: &BlockHead, bytes: u64) {
-        Entry { bytes, raw: head.raw }.write(&mut self.index);
-        self.blocks += 1;
-        self.last_seen = head.last;
-    }
-
-    /// The index and trailer that belong to the blocks of a full frame, which ended at `at`.
-    fn ending(&self, at: u64) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.index.len() + 64);
-        Index::write_entries(self.blocks, &self.index, &mut out);
-        let index = out.len() as u64;
-        Trailer { frame: at - self.begin + index + TRAILER_BYTES as u64, index }.write(&mut out);
-        out
-    }
-}
-
-/// Reads an index and a trailer, which must say what the blocks were.
-fn end_frame<R: Read>(source: &mut Source<R>, at: u64, expected: &[u8]) -> Result<()> {
-    loop {
-        let have = source.have();
-        let n = have.len().min(expected.len());
-        if have[..n] != expected[..n] {
-            return Err(wrong_ending(have, at));
-        }
-        if n == expected.len() {
-            source.skip(n);
-            return Ok(());
-        }
-        if !source.fill(n + 1, 0)? {
-            return Err(Error::Format { at: at + n as u64, source: FormatError::Incomplete });
-        }
-    }
-}
-
-/// What is wrong with the end of a frame that began at `at`.
-fn wrong_ending(found: &[u8], at: u64) -> Error {
-    let mut input = Input::new(found);
-    let (at, source) = match Index::read(&mut input) {
-        Err(source @ (FormatError::BadCheck { .. } | FormatError::Malformed { .. })) => (at, source),
-        Ok(index) if index.0.is_empty() || input.position() == found.len() => {
-            (at, FormatError::Malformed { what: "index", found: "other blocks than the frame" })
-        }
-        Ok(_) => {
-            let at_trailer = at + input.position() as u64;
-            match Trailer::read(&mut input) {
-                Err(source @ FormatError::BadCheck { .. }) => (at_trailer, source),
-                _ => (at_trailer, FormatError::Malformed { what: "index or trailer", found: "not what the frame is" }),
-            }
-        }
-        Err(_) => (at, FormatError::Malformed { what: "index", found: "other blocks than the frame" }),
-    };
-    Error::Format { at, source }
-}
-
 impl<R: Read> Read for Decoder<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if out.is_empty() {
@@ -462,49 +386,4 @@ impl<R: Read> Read for Decoder<R> {
         }
         Ok(n)
     }
-}
-
-/// Decompresses a whole archive from a slice, with the default options.
-pub fn decompress(archive: &[u8]) -> Result<Vec<u8>> {
-    decompress_with(archive, &DecodeOptions::default())
-}
-
-/// Decompresses a whole archive from a slice.
-///
-/// The content counts as memory of the run ([`Limits::memory`](crate::Limits::memory)), since all of it
-/// is held: what has more is for a [`Decoder`].
-pub fn decompress_with(archive: &[u8], options: &DecodeOptions) -> Result<Vec<u8>> {
-    let limit = options.limits.memory;
-    let mut out = Vec::new();
-    let mut decoder = Decoder::with_options(archive, options.clone());
-    while decoder.advance()? {
-        for content in decoder.raw.drain(..) {
-            append(&mut out, content, limit)?;
-        }
-        decoder.options.limits.memory = limit.saturating_sub(out.capacity() as u64);
-    }
-    Ok(out)
-}
-
-/// Appends content, within a limit on memory.
-fn append(out: &mut Vec<u8>, content: Content, limit: u64) -> Result<()> {
-    let needed = (out.len() as u64).saturating_add(content.len());
-    memory::allow("the whole content", needed, limit)?;
-    match content {
-        Content::Bytes(bytes) if out.is_empty() => *out = bytes,
-        content => {
-            // Twice as much as there is, so that little is moved, but not all that is left.
-            let spare = (out.capacity() as u64).min((limit - needed) / 4);
-            let more = usize::try_from(needed + spare).unwrap_or(usize::MAX).saturating_sub(out.len());
-            let no_memory = |_| Error::Memory { what: "the whole content", needed, limit };
-            if out.capacity() - out.len() < content.len() as usize {
-                out.try_reserve_exact(more).map_err(no_memory)?;
-            }
-            content.write(0, content.len(), |piece| {
-                out.extend_from_slice(piece);
-                Ok::<_, Error>(())
-            })?;
-        }
-    }
-    Ok(())
 }

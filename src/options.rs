@@ -15,7 +15,8 @@ use crate::predictor::Predictor;
 pub struct Options {
     /// Raw bytes of a block: the unit of random access, of damage and of parallel work (1 to 2^30).
     pub block: usize,
-    /// Threads: for blocks coded at once, and in each for a neural model beside the coder. The archive does not depend on it.
+    /// Threads: for blocks coded at once, no more than there are processors, and in each for a neural model
+    /// beside the coder. The archive does not depend on it.
     pub threads: usize,
     /// What predicts.
     pub predictor: Predictor,
@@ -102,8 +103,8 @@ pub struct DecodeOptions {
     /// model that the archive says was got from the hub is looked for, where it says, and nothing is ever got from the network. `None`: none is
     /// looked for.
     pub finder: Option<Finder>,
-    /// Threads: as many blocks are read before the first of them is delivered. They decode blocks at once, and compute a neural
-    /// model beside the coder.
+    /// Threads: blocks that have arrived together are decoded at once, no more than there are processors,
+    /// and a neural model is computed beside the coder.
     pub threads: usize,
     /// Ends the work early from another thread, with [`Error::Cancelled`].
     pub cancel: Option<CancellationToken>,

@@ -18,7 +18,7 @@ use crate::dictionary::Dictionary;
 use crate::error::{CodecError, Error, Result};
 use crate::format::{
     BlockHead, FormatError, FrameHeader, Index, Input, Limits, Method, Origins, ShortFrame, Start, TRAILER_BYTES,
-    Trailer, start,
+    Trailer, start, within,
 };
 use crate::lm::bound::Bound;
 use crate::lm::ppm;
@@ -91,8 +91,11 @@ pub fn recover<R: Read + Seek>(
             Part::End => break,
             Part::Structure => {}
             Part::Content(raw) => {
+                let end = out.raw.saturating_add(raw.len());
+                within("bytes of content", end, options.limits.content)
+                    .map_err(|source| Error::Format { at: begin, source })?;
                 raw.write(0, raw.len(), &mut write)?;
-                out.raw += raw.len();
+                out.raw = end;
                 out.blocks += 1;
             }
             Part::Damage { raw } => {

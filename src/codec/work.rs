@@ -1,7 +1,6 @@
 //! How much work an archive asks for, against the bytes that it has.
 
 use super::block::Models;
-use crate::error::CodecError;
 use crate::format::{BlockHead, FormatError, Limits, Method};
 
 /// A block by context models or PPM takes about as long as so many bytes more than it has, to begin.
@@ -41,9 +40,4 @@ fn predicted(head: &BlockHead, models: &Models) -> u64 {
     };
     let before = dictionary.saturating_add(BEGIN).saturating_mul(times);
     head.raw.saturating_add(before)
-}
-
-/// An error if the work is to end.
-pub fn go_on(models: &Models) -> Result<(), CodecError> {
-    if models.cancel.is_some_and(|c| c.is_cancelled()) { Err(CodecError::Cancelled) } else { Ok(()) }
 }
