@@ -7,6 +7,7 @@ use crate::codec::block::{self, Model, Models};
 use crate::dictionary::Dictionary;
 use crate::encoder::BlockReport;
 use crate::error::{Error, Result};
+use crate::exact::fpstate::{Host, exact, host};
 use crate::format::{
     BlockHead, Entry, FormatError, FrameHeader, Index, Input, Origins, ShortFrame, Start, TRAILER_BYTES, Trailer,
     start, within,
@@ -33,7 +34,7 @@ const READ: usize = 64 << 10;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Decoder<R: Read> {
-    inner: R,
+    inner: Host<R>,
     options: DecodeOptions,
     /// Archive bytes read and not yet used, from `used` on.
     buffer: Vec<u8>,
@@ -100,7 +101,7 @@ impl<R: Read> Decoder<R> {
 
     pub fn with_options(inner: R, options: DecodeOptions) -> Self {
         Self {
-            inner,
+            inner: Host::new(inner),
             options,
             buffer: Vec::new(),
             used: 0,
@@ -250,13 +251,14 @@ impl<R: Read> Decoder<R> {
 
     fn deliver(&mut self, head: &BlockHead, raw: Vec<u8>) {
         if let Some(report) = &mut self.on_block {
-            report(BlockReport {
+            let block = BlockReport {
                 raw: head.raw,
                 coded: head.coded,
                 method: head.method,
                 streams: head.layout.streams as usize,
                 why: "",
-            });
+            };
+            host(|| report(block));
         }
         if !raw.is_empty() {
             self.raw.push_back(raw);
@@ -335,7 +337,7 @@ impl<R: Read> Read for Decoder<R> {
                 End::Badly(kind, message) => return Err(io::Error::new(*kind, message.clone())),
                 End::NotYet => {}
             }
-            match self.advance() {
+            match exact(|_| self.advance()) {
                 Ok(true) => {}
                 Ok(false) => {
                     self.end = End::Well;
@@ -369,7 +371,7 @@ pub fn decompress(archive: &[u8]) -> Result<Vec<u8>> {
 pub fn decompress_with(archive: &[u8], options: &DecodeOptions) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     let mut decoder = Decoder::with_options(archive, options.clone());
-    while decoder.advance()? {
+    while exact(|_| decoder.advance())? {
         decoder.raw.drain(..).for_each(|mut block| out.append(&mut block));
     }
     Ok(out)

@@ -5,6 +5,7 @@ use std::mem;
 
 use crate::codec::block::{self, Coded, Made, Model, Models, Plan};
 use crate::error::{CodecError, Error, Result};
+use crate::exact::fpstate::{Host, exact, host};
 use crate::format::{
     BlockHead, Entry, FrameHeader, Index, Limits, Method, ShortFrame, ShortModel, TRAILER_BYTES, Trailer, content_check,
 };
@@ -43,7 +44,7 @@ pub struct BlockReport {
 /// [`flush`](Write::flush) becomes a short frame. [`finish`](Self::finish) must be called: a dropped
 /// encoder leaves an archive that says that it is incomplete.
 pub struct Encoder<W: Write> {
-    inner: W,
+    inner: Host<W>,
     options: Options,
     models: Vec<Model>,
     /// Raw bytes not yet coded.
@@ -64,7 +65,7 @@ impl<W: Write> Encoder<W> {
         options.streams = options.streams.map(|n| n.clamp(1, Limits::default().segments as usize));
         let models = options.models();
         Self {
-            inner,
+            inner: Host::new(inner),
             options,
             models,
             pending: Vec::new(),
@@ -82,18 +83,24 @@ impl<W: Write> Encoder<W> {
 
     fn report(&mut self, raw: &[u8], coded: &Coded) {
         if let Some(report) = &mut self.on_block {
-            report(BlockReport {
+            let block = BlockReport {
                 raw: raw.len() as u64,
                 coded: coded.bytes.len() as u64,
                 method: coded.method,
                 streams: coded.layout.streams as usize,
                 why: coded.why,
-            });
+            };
+            host(|| report(block));
         }
     }
 
     /// Codes what is pending, ends the frame and gives the inner writer back, flushed.
     pub fn finish(mut self) -> Result<W> {
+        exact(|_| self.end())?;
+        Ok(self.inner.into_inner())
+    }
+
+    fn end(&mut self) -> Result<()> {
         // Of one block at most, so that the number of threads does not decide.
         let length = self.pending.len();
         if self.written == 0 && (length as u64) < ShortFrame::LIMIT && length <= self.options.block {
@@ -104,7 +111,7 @@ impl<W: Write> Encoder<W> {
             self.write_end()?;
         }
         self.inner.flush()?;
-        Ok(self.inner)
+        Ok(())
     }
 
     /// Codes what is pending as one block; `made` is its bitstream of codec 4 in one stream, if it has been made already.
@@ -296,9 +303,11 @@ impl<W: Write> Write for Encoder<W> {
         if self.pending.len() > most {
             let keep = (self.pending.len() - 1) % self.options.block + 1;
             let rest = self.pending.split_off(self.pending.len() - keep);
-            let blocks = self.code()?;
-            self.pending = rest;
-            self.write_blocks(blocks, false)?;
+            exact(|_| {
+                let blocks = self.code()?;
+                self.pending = rest;
+                self.write_blocks(blocks, false)
+            })?;
         }
         Ok(bytes.len())
     }
@@ -307,8 +316,10 @@ impl<W: Write> Write for Encoder<W> {
     /// and what the next block must learn again.
     fn flush(&mut self) -> io::Result<()> {
         if !self.pending.is_empty() {
-            let blocks = self.code()?;
-            self.write_blocks(blocks, false)?;
+            exact(|_| {
+                let blocks = self.code()?;
+                self.write_blocks(blocks, false)
+            })?;
         }
         self.inner.flush()
     }
@@ -329,5 +340,5 @@ pub(crate) fn compress_made(raw: &[u8], made: &Made, options: &Options) -> Vec<u
     let mut encoder = Encoder::new(Vec::new(), options.clone());
     encoder.pending = raw.to_vec();
     encoder.write_short(Some(made)).expect("a vector takes every byte");
-    encoder.inner
+    encoder.inner.into_inner()
 }

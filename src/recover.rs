@@ -9,6 +9,7 @@ use std::io::{Read, Seek, SeekFrom};
 use crate::codec::block::{self, Model, Models};
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
+use crate::exact::fpstate::{Host, exact, host};
 use crate::format::{
     BlockHead, FormatError, FrameHeader, Index, Input, Limits, Method, Origins, ShortFrame, Start, Trailer, start,
 };
@@ -48,6 +49,14 @@ const READ: u64 = 16 << 20;
 /// Memory: the largest block, coded and raw, within the limits. A frame that names a dictionary or model
 /// which is not there is an error: give it, or what needs it would count as damaged.
 pub fn recover<R: Read + Seek>(
+    inner: R,
+    options: &DecodeOptions,
+    mut write: impl FnMut(&[u8]) -> std::io::Result<()>,
+) -> Result<Recovered> {
+    exact(|_| search(Host::new(inner), options, |bytes| host(|| write(bytes))))
+}
+
+fn search<R: Read + Seek>(
     inner: R,
     options: &DecodeOptions,
     mut write: impl FnMut(&[u8]) -> std::io::Result<()>,

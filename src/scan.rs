@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::codec::block::{self, Models};
 use crate::error::{Error, Result};
+use crate::exact::fpstate::{Host, exact, host};
 use crate::format::{
     BlockHead, FormatError, FrameHeader, Index, Input, Limits, Method, Model, Origins, ShortFrame, Start,
     TRAILER_BYTES, Trailer, start, within,
@@ -72,7 +73,7 @@ impl Frame {
 /// # Ok::<(), lmz::Error>(())
 /// ```
 pub struct Archive<R> {
-    inner: R,
+    inner: Host<R>,
     options: DecodeOptions,
     frames: Vec<Frame>,
     /// Where the next [`read`](Read::read) begins in the content.
@@ -83,7 +84,8 @@ pub struct Archive<R> {
 
 impl<R: Read + Seek> Archive<R> {
     /// Reads what the archive holds. No content is decoded, and no dictionary or model needed yet.
-    pub fn open(mut inner: R, options: DecodeOptions) -> Result<Self> {
+    pub fn open(inner: R, options: DecodeOptions) -> Result<Self> {
+        let mut inner = Host::new(inner);
         let length = inner.seek(SeekFrom::End(0))?;
         let mut scan = Scan { inner: &mut inner, options: &options, at: 0 };
         let mut frames = scan.backward(length)?;
@@ -150,6 +152,10 @@ impl<R: Read + Seek> Archive<R> {
     /// into `write`. Whole blocks are decoded and checked; what reaches past the end of the content is
     /// left out.
     pub fn read_range(&mut self, range: Range<u64>, mut write: impl FnMut(&[u8]) -> io::Result<()>) -> Result<()> {
+        exact(|_| self.decode_range(range, |bytes| host(|| write(bytes))))
+    }
+
+    fn decode_range(&mut self, range: Range<u64>, mut write: impl FnMut(&[u8]) -> io::Result<()>) -> Result<()> {
         let Self { inner, options, frames, .. } = self;
         for frame in frames.iter() {
             let touched = |b: &&Block| range.start.max(b.raw_at) < range.end.min(b.raw_at + b.raw);
@@ -183,6 +189,10 @@ impl<R: Read + Seek> Archive<R> {
             return Ok(());
         }
         self.last = None;
+        exact(|_| self.decode_at(at))
+    }
+
+    fn decode_at(&mut self, at: u64) -> Result<()> {
         // Frames without content end where the one before them ends, or at 0: they are passed over.
         for frame in self.frames.iter().skip_while(|f| f.raw_end() <= at) {
             let number = frame.blocks.partition_point(|b| b.raw_at + b.raw <= at);

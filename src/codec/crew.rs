@@ -10,6 +10,7 @@ use std::thread;
 
 use super::rows::{self, Row, Rows};
 use crate::error::CodecError;
+use crate::exact::fpstate::exact;
 use crate::lm::rwkv7::{Engine, Network, Stream};
 use crate::vocab::START;
 
@@ -146,7 +147,7 @@ pub fn work<R>(
     thread::scope(|scope| {
         let over = Over(&shared);
         for _ in 1..threads {
-            scope.spawn(|| help(&shared, network));
+            scope.spawn(|| exact(|_| help(&shared, network)));
         }
         let mut crew = Crew { shared: &shared, engine, open: vec![true; groups] };
         let result = coder(&mut crew);

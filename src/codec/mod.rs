@@ -16,4 +16,5 @@ mod sample;
 mod streams;
 mod unread;
 pub mod walk;
+#[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
 pub mod watch;
