@@ -10,6 +10,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use lmz::exact::fpstate::exact;
 use lmz::lm::rwkv7::Ready;
 use lmz::train::{Alone, Kind, Start, learn, start_of};
 
@@ -48,11 +49,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let (rounds, relax) = (arguments.rounds, arguments.relax);
     let start = if let ("none", Some(primer)) = (arguments.model.as_str(), arguments.primer) {
-        learn(Start::untrained(Kind::Alone, &std::fs::read(primer)?), &Alone, &documents, rounds, relax, report)
+        let primer = std::fs::read(primer)?;
+        learn(exact(|fp| Start::untrained(fp, Kind::Alone, &primer)), &Alone, &documents, rounds, relax, report)
     } else {
         let model = Ready::find(&arguments.model)?;
-        let mut start = if arguments.go_on { start_of(&model) } else { Start::untrained(Kind::WithModel, &[]) };
-        start.primer = Start::get().primer.clone();
+        let untrained = || exact(|fp| Start::untrained(fp, Kind::WithModel, &[]));
+        let mut start = if arguments.go_on { start_of(&model) } else { untrained() };
+        start.primer = exact(|fp| Start::get(fp).primer.clone());
         let mut bytes = learn(start, &model, &documents, rounds, relax, report);
         // The primer is in start.bin.
         let primer = usize::from(u16::from_le_bytes([bytes[0], bytes[1]]));

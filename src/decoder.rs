@@ -13,6 +13,7 @@ use crate::codec::memory;
 use crate::codec::work::Work;
 use crate::encoder::BlockReport;
 use crate::error::{Error, Result};
+use crate::exact::fpstate::{Host, exact, host};
 use crate::format::{BlockHead, FormatError, FrameHeader, Input, Origins, ShortFrame, Start, start, within};
 use crate::options::DecodeOptions;
 use crate::parallel;
@@ -44,7 +45,7 @@ const AHEAD: u64 = 16 << 20;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Decoder<R: Read> {
-    source: Source<R>,
+    source: Source<Host<R>>,
     options: DecodeOptions,
     state: State,
     /// Decoded blocks, the first delivered up to `delivered`.
@@ -123,7 +124,7 @@ impl<R: Read> Decoder<R> {
 
     pub fn with_options(inner: R, options: DecodeOptions) -> Self {
         Self {
-            source: Source::new(inner),
+            source: Source::new(Host::new(inner)),
             options,
             state: State::Frame,
             raw: VecDeque::new(),
@@ -237,15 +238,16 @@ impl<R: Read> Decoder<R> {
 
     fn deliver(&mut self, head: &BlockHead, raw: Content) {
         if let Some(report) = &mut self.on_block {
-            report(BlockReport {
+            let block = BlockReport {
                 raw: head.raw,
                 coded: head.coded,
                 method: head.method,
                 streams: head.layout.streams as usize,
                 why: "",
-            });
+            };
+            host(|| report(block));
         }
-        if raw.len() > 0 {
+        if !raw.is_empty() {
             self.raw.push_back(raw);
         }
     }
@@ -359,7 +361,7 @@ impl<R: Read> Read for Decoder<R> {
                     return result;
                 }
             }
-            match self.advance() {
+            match exact(|_| self.advance()) {
                 Ok(true) => self.end = End::NotYet,
                 Ok(false) => {
                     self.end = End::Well;

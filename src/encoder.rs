@@ -6,6 +6,7 @@ use std::mem;
 use crate::codec::block::{self, Coded, Made, Model, Models, Plan};
 use crate::codec::memory;
 use crate::error::{CodecError, Error, Result};
+use crate::exact::fpstate::{Host, exact, host};
 use crate::format::{
     BlockHead, Entry, FrameHeader, Index, Limits, Method, ShortFrame, ShortModel, TRAILER_BYTES, Trailer, content_check,
 };
@@ -48,7 +49,7 @@ pub struct BlockReport {
 /// incomplete. So does one that has failed, by an error or by a panic of the inner writer: from then on
 /// every call gives an error, [`finish`](Self::finish) too.
 pub struct Encoder<W: Write> {
-    inner: W,
+    inner: Host<W>,
     options: Options,
     models: Vec<Model>,
     /// Blocks that are coded at once: as many as threads, processors and memory allow.
@@ -73,7 +74,7 @@ impl<W: Write> Encoder<W> {
         options.streams = options.streams.map(|n| n.clamp(1, Limits::default().segments as usize));
         let models = options.models();
         let mut encoder = Self {
-            inner,
+            inner: Host::new(inner),
             options,
             models,
             at_once: 1,
@@ -97,13 +98,14 @@ impl<W: Write> Encoder<W> {
 
     fn report(&mut self, raw: &[u8], coded: &Coded) {
         if let Some(report) = &mut self.on_block {
-            report(BlockReport {
+            let block = BlockReport {
                 raw: raw.len() as u64,
                 coded: coded.bytes.len() as u64,
                 method: coded.method,
                 streams: coded.layout.streams as usize,
                 why: coded.why,
-            });
+            };
+            host(|| report(block));
         }
     }
 
@@ -111,6 +113,11 @@ impl<W: Write> Encoder<W> {
     /// failed before gives its error again, and does not end the frame.
     pub fn finish(mut self) -> Result<W> {
         self.go_on()?;
+        exact(|_| self.end())?;
+        Ok(self.inner.into_inner())
+    }
+
+    fn end(&mut self) -> Result<()> {
         // Of one block at most, so that the number of threads does not decide.
         let length = self.pending.len();
         if self.written == 0 && (length as u64) < ShortFrame::LIMIT && length <= self.options.block {
@@ -121,7 +128,7 @@ impl<W: Write> Encoder<W> {
             self.write_end()?;
         }
         self.inner.flush()?;
-        Ok(self.inner)
+        Ok(())
     }
 
     /// An error if a call before has failed.
@@ -137,7 +144,7 @@ impl<W: Write> Encoder<W> {
         self.go_on()?;
         let panicked = "an earlier call panicked: the archive is incomplete";
         self.failure = Some((io::ErrorKind::Other, panicked.into()));
-        let result = work(self);
+        let result = exact(|_| work(self));
         self.failure = result.as_ref().err().map(Error::lasting);
         result.map_err(io::Error::from)
     }
@@ -380,5 +387,5 @@ pub(crate) fn compress_made(raw: &[u8], made: &Made, options: &Options) -> Vec<u
     let mut encoder = Encoder::new(Vec::new(), options.clone());
     encoder.pending = raw.to_vec();
     encoder.write_short(Some(made)).expect("a vector takes every byte");
-    encoder.inner
+    encoder.inner.into_inner()
 }

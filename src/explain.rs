@@ -10,9 +10,10 @@ use std::ops::Range;
 use crate::codec::block::{self, Models};
 use crate::codec::memory;
 pub use crate::codec::watch::Said;
-use crate::codec::watch::{Note, Watcher};
+use crate::codec::watch::{self, Note, Watcher};
 use crate::encoder::compress;
 use crate::error::{CodecError, Error, Result};
+use crate::exact::fpstate::{Exact, exact};
 use crate::format::{BlockHead, Method, content_check};
 use crate::options::{DecodeOptions, Options};
 use crate::scan::Archive;
@@ -77,12 +78,15 @@ pub struct TokenCost {
 /// # Ok::<(), lmz::Error>(())
 /// ```
 pub fn explain(raw: &[u8], options: &Options, limit: u64) -> Result<Explanation> {
-    let decoding = options.decoding();
-    explain_archive(&compress(raw, options), &decoding, limit)
+    exact(|_| explain_archive(&compress(raw, options), &options.decoding(), limit))
 }
 
 /// Explains an archive that there is. It fails where decoding its first `limit` bytes does.
 pub fn explain_archive(archive: &[u8], options: &DecodeOptions, limit: u64) -> Result<Explanation> {
+    exact(|fp| watch_archive(fp, archive, options, limit))
+}
+
+fn watch_archive(fp: Exact, archive: &[u8], options: &DecodeOptions, limit: u64) -> Result<Explanation> {
     let mut scan = Archive::open(Cursor::new(archive), options.clone())?;
     let mut options = options.clone();
     let mut out = Explanation { raw: scan.raw(), archive: archive.len() as u64, ..Explanation::default() };
@@ -97,7 +101,7 @@ pub fn explain_archive(archive: &[u8], options: &DecodeOptions, limit: u64) -> R
             let needed = memory::decoding(&head, &models).saturating_add(notes);
             memory::allow("a block and what is said of it", needed, options.limits.memory)?;
             memory::available(needed).map_err(|e| Error::of_block(number as u64, b.at, b.raw_at, e))?;
-            let (cost, notes) = watch(&head, &coded, &check, &models, (limit - b.raw_at).min(b.raw) as usize)
+            let (cost, notes) = watch(fp, &head, &coded, &check, &models, (limit - b.raw_at).min(b.raw) as usize)
                 .map_err(|source| Error::of_block(number as u64, b.at, b.raw_at, source))?;
             out.add(b.raw_at, cost, notes);
         }
@@ -122,6 +126,7 @@ impl Explanation {
 
 /// Decodes a block and takes notes of its first `limit` bytes. Ranges count from its beginning.
 fn watch(
+    fp: Exact,
     head: &BlockHead,
     coded: &[u8],
     check: &[u8],
@@ -129,7 +134,7 @@ fn watch(
     limit: usize,
 ) -> Result<(BlockCost, Vec<Note>), CodecError> {
     let BlockHead { method, raw, ref layout, .. } = *head;
-    let mut watcher = Watcher::new(coded, limit);
+    let mut watcher = Watcher::new(fp, coded, limit);
     let mut content = Vec::new();
     block::decode_by(&mut watcher, method, raw, layout, models, coded, &mut content)?;
     if !content_check(&content, coded).to_le_bytes().starts_with(check) {
@@ -137,10 +142,7 @@ fn watch(
     }
     let (mut notes, mut bits) = watcher.finish();
     if matches!(method, Method::Stored | Method::Fill) {
-        // Nothing is decided there: the bytes share the cost.
-        bits = coded.len() as f64 * 8.0;
-        let each = bits / raw as f64;
-        notes = (0..limit).map(|at| Note { at, length: 1, bits: each, said: None }).collect();
+        (notes, bits) = watch::share(fp, coded.len(), raw, limit);
     }
     let mut begin = 0;
     let mut parts: Vec<SegmentCost> = Vec::with_capacity(layout.segments.len());

@@ -4,7 +4,12 @@
 //! PPM as a baseline; the training kit is in `scripts/train`, the models in `models`, and the arithmetic that the neural
 //! models follow bit for bit in `docs/ARITHMETIC.md`.
 
+// Floating point is computed in the standard state alone, where `exact::fpstate` gives a proof of it. Modules that ask
+// for that proof, or run inside of the gate, say so where they allow it.
+#![cfg_attr(not(test), deny(clippy::float_arithmetic))]
+
 #[cfg(feature = "bench")]
+#[allow(clippy::float_arithmetic, reason = "figures for people")]
 pub mod bench;
 mod cancel;
 pub mod codec;
@@ -12,6 +17,7 @@ mod decoder;
 mod dictionary;
 mod encoder;
 pub mod error;
+#[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
 pub mod exact;
 pub mod explain;
 pub mod format;
@@ -19,6 +25,7 @@ pub mod format;
 pub mod hub;
 pub mod lm;
 mod message;
+#[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
 mod mix;
 #[cfg(feature = "train")]
 pub use mix::train;

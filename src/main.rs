@@ -6,5 +6,7 @@
 mod cli;
 
 fn main() -> std::process::ExitCode {
+    // The process is ours: whatever it was started with, everything in it computes in the standard state.
+    lmz::exact::fpstate::set_standard();
     cli::run(std::env::args_os())
 }

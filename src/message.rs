@@ -7,6 +7,7 @@ use crate::codec::many::Batch;
 use crate::codec::memory;
 use crate::encoder::{compress, compress_made};
 use crate::error::{CodecError, Result};
+use crate::exact::fpstate::exact;
 use crate::format::{BlockHead, Layout, ShortFrame};
 use crate::options::Options;
 use crate::parallel;
@@ -27,21 +28,26 @@ use crate::predictor::Predictor;
 ///
 /// Where [`compress`] does.
 pub fn compress_many<M: AsRef<[u8]> + Sync>(messages: &[M], options: &Options) -> Vec<Vec<u8>> {
+    let messages: Vec<&[u8]> = messages.iter().map(AsRef::as_ref).collect();
+    exact(|_| compress_all(&messages, options))
+}
+
+fn compress_all(messages: &[&[u8]], options: &Options) -> Vec<Vec<u8>> {
     if let [message] = messages {
-        return vec![compress(message.as_ref(), options)];
+        return vec![compress(message, options)];
     }
     // The threads have messages of their own.
-    let longest = messages.iter().map(|message| message.as_ref().len()).max().unwrap_or(0);
+    let longest = messages.iter().map(|message| message.len()).max().unwrap_or(0);
     let table = options.models();
     let needed = memory::encoding(longest.min(options.block) as u64, &with(options, &table), options.streams);
     let fit = usize::try_from(options.memory / needed.max(1)).unwrap_or(usize::MAX).max(1);
     let threads = parallel::at_once(options.threads).min(fit).min(messages.len().max(1));
     let each = Options { threads: 1, memory: options.memory / threads as u64, ..options.clone() };
     let (batched, singly): (Vec<usize>, Vec<usize>) =
-        (0..messages.len()).partition(|number| fits_batch(messages[*number].as_ref(), options));
+        (0..messages.len()).partition(|number| fits_batch(messages[*number], options));
     let [next_batched, next_singly] = [&batched, &singly].map(|numbers| {
         let next = AtomicUsize::new(0);
-        move || numbers.get(next.fetch_add(1, Ordering::Relaxed)).map(|n| (*n, messages[*n].as_ref()))
+        move || numbers.get(next.fetch_add(1, Ordering::Relaxed)).map(|n| (*n, messages[*n]))
     });
     let work = |()| {
         let mut archives = Vec::new();
@@ -49,7 +55,7 @@ pub fn compress_many<M: AsRef<[u8]> + Sync>(messages: &[M], options: &Options) -
             let rows = batched.len().div_ceil(threads);
             let batch = Batch { model, dictionary: options.dictionary.as_ref(), rows, memory: each.memory };
             batch.encode(&next_batched, |number, made| {
-                archives.push((number, compress_made(messages[number].as_ref(), &made, &each)));
+                archives.push((number, compress_made(messages[number], &made, &each)));
             });
         }
         archives.extend(std::iter::from_fn(&next_singly).map(|(number, raw)| (number, compress(raw, &each))));
@@ -81,13 +87,19 @@ fn fits_batch(raw: &[u8], options: &Options) -> bool {
 /// # Ok::<(), lmz::CodecError>(())
 /// ```
 pub fn compress_bare(message: &[u8], options: &Options) -> Vec<u8> {
-    let table = table(options).expect("the model can be computed");
-    block::bare(message, &with(options, &table))
+    exact(|_| {
+        let table = table(options).expect("the model can be computed");
+        block::bare(message, &with(options, &table))
+    })
 }
 
 /// Decompresses what [`compress_bare`] made of `length` bytes. Other bytes give an error or, since
 /// there is no check, another message.
 pub fn decompress_bare(coded: &[u8], length: usize, options: &Options) -> Result<Vec<u8>, CodecError> {
+    exact(|_| decode_bare(coded, length, options))
+}
+
+fn decode_bare(coded: &[u8], length: usize, options: &Options) -> Result<Vec<u8>, CodecError> {
     let mut out = Vec::new();
     if length > 0 {
         let table = table(options)?;

@@ -5,6 +5,8 @@ use std::sync::Mutex;
 use std::sync::OnceLock;
 use std::thread;
 
+use crate::exact::fpstate::exact;
+
 /// How many things are done at once where so many threads are asked for: no more than the machine has
 /// processors, since what waits for a processor needs as much memory as what has one.
 pub fn at_once(threads: usize) -> usize {
@@ -16,7 +18,8 @@ pub fn at_once(threads: usize) -> usize {
 /// Things are never more at once than this, where nobody knows how many processors there are.
 const MOST: usize = 1024;
 
-/// Applies `work` to each item, all at the same time: one on this thread, a thread for each other. A
+/// Applies `work` to each item, all at the same time: one on this thread, a thread for each other, in
+/// the standard floating-point state. A
 /// single item needs no threads, so that targets without them can do all but more than that. What
 /// there is no thread for, because the system gives no more, is done on this one.
 pub fn map<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
@@ -27,7 +30,7 @@ pub fn map<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec
     let places: Vec<Mutex<Option<T>>> = items.map(|item| Mutex::new(Some(item))).collect();
     let take = |place: &Mutex<Option<T>>| place.lock().ok().and_then(|mut item| item.take());
     thread::scope(|scope| {
-        let begin = |place| thread::Builder::new().spawn_scoped(scope, move || take(place).map(work)).ok();
+        let begin = |place| thread::Builder::new().spawn_scoped(scope, move || exact(|_| take(place).map(work))).ok();
         let running: Vec<_> = places.iter().map(begin).collect();
         let mut out = vec![work(first)];
         for (thread, place) in running.into_iter().zip(&places) {

@@ -1,5 +1,6 @@
 //! What predicts, by name.
 
+use crate::exact::fpstate::exact;
 use crate::lm::bound::Bound;
 use crate::lm::rwkv7::{ModelError, Ready};
 use crate::lm::{Finder, Found};
@@ -42,6 +43,10 @@ impl Predictor {
 
     /// The same, found in a way that the caller says.
     pub fn find_with(name_or_path: &str, finder: &Finder) -> Result<Self, ModelError> {
+        exact(|_| Self::load(name_or_path, finder))
+    }
+
+    fn load(name_or_path: &str, finder: &Finder) -> Result<Self, ModelError> {
         match name_or_path {
             "none" => return Ok(Self::None),
             "ppm" => return Ok(Self::Ppm),

@@ -16,6 +16,7 @@ use crate::codec::memory;
 use crate::codec::work::Work;
 use crate::dictionary::Dictionary;
 use crate::error::{CodecError, Error, Result};
+use crate::exact::fpstate::{Host, exact, host};
 use crate::format::{
     BlockHead, FormatError, FrameHeader, Index, Input, Limits, Method, Origins, ShortFrame, Start, TRAILER_BYTES,
     Trailer, start, within,
@@ -66,6 +67,14 @@ const SHORT: u64 = 64;
 /// would count as damaged. So is a block that needs more memory than
 /// [`Limits::memory`](crate::Limits::memory) allows, which bounds the memory of the run.
 pub fn recover<R: Read + Seek>(
+    inner: R,
+    options: &DecodeOptions,
+    mut write: impl FnMut(&[u8]) -> std::io::Result<()>,
+) -> Result<Recovered> {
+    exact(|_| search(Host::new(inner), options, |bytes| host(|| write(bytes))))
+}
+
+fn search<R: Read + Seek>(
     inner: R,
     options: &DecodeOptions,
     mut write: impl FnMut(&[u8]) -> std::io::Result<()>,

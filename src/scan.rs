@@ -12,6 +12,7 @@ use crate::codec::block::{self, Content};
 use crate::codec::memory;
 use crate::codec::work::Work;
 use crate::error::{Error, Result};
+use crate::exact::fpstate::{Host, exact, host};
 use crate::format::{BlockHead, FormatError, Method, Model, Origins, Start, within};
 use crate::options::DecodeOptions;
 use crate::parallel;
@@ -82,7 +83,7 @@ impl Frame {
 /// # Ok::<(), lmz::Error>(())
 /// ```
 pub struct Archive<R> {
-    inner: R,
+    inner: Host<R>,
     options: DecodeOptions,
     frames: Vec<Frame>,
     /// Of each frame, where its content ends.
@@ -104,7 +105,8 @@ pub struct Archive<R> {
 
 impl<R: Read + Seek> Archive<R> {
     /// Reads what the archive holds. No content is decoded, and no dictionary or model needed yet.
-    pub fn open(mut inner: R, options: DecodeOptions) -> Result<Self> {
+    pub fn open(inner: R, options: DecodeOptions) -> Result<Self> {
+        let mut inner = Host::new(inner);
         let length = inner.seek(SeekFrom::End(0))?;
         let Structure { mut frames, trailing, memory } = Structure::read(&mut inner, &options.limits, length)?;
         if frames.is_empty() {
@@ -174,6 +176,7 @@ impl<R: Read + Seek> Archive<R> {
     /// left out. Blocks without content are checked too where they lie in the range or at its ends, and a
     /// range to the end of the content ends with [`Error::TrailingData`] where a decoder would.
     pub fn read_range(&mut self, range: Range<u64>, mut write: impl FnMut(&[u8]) -> io::Result<()>) -> Result<()> {
+        let mut write = |bytes: &[u8]| host(|| write(bytes));
         self.once(|archive| {
             // Frames before this one end before the range begins.
             let first = archive.ends.partition_point(|end| *end < range.start);
@@ -310,6 +313,10 @@ impl<R: Read + Seek> Archive<R> {
             return Ok(());
         }
         self.last = None;
+        exact(|_| self.decode_at(at))
+    }
+
+    fn decode_at(&mut self, at: u64) -> Result<()> {
         // Frames without content end where the one before them ends, or at 0: they are passed over.
         let frame = self.ends.partition_point(|end| *end <= at);
         let blocks = self.frames.get(frame).map_or(&[][..], |frame| &frame.blocks);
@@ -360,7 +367,7 @@ impl<R: Read + Seek> Archive<R> {
     fn once<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.go_on()?;
         self.failure = Some((io::ErrorKind::Other, "an earlier call panicked: open the archive anew".into()));
-        let result = work(self);
+        let result = exact(|_| work(self));
         self.failure = result.as_ref().err().map(Error::lasting);
         result
     }

@@ -132,7 +132,8 @@ fn a_limit_on_the_size_of_files() {
 fn memory_that_is_not_there() {
     let folder = large();
     for limit in [60_000, 150_000] {
-        let output = shell(&folder, &format!("ulimit -c 0; ulimit -v {limit}; $LMZ -1 -f --memory 100GiB -T4 --block 200K a"));
+        let output =
+            shell(&folder, &format!("ulimit -c 0; ulimit -v {limit}; $LMZ -1 -f --memory 100GiB -T4 --block 200K a"));
         if output.status.success() {
             continue;
         }

@@ -13,6 +13,7 @@ use super::range::Coder;
 use super::rows::{self, Group, Reading, Row, Sums};
 use crate::dictionary::Dictionary;
 use crate::error::CodecError;
+use crate::exact::fpstate::exact;
 use crate::format::{BlockHead, DeviceBound, Layout, Method};
 use crate::lm::bound::{Bound, BoundError, Rows};
 use crate::mix::kernel;
@@ -79,7 +80,7 @@ impl Block<'_> {
     fn joint<C: Coder>(&self, coder: &mut C, raw: Option<&[u8]>) -> Result<Mix, CodecError> {
         let block = self.layout.segments.iter().map(|s| s.length as usize).sum();
         let lengths = Lengths { dictionary: self.read_first().len(), block };
-        let mix = Mix::with_model(&lengths, self.model.0.start());
+        let mix = exact(|fp| Mix::with_model(fp, &lengths, self.model.0.start()));
         let (mut rows, reading) = (self.rows()?, self.reading(raw));
         let (layout, dictionary) = (self.layout, self.read_first());
         kernel::run(Steps { coder, rows: &mut rows, reading, layout, dictionary, raw, mix })

@@ -10,6 +10,7 @@ use std::thread;
 
 use super::rows::{self, Row, Rows};
 use crate::error::CodecError;
+use crate::exact::fpstate::exact;
 use crate::lm::rwkv7::{Engine, Network, Stream};
 use crate::vocab::START;
 
@@ -147,7 +148,7 @@ pub fn work<R>(
         let over = Over(&shared);
         for _ in 1..threads {
             // Where the system gives no more threads, those that there are do all the work.
-            if thread::Builder::new().spawn_scoped(scope, || help(&shared, network)).is_err() {
+            if thread::Builder::new().spawn_scoped(scope, || exact(|_| help(&shared, network))).is_err() {
                 break;
             }
         }

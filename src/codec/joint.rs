@@ -12,6 +12,7 @@ use super::streams::{self, Next};
 use super::unread::Unread;
 use crate::dictionary::{self, Dictionary};
 use crate::error::CodecError;
+use crate::exact::fpstate::{Exact, exact};
 use crate::format::Layout;
 use crate::lm::rwkv7::Ready;
 use crate::mix::kernel::{self, Job, Kernel};
@@ -39,7 +40,7 @@ impl Block<'_> {
     /// The same, and what each window of so many bytes cost, in units of `BIT`.
     pub fn encode_by_windows(&self, raw: &[u8], window: usize) -> (Vec<u8>, Vec<u64>) {
         let mut coder = Metered::new(raw.len(), window);
-        self.run(&mut coder, Some(raw), self.begin()).expect("encoding cannot fail");
+        exact(|fp| self.run(&mut coder, Some(raw), self.begin(fp))).expect("encoding cannot fail");
         coder.finish()
     }
 
@@ -50,14 +51,14 @@ impl Block<'_> {
 
     /// The same by a coder that reads the block.
     pub fn decode_by<C: Coder>(&self, coder: &mut C, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        let mix = self.run(coder, None, self.begin())?;
+        let mix = exact(|fp| self.run(coder, None, self.begin(fp)))?;
         out.extend_from_slice(&mix.raw()[self.read_first().len()..]);
         Ok(())
     }
 
-    fn begin(&self) -> Mix {
+    fn begin(&self, fp: Exact) -> Mix {
         let block = self.layout.segments.iter().map(|s| s.length as usize).sum();
-        Mix::with_model(&Lengths { dictionary: self.read_first().len(), block }, self.model.start())
+        Mix::with_model(fp, &Lengths { dictionary: self.read_first().len(), block }, self.model.start())
     }
 
     /// What the context models read first.
@@ -96,7 +97,7 @@ impl<C: Coder, R: Rows, T: Reading> Job for Steps<'_, C, R, T> {
         mix.read(k, dictionary);
         let mut streams = streams::of(layout);
         streams.begins().for_each(|at| mix.stream(at));
-        let mut unread = Unread::of(layout, &mut mix);
+        let mut unread = Unread::of(k.exact(), layout, &mut mix);
         // Groups of streams in order, step by step, until none has anything left.
         let mut open = rows.groups();
         while open > 0 || !unread.ended() {

@@ -86,7 +86,7 @@ impl<'m, N: FnMut() -> Option<(usize, &'m [u8])>, D: FnMut(usize, Made)> Job for
                 }
                 memory += needed;
                 waiting = next();
-                let mut mix = Mix::with_model(&batch.lengths(raw), batch.model.start());
+                let mut mix = Mix::with_model(k.exact(), &batch.lengths(raw), batch.model.start());
                 mix.read(k, batch.dictionary.map_or(&[], Dictionary::bytes));
                 mix.stream(0);
                 let (coder, stream) = (Metered::new(raw.len(), WINDOW), Stream::clone(&first));

@@ -49,7 +49,7 @@ impl<C: Coder> Job for Block<'_, C> {
     #[inline(always)]
     fn run<K: Kernel>(self, k: K) -> Self::Output {
         let Self { coder, dictionary, layout, raw } = self;
-        let mut mix = Mix::new(&Lengths { dictionary: dictionary.len(), block: layout.read() as usize });
+        let mut mix = Mix::new(k.exact(), &Lengths { dictionary: dictionary.len(), block: layout.read() as usize });
         mix.read(k, dictionary);
         let mut streams = streams::of(layout);
         streams.begins().for_each(|at| mix.stream(at));

@@ -18,5 +18,6 @@ mod sample;
 mod streams;
 mod unread;
 pub mod walk;
+#[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
 pub mod watch;
 pub mod work;

@@ -6,6 +6,7 @@
 use super::mixed;
 use super::range::Coder;
 use crate::error::CodecError;
+use crate::exact::fpstate::Exact;
 use crate::format::{Layout, Segment};
 use crate::mix::Mix;
 use crate::mix::kernel::Kernel;
@@ -22,13 +23,13 @@ pub struct Unread {
 
 impl Unread {
     /// Those of a layout, as streams of a block that has those of the model already.
-    pub fn of(layout: &Layout, mix: &mut Mix) -> Self {
+    pub fn of(fp: Exact, layout: &Layout, mix: &mut Mix) -> Self {
         let mut left = Vec::new();
         let (mut at, mut bytes) = (0, 0);
         for Segment { length, model } in &layout.segments {
             let end = at + *length as usize;
             if model.is_none() {
-                left.push((mix.stream_without_model(at), at, end));
+                left.push((mix.stream_without_model(fp, at), at, end));
                 bytes += length;
             }
             at = end;

@@ -3,6 +3,7 @@
 
 use super::range::{Coder, Decoder};
 use crate::error::CodecError;
+use crate::exact::fpstate::Exact;
 use crate::vocab::{Token, Vocabulary};
 
 /// So many of the model's best guesses are kept for each token.
@@ -30,8 +31,17 @@ pub struct Said {
     pub guesses: Vec<(Token, f32)>,
 }
 
+/// Notes of the first `limit` bytes of a block of `raw` bytes in which nothing is decided, and its bits: the bytes share
+/// the cost of the `coded` ones.
+pub fn share(_: Exact, coded: usize, raw: u64, limit: usize) -> (Vec<Note>, f64) {
+    let bits = coded as f64 * 8.0;
+    let each = bits / raw as f64;
+    ((0..limit).map(|at| Note { at, length: 1, bits: each, said: None }).collect(), bits)
+}
+
 /// Decodes a block and takes notes of its first bytes.
 pub struct Watcher<'a> {
+    _fp: Exact<'a>,
     decoder: Decoder<'a>,
     limit: usize,
     /// In the order of coding.
@@ -43,8 +53,8 @@ pub struct Watcher<'a> {
 
 impl<'a> Watcher<'a> {
     /// A decoder of these coded bytes that notes what begins before place `limit` of the block.
-    pub fn new(coded: &'a [u8], limit: usize) -> Self {
-        Self { decoder: Decoder::new(coded), limit, notes: Vec::new(), noting: false, bits: 0.0 }
+    pub fn new(fp: Exact<'a>, coded: &'a [u8], limit: usize) -> Self {
+        Self { _fp: fp, decoder: Decoder::new(coded), limit, notes: Vec::new(), noting: false, bits: 0.0 }
     }
 
     /// The notes, sorted by place, and the bits of the whole block.

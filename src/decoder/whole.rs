@@ -4,6 +4,7 @@ use super::Decoder;
 use crate::codec::block::Content;
 use crate::codec::memory;
 use crate::error::{Error, Result};
+use crate::exact::fpstate::exact;
 use crate::options::DecodeOptions;
 
 /// Decompresses a whole archive from a slice, with the default options.
@@ -19,7 +20,7 @@ pub fn decompress_with(archive: &[u8], options: &DecodeOptions) -> Result<Vec<u8
     let limit = options.limits.memory;
     let mut out = Vec::new();
     let mut decoder = Decoder::with_options(archive, options.clone());
-    while decoder.advance()? {
+    while exact(|_| decoder.advance())? {
         for content in decoder.raw.drain(..) {
             append(&mut out, content, limit)?;
         }

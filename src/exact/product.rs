@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::fpstate::Exact;
 use super::functions::{clamp, max, round};
 
 /// The longest input of a product: its integer sums stay within i32.
@@ -69,11 +70,11 @@ pub struct Quantised {
 }
 
 /// Quantises a vector. NaNs are passed over in search of the largest element and become the lowest value.
-pub fn quantise(x: &[f32], activations: Activations) -> Quantised {
+pub fn quantise(fp: Exact, x: &[f32], activations: Activations) -> Quantised {
     let levels = activations.levels();
-    let m = x.iter().fold(0.0, |m, x| max(x.abs(), m));
+    let m = x.iter().fold(0.0, |m, x| max(fp, x.abs(), m));
     let (scale, factor) = if m < LEAST { (0.0, 0.0) } else { (m / levels, levels / m) };
-    let q = x.iter().map(|x| if m < LEAST { 0 } else { round(clamp(x * factor, -levels, levels)) as i32 });
+    let q = x.iter().map(|x| if m < LEAST { 0 } else { round(fp, clamp(fp, x * factor, -levels, levels)) as i32 });
     match activations {
         Activations::Int8 => Quantised { low: q.map(|q| q as i8).collect(), high: None, scale },
         Activations::Int16 => {
@@ -85,9 +86,9 @@ pub fn quantise(x: &[f32], activations: Activations) -> Quantised {
 }
 
 /// The product of a matrix with a vector `[inputs]`, which is quantised first. Gives `[outputs]`.
-pub fn product(matrix: &Matrix, x: &[f32], activations: Activations) -> Vec<f32> {
+pub fn product(fp: Exact, matrix: &Matrix, x: &[f32], activations: Activations) -> Vec<f32> {
     assert_eq!(x.len(), matrix.inputs, "the input has to fit the matrix");
-    let x = quantise(x, activations);
+    let x = quantise(fp, x, activations);
     let dot = |row: &[i8], q: &[i8]| row.iter().zip(q).map(|(w, q)| i32::from(*w) * i32::from(*q)).sum::<i32>() as f32;
     let output = |o: usize| {
         let row = matrix.row(o);
@@ -102,11 +103,13 @@ pub fn product(matrix: &Matrix, x: &[f32], activations: Activations) -> Vec<f32>
 
 #[cfg(test)]
 mod tests {
+    use super::super::fpstate::exact;
     use super::*;
     use proptest::prelude::*;
 
     #[test]
     fn what_is_not_finite_has_one_result() {
+        let quantise = |x: &[f32], activations| exact(|fp| quantise(fp, x, activations));
         let q = quantise(&[f32::NAN, 2.0, -4.0], Activations::Int8);
         assert_eq!((q.low, q.scale), (vec![-127, 64, -127], 4.0 / 127.0));
         let q = quantise(&[f32::NAN, f32::INFINITY, 1.0], Activations::Int8);
@@ -122,11 +125,11 @@ mod tests {
         // The value whose low plane is -128 throughout: 32,640 - 256 = 126 * 256 + 128 = 127 * 256 - 128.
         let mut x = vec![32_384.0; inputs];
         x[0] = 32_639.0;
-        let q = quantise(&x, Activations::Int16);
+        let q = exact(|fp| quantise(fp, &x, Activations::Int16));
         assert_eq!((q.low[1], q.high.as_ref().unwrap()[1], q.scale), (-128, 127, 1.0));
-        let y = product(&matrix, &x, Activations::Int16);
-        let exact = -127.0 * (32_639.0 + 32_384.0 * (inputs as f64 - 1.0));
-        assert!((f64::from(y[0]) / exact - 1.0).abs() < 1e-6, "{} {exact}", y[0]);
+        let y = exact(|fp| product(fp, &matrix, &x, Activations::Int16));
+        let true_sum = -127.0 * (32_639.0 + 32_384.0 * (inputs as f64 - 1.0));
+        assert!((f64::from(y[0]) / true_sum - 1.0).abs() < 1e-6, "{} {true_sum}", y[0]);
     }
 
     proptest! {
@@ -135,7 +138,7 @@ mod tests {
         #[test]
         fn quantised_values_are_near(x in prop::collection::vec(-1e3f32..1e3, 1..70)) {
             for activations in [Activations::Int8, Activations::Int16] {
-                let q = quantise(&x, activations);
+                let q = exact(|fp| quantise(fp, &x, activations));
                 for (i, x) in x.iter().enumerate() {
                     let high = q.high.as_ref().map_or(0, |h| i32::from(h[i]));
                     let value = f64::from(256 * high + i32::from(q.low[i]));

@@ -6,6 +6,7 @@ use super::architecture::{self, Engine};
 use super::bound::{Bound, Settings};
 use super::memory;
 use super::rwkv7::{Model, ModelError, Ready};
+use crate::exact::fpstate::exact;
 use crate::format::HubName;
 
 /// How models are found, and what is allowed for it.
@@ -31,6 +32,10 @@ impl Finder {
     /// A model by its built-in name, by the hub's (`hf:OWNER/NAME`: the one in the hub's cache, or else got from the hub), or by the path of its
     /// folder. (`./nano` is always a path.)
     pub fn find(&self, name: &str) -> Result<Found, ModelError> {
+        exact(|_| self.load(name))
+    }
+
+    fn load(&self, name: &str) -> Result<Found, ModelError> {
         if let Some(model) = Model::builtin(name) {
             return model.map(|model| Found::Exact(Box::new(model)));
         }
@@ -59,6 +64,10 @@ impl Finder {
 
     /// What is at a path. The vocabulary may be elsewhere.
     fn open(&self, path: &Path, vocabulary: Option<&Path>) -> Result<Found, ModelError> {
+        exact(|_| self.open_as(path, vocabulary))
+    }
+
+    fn open_as(&self, path: &Path, vocabulary: Option<&Path>) -> Result<Found, ModelError> {
         match architecture::at(path)? {
             Engine::Exact => {
                 memory::check(path, self.memory)?;

@@ -3,6 +3,7 @@
 pub mod architecture;
 pub mod bound;
 #[cfg(feature = "hub")]
+#[allow(clippy::float_arithmetic, reason = "runs inside of the gate")]
 pub mod candle;
 mod find;
 

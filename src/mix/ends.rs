@@ -10,6 +10,7 @@ use super::logistic::{self, Tables};
 use super::maps::{self, Cell, HistoryMap};
 use super::mixer::{COUNTER, Mixer};
 use super::{Guess, Lengths, log2_within};
+use crate::exact::fpstate::Exact;
 
 /// Contexts with bit histories: the node with orders 0 to 3, the word, and the token before.
 pub const CONTEXTS: usize = 6;
@@ -45,14 +46,14 @@ pub struct EndsStart {
 }
 
 impl EndsStart {
-    pub fn untrained() -> Self {
+    pub fn untrained(fp: Exact) -> Self {
         let weight = |i: usize| match i {
             0 => 0.6,
             1..=7 => 0.12,
             _ => 0.0,
         };
         Self {
-            maps: [HistoryMap::new(); CONTEXTS],
+            maps: [HistoryMap::new(fp); CONTEXTS],
             copies: std::array::from_fn(|i| if i & 1 == 1 { 62_000 } else { 3_500 }),
             families: STORED.map(|n| vec![Vector(std::array::from_fn(weight)); n]),
             last: vec![[1.0 / SETS as f32; SETS]; LAST],

@@ -7,6 +7,7 @@
 use super::KNOWN;
 use super::logistic::{Tables, UNIT};
 use super::maps::Cell;
+use crate::exact::fpstate::Exact;
 
 /// Inputs for the mixer.
 pub const INPUTS: usize = 3;
@@ -47,10 +48,10 @@ pub struct Guesses {
     at: usize,
 }
 
-impl Default for Guesses {
-    fn default() -> Self {
-        let t = Tables::get();
-        let cell = |i: usize| Cell::new(t.squash((i / 3) as f32 / 2.0 - 7.75));
+impl Guesses {
+    pub fn new(fp: Exact) -> Self {
+        let t = Tables::get(fp);
+        let cell = |i: usize| Cell::new(fp, t.squash((i / 3) as f32 / 2.0 - 7.75));
         Self { cells: (0..3 * 32).map(cell).collect(), at: 0 }
     }
 }

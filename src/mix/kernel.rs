@@ -1,7 +1,7 @@
 //! The vector arithmetic of the mixer: a plain kernel, which is the definition, and faster ones that
 //! must give the same bits.
 
-use crate::exact::fpstate::exact;
+use crate::exact::fpstate::{Exact, exact};
 #[cfg(target_arch = "x86_64")]
 use crate::exact::kernel as choice;
 
@@ -15,8 +15,12 @@ pub const SETS: usize = 4;
 #[repr(align(64))]
 pub struct Vector(pub [f32; INPUTS]);
 
-/// How sums and products are computed. Products are rounded before they are added.
+/// How sums and products are computed. Products are rounded before they are added. A kernel exists only in the
+/// standard floating-point state.
 pub trait Kernel: Copy {
+    /// The proof of it.
+    fn exact(&self) -> Exact<'_>;
+
     /// Of each weight set the sum of weights times inputs, as a tree: lane i takes lane i + 16, then i + 8,
     /// i + 4, i + 2, i + 1.
     fn dot(self, weights: [&Vector; SETS], x: &Vector) -> [f32; SETS];
@@ -55,25 +59,29 @@ pub trait Job {
 /// or the next simpler that there is here, with the processor's floating-point arithmetic set as exactness needs it.
 /// The result is the same.
 pub fn run<J: Job>(job: J) -> J::Output {
-    exact(|| {
+    exact(|fp| {
         #[cfg(target_arch = "x86_64")]
-        if let Some(avx2) = Avx2::get().filter(|_| choice::Kernel::chosen() != choice::Kernel::Plain) {
+        if let Some(avx2) = Avx2::get(fp).filter(|_| choice::Kernel::chosen() != choice::Kernel::Plain) {
             #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-            fn wide<J: Job>(job: J, k: Avx2) -> J::Output {
+            fn wide<J: Job>(job: J, k: Avx2<'_>) -> J::Output {
                 job.run(k)
             }
             // SAFETY: the kernel exists only where the processor has AVX2 and the others.
             return unsafe { wide(job, avx2) };
         }
-        job.run(Plain)
+        job.run(Plain(fp))
     })
 }
 
 /// The definition.
 #[derive(Clone, Copy)]
-pub struct Plain;
+pub struct Plain<'gate>(Exact<'gate>);
 
-impl Kernel for Plain {
+impl Kernel for Plain<'_> {
+    fn exact(&self) -> Exact<'_> {
+        self.0
+    }
+
     #[inline(always)]
     fn dot(self, weights: [&Vector; SETS], x: &Vector) -> [f32; SETS] {
         weights.map(|w| {
@@ -111,19 +119,20 @@ mod x86 {
     use std::arch::x86_64::*;
 
     use super::{INPUTS, Kernel, SETS, Vector};
+    use crate::exact::fpstate::Exact;
 
     /// 256-bit vectors. Only [`get`](Self::get) makes one, where the processor has them.
     #[derive(Clone, Copy)]
-    pub struct Avx2(());
+    pub struct Avx2<'gate>(Exact<'gate>);
 
-    impl Avx2 {
-        pub fn get() -> Option<Self> {
+    impl<'gate> Avx2<'gate> {
+        pub fn get(fp: Exact<'gate>) -> Option<Self> {
             let all = is_x86_feature_detected!("avx2")
                 && is_x86_feature_detected!("bmi1")
                 && is_x86_feature_detected!("bmi2")
                 && is_x86_feature_detected!("lzcnt")
                 && is_x86_feature_detected!("popcnt");
-            all.then_some(Self(()))
+            all.then_some(Self(fp))
         }
     }
 
@@ -142,7 +151,11 @@ mod x86 {
         }
     }
 
-    impl Kernel for Avx2 {
+    impl Kernel for Avx2<'_> {
+        fn exact(&self) -> Exact<'_> {
+            self.0
+        }
+
         #[inline(always)]
         fn dot(self, weights: [&Vector; SETS], x: &Vector) -> [f32; SETS] {
             // SAFETY: self exists only where AVX2 does; each load is of 8 of a vector's 32 aligned numbers.
@@ -223,19 +236,24 @@ mod tests {
     proptest! {
         #[test]
         fn kernels_agree(values in prop::collection::vec(-12.0f32..12.0, 5 * INPUTS), step in -1.0f32..1.0) {
-            let Some(avx2) = Avx2::get() else { return Ok(()) };
-            let v: Vec<Vector> = values.as_chunks::<INPUTS>().0.iter().map(|v| Vector(*v)).collect();
-            let weights = [&v[0], &v[1], &v[2], &v[3]];
-            let bits = |x: [f32; SETS]| x.map(f32::to_bits);
-            prop_assert_eq!(bits(Plain.dot(weights, &v[4])), bits(avx2.dot(weights, &v[4])));
-            let (mut a, mut b) = (v[0], v[0]);
-            Plain.train(&mut a, &v[4], step);
-            avx2.train(&mut b, &v[4], step);
-            prop_assert_eq!(a.0.map(f32::to_bits), b.0.map(f32::to_bits));
-            let rows: [[u8; 16]; 16] = std::array::from_fn(|i| std::array::from_fn(|j| values[i + j].to_bits() as u8 & 3));
-            prop_assert_eq!(Plain.transpose(&rows), avx2.transpose(&rows));
-            let bytes: [u8; INPUTS] = std::array::from_fn(|i| values[i].to_bits() as u8 & 3);
-            prop_assert_eq!(Plain.nonzero(&bytes), avx2.nonzero(&bytes));
+            exact(|fp| {
+                let Some(avx2) = Avx2::get(fp) else { return Ok(()) };
+                let plain = Plain(fp);
+                let v: Vec<Vector> = values.as_chunks::<INPUTS>().0.iter().map(|v| Vector(*v)).collect();
+                let weights = [&v[0], &v[1], &v[2], &v[3]];
+                let bits = |x: [f32; SETS]| x.map(f32::to_bits);
+                prop_assert_eq!(bits(plain.dot(weights, &v[4])), bits(avx2.dot(weights, &v[4])));
+                let (mut a, mut b) = (v[0], v[0]);
+                plain.train(&mut a, &v[4], step);
+                avx2.train(&mut b, &v[4], step);
+                prop_assert_eq!(a.0.map(f32::to_bits), b.0.map(f32::to_bits));
+                let low = |i: usize| values[i].to_bits() as u8 & 3;
+                let rows: [[u8; 16]; 16] = std::array::from_fn(|i| std::array::from_fn(|j| low(i + j)));
+                prop_assert_eq!(plain.transpose(&rows), avx2.transpose(&rows));
+                let bytes: [u8; INPUTS] = std::array::from_fn(low);
+                prop_assert_eq!(plain.nonzero(&bytes), avx2.nonzero(&bytes));
+                Ok(())
+            })?;
         }
     }
 }

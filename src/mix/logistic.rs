@@ -1,11 +1,12 @@
 //! Probabilities and log-odds.
 //!
 //! The tables are made from additions, multiplications and divisions of binary64 alone, which give the
-//! same bits everywhere; no mathematical library is asked.
+//! same bits everywhere in the standard state; no mathematical library is asked.
 
 use std::sync::LazyLock;
 
 use super::kernel::{INPUTS, Vector};
+use crate::exact::fpstate::Exact;
 
 /// Log-odds are kept within plus and minus this.
 pub const LIMIT: f32 = 12.0;
@@ -56,7 +57,9 @@ pub struct Tables {
 }
 
 impl Tables {
-    pub fn get() -> &'static Self {
+    /// Made once for the whole process, by whoever comes first: in the standard state, because that is what all others
+    /// get, too.
+    pub fn get(_: Exact) -> &'static Self {
         static TABLES: LazyLock<Box<Tables>> = LazyLock::new(|| {
             let mut t = Box::new(Tables { stretch: [0; 4096], squash: [0.0; 1024] });
             for (i, s) in t.stretch.iter_mut().enumerate() {
@@ -111,10 +114,11 @@ pub fn clamp(x: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exact::fpstate::exact;
 
     #[test]
     fn tables_are_what_they_say() {
-        let t = Tables::get();
+        let t = exact(Tables::get);
         for i in 0..4096u16 {
             let p = (f64::from(i) + 0.5) / 4096.0;
             let x = f64::from(t.stretch(i << 4)) / f64::from(UNIT);

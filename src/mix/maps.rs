@@ -3,13 +3,14 @@
 use super::history::{Histories, State};
 use super::kernel::prefetch;
 use super::logistic::{LIMIT, nearest};
+use crate::exact::fpstate::Exact;
 
 /// A probability in units of 2^-16 that follows the bits at a fixed rate.
 #[derive(Clone, Copy, Debug)]
 pub struct Cell(pub u16);
 
 impl Cell {
-    pub fn new(p: f32) -> Self {
+    pub fn new(_: Exact, p: f32) -> Self {
         Self((p * 65535.0) as u16)
     }
 
@@ -49,7 +50,7 @@ pub struct HistoryMap(pub [u16; 256]);
 
 impl HistoryMap {
     /// Begins with what the counts suggest.
-    pub fn new() -> Self {
+    pub fn new(_: Exact) -> Self {
         let h = Histories::get();
         let cell = |s: usize| {
             let (zeros, ones) = h.counts(s as State);

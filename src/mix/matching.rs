@@ -3,6 +3,7 @@
 use super::kernel::prefetch;
 use super::logistic::Tables;
 use super::maps::Cell;
+use crate::exact::fpstate::Exact;
 
 /// Inputs for the mixer.
 pub const INPUTS: usize = 2;
@@ -57,8 +58,8 @@ impl Matches {
     }
 
     /// With 2^`bits` places.
-    pub fn new(bits: u32) -> Self {
-        Self { places: vec![0; 1 << bits], bits, right: Vec::new(), bytes: vec![Cell::new(0.5); 1 << 16] }
+    pub fn new(fp: Exact, bits: u32) -> Self {
+        Self { places: vec![0; 1 << bits], bits, right: Vec::new(), bytes: vec![Cell::new(fp, 0.5); 1 << 16] }
     }
 }
 

@@ -5,8 +5,9 @@
 //! each has a bit history for every bit, which an adaptive map turns into a probability; a match model
 //! looks for the longest repeat; mixers weigh them all, and corrections have the last word.
 //!
-//! All arithmetic is in integers or in binary32 without fused operations, in a fixed order, so that
-//! every machine gets the same bits. docs/MIXING.md defines all of it; what changes here changes there, and the
+//! All arithmetic is in integers or in binary32 without fused operations, in a fixed order and in the standard
+//! floating-point state ([`fpstate`](crate::exact::fpstate)), so that every machine gets the same bits: what begins
+//! asks for the proof of that state, and what predicts and learns asks for a [`Kernel`], which exists in it alone. docs/MIXING.md defines all of it; what changes here changes there, and the
 //! format's version.
 
 mod contexts;
@@ -26,6 +27,7 @@ mod table;
 pub mod train;
 mod weighing;
 
+use crate::exact::fpstate::Exact;
 use contexts::{CONTEXTS, Contexts};
 pub use ends::Ending;
 use ends::Ends;
@@ -109,29 +111,25 @@ fn log2_within(x: usize, bounds: std::ops::RangeInclusive<u32>) -> u32 {
 impl Mix {
     /// Begins a block. Memory: the block's bytes, 1,024 times as much for the table but 8 to 128 MiB, and up to 35 MiB
     /// for the rest.
-    pub fn new(lengths: &Lengths) -> Self {
-        let start = Start::get();
-        Self::begin(lengths, start, |size| primed::get(size, || Self::prime(size, start)))
+    pub fn new(fp: Exact, lengths: &Lengths) -> Self {
+        Self::with_model(fp, lengths, Start::get(fp))
     }
 
     /// Begins a block that a language model predicts too, as `start` says.
-    pub fn with_model(lengths: &Lengths, start: &Start) -> Self {
-        Self::begin(lengths, start, |size| primed::get(size, || Self::prime(size, start)))
-    }
-
-    fn begin(lengths: &Lengths, start: &Start, prime: impl FnOnce((u32, u32)) -> Primed) -> Self {
+    pub fn with_model(fp: Exact, lengths: &Lengths, start: &Start) -> Self {
         let primer = start.primer.len();
         let both = lengths.both();
         let wide = log2_within(both.saturating_mul(4), 10..=16);
-        let (table, mut matches) = prime((lengths.table(), Matches::bits(primer + both)));
+        let size = (lengths.table(), Matches::bits(primer + both));
+        let (table, mut matches) = primed::get(size, || Self::prime(fp, size, start));
         matches.trust(&start.right);
         let shared = Shared {
-            tables: Tables::get(),
+            tables: Tables::get(fp),
             histories: Histories::get(),
             table,
             matches,
             weighings: vec![Weighing::new(start, wide)],
-            guesses: Guesses::default(),
+            guesses: Guesses::new(fp),
             ends: start.ends.as_ref().map(|start| Box::new(Ends::new(lengths, start))),
             wide,
         };
@@ -164,10 +162,10 @@ impl Mix {
 
     /// Begins a stream of bytes, in a block with a language model: it is predicted as without one, and shares with the
     /// others what the text itself has shown. Its number comes out.
-    pub fn stream_without_model(&mut self, at: usize) -> usize {
+    pub fn stream_without_model(&mut self, fp: Exact, at: usize) -> usize {
         let weighings = &mut self.shared.weighings;
         if weighings.len() == 1 {
-            weighings.push(Weighing::new(Start::get(), self.shared.wide));
+            weighings.push(Weighing::new(Start::get(fp), self.shared.wide));
         }
         let at = self.block + at;
         let contexts = Contexts::without_model(at);
@@ -176,8 +174,8 @@ impl Mix {
     }
 
     /// Tables of these sizes (log2) that have read the primer.
-    fn prime((table, places): (u32, u32), start: &Start) -> Primed {
-        let mut memory = (Table::new(table), Matches::new(places));
+    fn prime(fp: Exact, (table, places): (u32, u32), start: &Start) -> Primed {
+        let mut memory = (Table::new(table), Matches::new(fp, places));
         let mut reader = Stream::new(0, false);
         for _ in 0..start.primer.len() {
             reader.skim(&mut memory, &start.primer);

@@ -1,7 +1,7 @@
 //! What the context models know before they have seen anything: a text that they read first, and numbers
 //! that were learnt on a corpus (`start.bin`, made by `examples/train_mix.rs`).
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, OnceLock};
 
 use super::contexts::CONTEXTS;
 use super::ends::{self, EndsStart};
@@ -10,6 +10,7 @@ use super::logistic::{LIMIT, Tables};
 use super::maps::{self, HistoryMap, POINTS, Row};
 use super::mixer::COUNTER;
 use super::{KNOWN, guess, matching};
+use crate::exact::fpstate::Exact;
 
 /// What predicts: the context models alone, or a language model with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,32 +77,34 @@ impl Start {
     /// The length of a `mixer.bin`.
     pub const MODEL_BYTES: usize = include_bytes!("../../models/nano/mixer.bin").len();
 
-    pub fn get() -> &'static Self {
-        static START: LazyLock<Start> = LazyLock::new(|| {
+    /// What is built in, parsed once.
+    pub fn get(fp: Exact) -> &'static Self {
+        static START: OnceLock<Start> = OnceLock::new();
+        START.get_or_init(|| {
             let bytes = include_bytes!("start.bin");
-            Start::parse(Kind::Alone, bytes).unwrap_or_else(|| Start::untrained(Kind::Alone, &[]))
-        });
-        &START
+            Start::parse(fp, Kind::Alone, bytes).unwrap_or_else(|| Start::untrained(fp, Kind::Alone, &[]))
+        })
     }
 
-    /// The same for a block that a language model predicts too, if it brings nothing of its own: what was learnt beside `nano`.
-    pub fn with_model() -> Arc<Self> {
-        static START: LazyLock<Arc<Start>> = LazyLock::new(|| {
-            let start = Start::of_model(include_bytes!("../../models/nano/mixer.bin"));
-            Arc::new(start.unwrap_or_else(|| Start::untrained(Kind::WithModel, &Start::get().primer)))
-        });
-        Arc::clone(&START)
+    /// What a block begins with that a language model predicts too, if the model brings nothing of its own: what was
+    /// learnt beside `nano`.
+    pub fn with_model(fp: Exact) -> Arc<Self> {
+        static START: OnceLock<Arc<Start>> = OnceLock::new();
+        Arc::clone(START.get_or_init(|| {
+            let start = Start::of_model(fp, include_bytes!("../../models/nano/mixer.bin"));
+            Arc::new(start.unwrap_or_else(|| Start::untrained(fp, Kind::WithModel, &Start::get(fp).primer)))
+        }))
     }
 
     /// Reads the `mixer.bin` of a model; its primer is that of the context models.
-    pub fn of_model(bytes: &[u8]) -> Option<Self> {
-        let start = Self::parse(Kind::WithModel, bytes)?;
-        Some(Self { primer: Self::get().primer.clone(), ..start })
+    pub fn of_model(fp: Exact, bytes: &[u8]) -> Option<Self> {
+        let start = Self::parse(fp, Kind::WithModel, bytes)?;
+        Some(Self { primer: Self::get(fp).primer.clone(), ..start })
     }
 
     /// What can be said without a corpus.
-    pub fn untrained(kind: Kind, primer: &[u8]) -> Self {
-        let t = Tables::get();
+    pub fn untrained(fp: Exact, kind: Kind, primer: &[u8]) -> Self {
+        let t = Tables::get(fp);
         let alone = CONTEXTS + matching::INPUTS;
         let weight = |i| match kind {
             Kind::Alone if i < alone => 0.1,
@@ -111,9 +114,9 @@ impl Start {
         };
         Self {
             kind,
-            ends: (kind == Kind::WithModel).then(EndsStart::untrained),
+            ends: (kind == Kind::WithModel).then(|| EndsStart::untrained(fp)),
             primer: primer.to_vec(),
-            maps: Box::new([HistoryMap::new(); CONTEXTS]),
+            maps: Box::new([HistoryMap::new(fp); CONTEXTS]),
             right: std::array::from_fn(|i| ((1.0 - 0.4 / (i as f32 + 1.0)) * 65535.0) as u16),
             families: kind.stored().map(|n| vec![Vector(std::array::from_fn(weight)); n]),
             last: [[1.0 / SETS as f32; SETS]; LAST],
@@ -122,10 +125,10 @@ impl Start {
     }
 
     /// Reads `start.bin` or `mixer.bin` (docs/MIXING.md); nothing if it has another length.
-    pub fn parse(kind: Kind, bytes: &[u8]) -> Option<Self> {
+    pub fn parse(fp: Exact, kind: Kind, bytes: &[u8]) -> Option<Self> {
         let mut bytes = Reader(bytes);
         let length = bytes.u16()?;
-        let mut out = Self::untrained(kind, bytes.take(length.into())?);
+        let mut out = Self::untrained(fp, kind, bytes.take(length.into())?);
         for map in out.maps.iter_mut() {
             for p in &mut map.0 {
                 *p = bytes.u16()?;
@@ -192,11 +195,13 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exact::fpstate::exact;
 
     #[test]
     fn what_is_built_in_is_read() {
-        assert!(Start::parse(Kind::Alone, include_bytes!("start.bin")).is_some());
-        assert!(Start::parse(Kind::WithModel, include_bytes!("../../models/nano/mixer.bin")).is_some());
-        assert!(Start::parse(Kind::WithModel, include_bytes!("start.bin")).is_none());
+        let parses = |kind, bytes| exact(|fp| Start::parse(fp, kind, bytes).is_some());
+        assert!(parses(Kind::Alone, include_bytes!("start.bin")));
+        assert!(parses(Kind::WithModel, include_bytes!("../../models/nano/mixer.bin")));
+        assert!(!parses(Kind::WithModel, include_bytes!("start.bin")));
     }
 }

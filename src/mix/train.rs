@@ -6,6 +6,7 @@ use super::mixer::COUNTER;
 pub use super::start::{Kind, Start};
 use super::start::{LAST, LAST_WEIGHT, USED, WEIGHT};
 use super::{CONTEXTS, INPUTS, Lengths, Mix, Shared, Stream, matching};
+use crate::exact::fpstate::{Exact, exact};
 use crate::lm::rwkv7::Ready;
 use std::collections::HashMap;
 
@@ -57,18 +58,24 @@ pub fn learn(
     mut report: impl FnMut(usize, f64),
 ) -> Vec<u8> {
     for round in 0..rounds {
-        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
-        let share = documents.len().div_ceil(threads).max(1);
-        let sums = std::thread::scope(|scope| {
-            let start = &start;
-            let run = |part| scope.spawn(move || Sums::of(start, code, part));
-            let running: Vec<_> = documents.chunks(share).map(run).collect();
-            running.into_iter().filter_map(|t| t.join().ok()).collect::<Vec<_>>()
-        });
-        report(round, sums.iter().map(|s| s.bits).sum::<f64>() / 8.0);
-        start = Sums::average(&start, sums, relax);
+        let (learnt, bytes) = exact(|_| learn_once(&start, code, documents, relax));
+        report(round, bytes);
+        start = learnt;
     }
-    start.write()
+    exact(|_| start.write())
+}
+
+/// A round, and the code length of all documents in bytes.
+fn learn_once(start: &Start, code: &impl Code, documents: &[&[u8]], relax: f64) -> (Start, f64) {
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let share = documents.len().div_ceil(threads).max(1);
+    let sums = std::thread::scope(|scope| {
+        let run = |part| scope.spawn(move || exact(|fp| Sums::of(fp, start, code, part)));
+        let running: Vec<_> = documents.chunks(share).map(run).collect();
+        running.into_iter().filter_map(|t| t.join().ok()).collect::<Vec<_>>()
+    });
+    let bytes = sums.iter().map(|s| s.bits).sum::<f64>() / 8.0;
+    (Sums::average(start, sums, relax), bytes)
 }
 
 /// A sum and how much went into it.
@@ -101,7 +108,7 @@ pub struct Sums {
 }
 
 impl Sums {
-    fn of(start: &Start, code: &impl Code, documents: &[&[u8]]) -> Self {
+    fn of(fp: Exact, start: &Start, code: &impl Code, documents: &[&[u8]]) -> Self {
         let mut sums = Box::new(Self {
             bits: 0.0,
             maps: vec![[(0.0, 0.0); 256]; CONTEXTS],
@@ -117,9 +124,7 @@ impl Sums {
             last_uses: [0.0; LAST],
         });
         for text in documents {
-            let mut mix = Mix::begin(&Lengths { dictionary: 0, block: text.len() }, start, |size| {
-                super::primed::get(size, || Mix::prime(size, start))
-            });
+            let mut mix = Mix::with_model(fp, &Lengths { dictionary: 0, block: text.len() }, start);
             mix.observer = Some(sums);
             let mut mix = code.code(mix, text);
             sums = mix.observer.take().expect("it was given");

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use lmz::exact;
+use lmz::exact::fpstate::Exact;
 use lmz::exact::kernel::Kernel;
 use lmz::lm::rwkv7::{Files, Model, Network, Oracle, Weights};
 use lmz::vocab::{START, Token, Vocabulary};
@@ -42,7 +43,7 @@ fn engine<const K: usize>(weights: &Weights) -> Step<'_> {
     Box::new(move |token| {
         engine.step(&mut [(&mut stream, token)]);
         let logits: Vec<f32> = stream.logits().collect();
-        let frequencies = exact::fpstate::exact(|| exact::frequencies(&logits, |id| id != START as usize));
+        let frequencies = exact::fpstate::exact(|fp| exact::frequencies(fp, &logits, |id| id != START as usize));
         assert!(stream.sums() == exact::prefix_sums(frequencies), "{}: prefix sums", Kernel::ALL[K].name());
         logits
     })
@@ -159,7 +160,7 @@ impl Golden {
             if hash(logits.iter().flat_map(|x| x.to_le_bytes())) != trace.logits_blake3[i] {
                 return Err(format!("{}: step {i}: the logits differ", self.name));
             }
-            let frequencies = exact::fpstate::exact(|| exact::frequencies(&logits, |id| id != START as usize));
+            let frequencies = exact::fpstate::exact(|fp| exact::frequencies(fp, &logits, |id| id != START as usize));
             if hash(frequencies.iter().flat_map(|f| f.to_le_bytes())) != trace.frequencies_blake3[i] {
                 return Err(format!("{}: step {i}: the frequencies differ", self.name));
             }
@@ -189,6 +190,10 @@ pub fn check_all() -> Result<(), String> {
 
 /// The functions and vectors of tests/golden/functions.safetensors.
 pub fn check_functions() -> Result<(), String> {
+    exact::fpstate::exact(functions)
+}
+
+fn functions(fp: Exact) -> Result<(), String> {
     let file = SafeTensors::deserialize(include_bytes!("../golden/functions.safetensors")).expect("it parses");
     let floats = |name| words(&file, name).into_iter().map(f32::from_bits).collect::<Vec<_>>();
     let mut compared = 0;
@@ -197,9 +202,11 @@ pub fn check_functions() -> Result<(), String> {
         if found == expected { Ok(()) } else { Err(format!("{what}, number {i}: {found:#x}, not {expected:#x}")) }
     };
     let x = floats("x");
-    for (name, f) in [("exp", exact::exp as fn(f32) -> f32), ("sigmoid", exact::sigmoid), ("tanh", exact::tanh)] {
+    let functions: [(_, fn(Exact, f32) -> f32); 3] =
+        [("exp", exact::exp), ("sigmoid", exact::sigmoid), ("tanh", exact::tanh)];
+    for (name, f) in functions {
         for (i, (x, expected)) in x.iter().zip(words(&file, name)).enumerate() {
-            same(name, i, f(*x).to_bits(), expected)?;
+            same(name, i, f(fp, *x).to_bits(), expected)?;
         }
     }
     let rows = floats("rows");
@@ -208,15 +215,15 @@ pub fn check_functions() -> Result<(), String> {
     let quantised = file.tensor("rows_int8").expect("it is there").data();
     let (scales, sums, norms) = (words(&file, "rows_scale"), words(&file, "rows_sum"), words(&file, "rows_norm"));
     for (i, row) in rows.iter().enumerate() {
-        let q = exact::quantise(row, exact::Activations::Int8);
+        let q = exact::quantise(fp, row, exact::Activations::Int8);
         same("scale", i, q.scale.to_bits(), scales[i])?;
-        same("sum", i, exact::sum(row.iter().copied()).to_bits(), sums[i])?;
+        same("sum", i, exact::sum(fp, row.iter().copied()).to_bits(), sums[i])?;
         for (q, expected) in q.low.iter().zip(&quantised[i * width..]) {
             same("quantised", i, *q as u8 as u32, u32::from(*expected))?;
         }
     }
     for (i, norm) in norms.chunks_exact(width).enumerate() {
-        for (found, expected) in exact::layer_norm(rows[i], rows[0], rows[1]).iter().zip(norm) {
+        for (found, expected) in exact::layer_norm(fp, rows[i], rows[0], rows[1]).iter().zip(norm) {
             same("layer norm", i, found.to_bits(), *expected)?;
         }
     }

@@ -11,6 +11,7 @@ use super::{
     avx2::{Avx2, AvxVnni},
     avx512::Avx512,
 };
+use crate::exact::fpstate::Exact;
 
 /// The environment variable that forces a kernel, by name.
 const VARIABLE: &str = "LMZ_KERNEL";
@@ -119,15 +120,19 @@ impl Kernel {
                 I::LAYOUT
             }
         }
-        self.run(Ask)
+        self.dispatch(Ask)
     }
 
-    /// Runs a job by this kernel.
+    /// Runs a job by this kernel, in the standard state.
     ///
     /// # Panics
     ///
     /// If the processor does not have it.
-    pub fn run<J: Job>(self, job: J) -> J::Output {
+    pub fn run<J: Job>(self, _: Exact, job: J) -> J::Output {
+        self.dispatch(job)
+    }
+
+    fn dispatch<J: Job>(self, job: J) -> J::Output {
         match self {
             Self::Plain => Plain.run(job),
             #[cfg(target_arch = "x86_64")]

@@ -4,7 +4,7 @@
 use super::packed::BLOCK;
 use super::{Isa, Job, Lanes, Layout, Vectors};
 use crate::exact::LANES;
-use crate::exact::functions::{ROUNDER, max};
+use crate::exact::functions::{ROUNDER, larger};
 
 #[derive(Clone, Copy)]
 pub struct Plain;
@@ -63,7 +63,7 @@ impl Vectors for Plain {
 
     #[inline(always)]
     fn max(self, x: Self::V, y: Self::V) -> Self::V {
-        zip(x, y, max)
+        zip(x, y, larger)
     }
 
     #[inline(always)]
@@ -103,7 +103,7 @@ impl Vectors for Plain {
 
     #[inline(always)]
     fn largest(self, x: Self::V) -> f32 {
-        x.into_iter().fold(f32::NEG_INFINITY, |m, x| max(x, m))
+        x.into_iter().fold(f32::NEG_INFINITY, |m, x| larger(x, m))
     }
 
     #[inline(always)]

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::exact::fpstate::{self, Exact};
 use crate::exact::{self, Activations, Matrix};
 
 /// Numbers of all kinds: ordinary, tiny, huge, zeros, infinities, and NaNs (but signalling ones, which no arithmetic
@@ -41,6 +42,7 @@ fn same(found: &Lanes, expected: impl Fn(usize) -> f32, what: &str) {
 }
 
 struct Elementwise<'a> {
+    fp: Exact<'a>,
     x: &'a Lanes,
     y: &'a Lanes,
 }
@@ -50,34 +52,34 @@ impl Job for Elementwise<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        let s = isa.vectors();
+        let (s, fp) = (isa.vectors(), self.fp);
         let (x, y) = (s.load(self.x), s.load(self.y));
         let pair = |i: usize| (self.x.0[i], self.y.0[i]);
         let mut out = Lanes::default();
         macro_rules! check {
             ($value:expr, $expected:expr) => {
                 s.store($value, &mut out);
-                let expected: fn(f32, f32) -> f32 = $expected;
-                same(&out, |i| expected(pair(i).0, pair(i).1), concat!(stringify!($value), " of lines"));
+                let expected: fn(Exact, f32, f32) -> f32 = $expected;
+                same(&out, |i| expected(fp, pair(i).0, pair(i).1), concat!(stringify!($value), " of lines"));
             };
         }
-        check!(s.add(x, y), |x, y| x + y);
-        check!(s.sub(x, y), |x, y| x - y);
-        check!(s.mul(x, y), |x, y| x * y);
-        check!(s.div(x, y), |x, y| x / y);
+        check!(s.add(x, y), |_, x, y| x + y);
+        check!(s.sub(x, y), |_, x, y| x - y);
+        check!(s.mul(x, y), |_, x, y| x * y);
+        check!(s.div(x, y), |_, x, y| x / y);
         check!(s.max(x, y), exact::max);
-        check!(s.min(x, y), |x, y| if x < y { x } else { y });
-        check!(s.abs(x), |x, _| x.abs());
-        check!(s.neg(x), |x, _| -x);
-        check!(exp(s, x), |x, _| exact::exp(x));
-        check!(sigmoid(s, x), |x, _| exact::sigmoid(x));
-        check!(tanh(s, x), |x, _| exact::tanh(x));
+        check!(s.min(x, y), |_, x, y| if x < y { x } else { y });
+        check!(s.abs(x), |_, x, _| x.abs());
+        check!(s.neg(x), |_, x, _| -x);
+        check!(exp(s, x), |fp, x, _| exact::exp(fp, x));
+        check!(sigmoid(s, x), |fp, x, _| exact::sigmoid(fp, x));
+        check!(tanh(s, x), |fp, x, _| exact::tanh(fp, x));
         // Lanes begin at +0, and so are never -0.
         let sum = s.sum(s.add(s.splat(0.0), x));
-        assert_eq!(bits(sum), bits(exact::sum(self.x.0)), "sum");
+        assert_eq!(bits(sum), bits(exact::sum(fp, self.x.0)), "sum");
         let zero = s.splat(0.0);
         let largest = s.largest(s.max(s.abs(x), zero));
-        assert_eq!(bits(largest), bits(self.x.0.iter().fold(0.0, |m, x| exact::max(x.abs(), m))), "largest");
+        assert_eq!(bits(largest), bits(self.x.0.iter().fold(0.0, |m, x| exact::max(fp, x.abs(), m))), "largest");
     }
 }
 
@@ -98,6 +100,7 @@ impl Job for Frequencies<'_> {
 }
 
 struct Quantise<'a> {
+    fp: Exact<'a>,
     x: &'a [Vec<f32>],
     to: &'a mut Quantised,
 }
@@ -108,15 +111,15 @@ impl Job for Quantise<'_> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         for (row, x) in self.x.iter().enumerate() {
-            let largest = x.iter().fold(0.0, |m, x| exact::max(x.abs(), m));
+            let largest = x.iter().fold(0.0, |m, x| exact::max(self.fp, x.abs(), m));
             self.to.write(isa, row, &lanes(x), largest);
         }
     }
 }
 
 /// The product by every kernel, against the plain one.
-fn check_product(matrix: &Matrix, x: &[Vec<f32>], activations: Activations) {
-    let expected: Vec<Vec<f32>> = x.iter().map(|x| exact::product(matrix, x, activations)).collect();
+fn check_product(fp: Exact, matrix: &Matrix, x: &[Vec<f32>], activations: Activations) {
+    let expected: Vec<Vec<f32>> = x.iter().map(|x| exact::product(fp, matrix, x, activations)).collect();
     for kernel in Kernel::all_available() {
         let mut arena = Arena::new(kernel.layout());
         // Another matrix before and after, to be left alone.
@@ -126,14 +129,14 @@ fn check_product(matrix: &Matrix, x: &[Vec<f32>], activations: Activations) {
         arena.add(&other);
         arena.finish();
         let mut q = Quantised::new(activations, x.len(), matrix.inputs);
-        kernel.run(Quantise { x, to: &mut q });
+        kernel.run(fp, Quantise { fp, x, to: &mut q });
         let stride = matrix.outputs.div_ceil(LANES);
         let mut out = vec![Lanes([f32::NAN; LANES]); x.len() * stride];
         // In two parts, as threads do it.
         let half = packed.blocks() / 2;
         for blocks in [half..packed.blocks(), 0..half] {
             let out = Strided { x: &mut out, stride };
-            kernel.run(Product { arena: &arena, matrix: &packed, blocks, x: &q, rows: x.len(), out });
+            kernel.run(fp, Product { arena: &arena, matrix: &packed, blocks, x: &q, rows: x.len(), out });
         }
         for (row, expected) in expected.iter().enumerate() {
             let found = out[row * stride..][..stride].iter().flat_map(|l| l.0);
@@ -178,7 +181,7 @@ fn products_of_many_shapes() {
         for rows in rows((outputs, inputs)) {
             let x: Vec<Vec<f32>> = (0..rows).map(|r| row(inputs, r)).collect();
             for activations in BOTH {
-                check_product(&weights, &x, activations);
+                fpstate::exact(|fp| check_product(fp, &weights, &x, activations));
             }
         }
     }
@@ -195,7 +198,7 @@ fn products_at_the_limits() {
             low[0] = 32_639.0;
             let x = [vec![1.0; inputs], vec![-1.0; inputs], low, vec![0.0; inputs], vec![f32::from_bits(1); inputs]];
             for activations in BOTH {
-                check_product(&weights, &x, activations);
+                fpstate::exact(|fp| check_product(fp, &weights, &x, activations));
             }
         }
     }
@@ -216,7 +219,7 @@ proptest! {
     #[test]
     fn elementwise(x in line(), y in line()) {
         for kernel in Kernel::all_available() {
-            kernel.run(Elementwise { x: &x, y: &y });
+            fpstate::exact(|fp| kernel.run(fp, Elementwise { fp, x: &x, y: &y }));
         }
     }
 
@@ -225,7 +228,7 @@ proptest! {
         Just(0.0), Just(1_073_741_824.0), 0.0f32..1_073_741_824.0, 0.0f32..9.0, (0u32..0x0080_0000).prop_map(f32::from_bits),
     ])) {
         for kernel in Kernel::all_available() {
-            kernel.run(Frequencies { e: &Lanes(e) });
+            fpstate::exact(|fp| kernel.run(fp, Frequencies { e: &Lanes(e) }));
         }
     }
 }
@@ -246,7 +249,7 @@ proptest! {
     ) {
         let weights = matrix(outputs, inputs, |i| noise(i + seed).max(-127));
         for activations in BOTH {
-            check_product(&weights, &x, activations);
+            fpstate::exact(|fp| check_product(fp, &weights, &x, activations));
         }
     }
 }

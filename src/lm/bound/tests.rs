@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 use crate::error::{CodecError, Error};
+use crate::exact::fpstate::exact;
 use crate::{DecodeOptions, Encoder, Options, Predictor};
 
 /// Knows the text of [`secret`] by heart, with a certainty that changes after some beginnings.
@@ -53,7 +54,7 @@ impl DeviceBound for Fickle {
     }
 
     fn start(&self) -> &Start {
-        static START: std::sync::LazyLock<Arc<Start>> = std::sync::LazyLock::new(Start::with_model);
+        static START: std::sync::LazyLock<Arc<Start>> = std::sync::LazyLock::new(|| exact(Start::with_model));
         &START
     }
 

@@ -10,6 +10,7 @@ mod device;
 mod linear;
 mod mamba;
 mod network;
+mod pool;
 mod tensors;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use tensors::Tensors;
 
 use super::bound::{Bound, BoundError, DeviceBound, Rows, Settings};
 use super::rwkv7::{Identity, ModelError};
+use crate::exact::fpstate::{Exact, exact};
 use crate::format::{DeviceBound as Entry, Numerics};
 use crate::mix::Start;
 use crate::vocab::hub::HubVocabulary;
@@ -43,6 +45,10 @@ pub fn open(folder: &Path, settings: &Settings, memory: Option<u64>) -> Result<B
 }
 
 fn load(folder: &Path, settings: &Settings, memory: Option<u64>) -> Result<Model, ModelError> {
+    exact(|fp| parse(fp, folder, settings, memory))
+}
+
+fn parse(fp: Exact, folder: &Path, settings: &Settings, memory: Option<u64>) -> Result<Model, ModelError> {
     let read = |name: &str| {
         let path = folder.join(name);
         std::fs::read(&path).map_err(|source| ModelError::HubFile { path, source })
@@ -54,8 +60,8 @@ fn load(folder: &Path, settings: &Settings, memory: Option<u64>) -> Result<Model
         read => Some(read?),
     };
     let start = match &mixer {
-        None => Start::with_model(),
-        Some(bytes) => Arc::new(Start::of_model(bytes).ok_or(ModelError::Mixer { found: bytes.len() })?),
+        None => Start::with_model(fp),
+        Some(bytes) => Arc::new(Start::of_model(fp, bytes).ok_or(ModelError::Mixer { found: bytes.len() })?),
     };
     let tensors = Tensors::open(folder)?;
     let device = device::find(settings.device.as_deref().unwrap_or("auto"))?;

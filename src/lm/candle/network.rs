@@ -8,7 +8,7 @@ use std::sync::Arc;
 use candle_core::Tensor;
 use rayon::prelude::*;
 
-use super::failed;
+use super::{failed, pool};
 use crate::exact::kernel::{Kernel, Lanes};
 use crate::exact::{LANES, fpstate};
 use crate::lm::bound::{BoundError, Rows};
@@ -58,7 +58,7 @@ impl Order {
             return Err(BoundError::Failed(message.into()));
         }
         // Token 0 is empty and sorts first.
-        fpstate::exact(|| Kernel::chosen().run(RowSums { logits: room, massless: 1, sums: to }));
+        fpstate::exact(|fp| Kernel::chosen().run(fp, RowSums { fp, logits: room, massless: 1, sums: to }));
         Ok(())
     }
 }
@@ -107,7 +107,7 @@ impl LockStep {
     fn prime(&mut self) -> std::result::Result<(), BoundError> {
         self.position = self.histories.first().map_or(0, Vec::len);
         let ids = self.histories.concat();
-        let logits = self.network.prime(&ids).map_err(failed)?;
+        let logits = pool::run(|| self.network.prime(&ids)).map_err(failed)?;
         self.take(&logits)
     }
 
@@ -123,13 +123,13 @@ impl LockStep {
 
     /// Reads each row's next token at a position of its own choice: for the probe.
     pub fn step_at(&mut self, ids: &[u32], position: usize) -> std::result::Result<(), BoundError> {
-        let logits = self.network.step(ids, position).map_err(failed)?;
+        let logits = pool::run(|| self.network.step(ids, position)).map_err(failed)?;
         self.take(&logits)
     }
 
     /// Begins anew with tokens `[B][T]`: for the probe.
     pub fn prime_with(&mut self, ids: &[u32]) -> std::result::Result<(), BoundError> {
-        let logits = self.network.prime(ids).map_err(failed)?;
+        let logits = pool::run(|| self.network.prime(ids)).map_err(failed)?;
         self.take(&logits)
     }
 
@@ -142,8 +142,10 @@ impl LockStep {
     /// Prefix sums `[V + 1]` of rows among so many.
     pub fn sums_of(&self, rows: &mut [(usize, &mut Vec<u64>)], batch: usize) -> std::result::Result<(), BoundError> {
         let (order, logits, width) = (&self.order, &self.logits, self.logits.len() / batch);
-        rows.par_iter_mut()
-            .try_for_each_init(Vec::new, |room, (row, to)| order.sums(&logits[*row * width..][..width], room, to))
+        let sums = |room: &mut Vec<Lanes>, (row, to): &mut (usize, &mut Vec<u64>)| {
+            order.sums(&logits[*row * width..][..width], room, to)
+        };
+        pool::run(|| rows.par_iter_mut().try_for_each_init(Vec::new, sums))
     }
 }
 
@@ -197,7 +199,7 @@ mod tests {
         ids.push(u32::MAX);
         let logits: Vec<f32> = (0..300).map(|id| (id as f32 * 0.7).sin() * 5.0).collect();
         Order { ids: ids.clone() }.sums(&logits, &mut room, &mut sums).unwrap();
-        let by_id = crate::exact::frequencies(&logits, |_| true);
+        let by_id = fpstate::exact(|fp| crate::exact::frequencies(fp, &logits, |_| true));
         assert_eq!((sums.len(), sums[1]), (ids.len() + 1, 0));
         for rank in 1..=300 {
             assert_eq!(sums[rank + 1] - sums[rank], by_id[ids[rank] as usize]);
@@ -308,7 +310,8 @@ mod tests {
     fn time_of_a_token() {
         let text = include_bytes!("../../../docs/ARCHITECTURE.md");
         let took = Arc::default();
-        let model = Ready { vocabulary: vocabulary(), start: Start::with_model(), took: Arc::clone(&took) };
+        let model =
+            Ready { vocabulary: vocabulary(), start: fpstate::exact(Start::with_model), took: Arc::clone(&took) };
         let tokens = model.segment(text).len() as u32;
         let predictor = Predictor::Bound(Bound::new(Arc::new(model)));
         for (name, mix) in [("with mixing", true), ("alone", false)] {

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::error::ModelError;
+use crate::exact::fpstate::Exact;
 use crate::exact::{Activations, LONGEST_INPUT, VERSION};
 
 /// Largest values that are accepted: far beyond any model that this engine could run, small enough that no product
@@ -118,8 +119,8 @@ pub(super) struct Stated {
 }
 
 impl Stated {
-    /// Parses `config.json` and refuses what this engine does not compute.
-    pub fn parse(json: &[u8]) -> Result<Self, ModelError> {
+    /// Parses `config.json`, which holds decimal fractions, and refuses what this engine does not compute.
+    pub fn parse(_: Exact, json: &[u8]) -> Result<Self, ModelError> {
         let stated: Self = serde_json::from_slice(json).map_err(|e| ModelError::Config(e.to_string()))?;
         let missing = |field| ModelError::Config(format!("expected the field {field}, found none"));
         let must_be = |field: &str, expected: String, found: String| {

@@ -112,12 +112,13 @@ impl From<crate::hub::HubError> for ModelError {
     }
 }
 
-/// Bytes in a unit that people read.
+/// Bytes in a unit that people read, to one decimal place. In integers, because a message is made wherever it is asked
+/// for, also where an inexact operation would trap.
 fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
-        _ => format!("{:.1} GB", bytes as f64 / 1e9),
-    }
+    let (unit, name) = if bytes < 1_000_000_000 { (1_000_000, "MB") } else { (1_000_000_000, "GB") };
+    let tenths = u128::from(bytes) * 10;
+    let tenths = (tenths + unit / 2) / unit;
+    format!("{}.{} {name}", tenths / 10, tenths % 10)
 }
 
 fn built_in() -> String {

@@ -11,10 +11,11 @@ use safetensors::tensor::{Dtype, TensorView};
 use super::config::{Config, Stated};
 use super::error::ModelError;
 use super::weights::{Matrix, Source, Weights};
+use crate::exact::fpstate::Exact;
 
 /// From the bytes of `config.json` and `model.safetensors`.
-pub(super) fn weights(config: &[u8], tensors: &[u8]) -> Result<Weights, ModelError> {
-    let stated = Stated::parse(config)?;
+pub(super) fn weights(fp: Exact, config: &[u8], tensors: &[u8]) -> Result<Weights, ModelError> {
+    let stated = Stated::parse(fp, config)?;
     let file = SafeTensors::deserialize(tensors).map_err(|e| ModelError::Container(e.to_string()))?;
     let mut file = Tensors { tensors: file.iter().map(|(name, view)| (name.to_owned(), view)).collect() };
     let config = file.config(&stated)?;

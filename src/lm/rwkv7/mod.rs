@@ -4,14 +4,18 @@
 //! definition, for one stream; [`Engine`] computes many at full speed, and [`LockStep`] is it as a language model.
 
 mod builtin;
+#[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
 pub(crate) mod checkpoint;
 mod config;
+#[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
 pub mod engine;
 mod error;
 mod identity;
 mod load;
 mod model;
+#[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
 mod oracle;
+#[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
 mod random;
 mod ready;
 mod tensors;

@@ -7,6 +7,7 @@ use super::error::ModelError;
 use super::identity::Identity;
 use super::weights::Weights;
 use super::{builtin, checkpoint, load};
+use crate::exact::fpstate::{Exact, exact};
 use crate::format::HubName;
 use crate::lm::Finder;
 use crate::mix::Start;
@@ -78,10 +79,14 @@ impl Model {
 
     /// The same, with a checkpoint's vocabulary in another place.
     pub(crate) fn open_with(path: &Path, vocabulary: Option<&Path>) -> Result<Self, ModelError> {
+        exact(|fp| Self::load(fp, path, vocabulary))
+    }
+
+    fn load(fp: Exact, path: &Path, vocabulary: Option<&Path>) -> Result<Self, ModelError> {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
         if let Some(file) = pth(path) {
             let (weights, vocabulary, stored) = Self::open_pth(&file, vocabulary)?;
-            return Self::new(&name, weights, vocabulary, None, stored);
+            return Self::new(fp, &name, weights, vocabulary, None, stored);
         }
         let read = |name| {
             let path = path.join(name);
@@ -99,7 +104,7 @@ impl Model {
             let (weights, vocabulary) = files.model(&stated)?;
             let stored = config.len() + files.stored() + mixer.unwrap_or_default().len();
             drop(files); // as large as the rest of the model
-            return Self::new(&name, weights, vocabulary, mixer, stored);
+            return Self::new(fp, &name, weights, vocabulary, mixer, stored);
         }
         let (vocabulary, tensors) = (read("vocab.txt")?, read("model.safetensors")?);
         Self::parse(&name, &Files { config: &config, vocabulary: &vocabulary, tensors: &tensors, mixer })
@@ -119,7 +124,11 @@ impl Model {
 
     /// From the bytes of a folder's files. The name is for messages only.
     pub fn parse(name: &str, files: &Files) -> Result<Self, ModelError> {
-        let weights = load::weights(files.config, files.tensors)?;
+        exact(|fp| Self::parse_files(fp, name, files))
+    }
+
+    fn parse_files(fp: Exact, name: &str, files: &Files) -> Result<Self, ModelError> {
+        let weights = load::weights(fp, files.config, files.tensors)?;
         let vocabulary = Vocabulary::parse(files.vocabulary)?;
         if vocabulary.len() != weights.config.vocab {
             let (expected, found) = (weights.config.vocab, vocabulary.len());
@@ -132,11 +141,12 @@ impl Model {
             return Err(ModelError::Shape(message));
         }
         let stored = [files.config, files.vocabulary, files.tensors, files.mixer.unwrap_or_default()];
-        Self::new(name, weights, vocabulary, files.mixer, stored.iter().map(|file| file.len()).sum())
+        Self::new(fp, name, weights, vocabulary, files.mixer, stored.iter().map(|file| file.len()).sum())
     }
 
     /// From its parts, whose files have `stored` bytes. Token 0 is empty, and there are as many tokens as the weights have.
     fn new(
+        fp: Exact,
         name: &str,
         weights: Weights,
         vocabulary: Vocabulary,
@@ -144,8 +154,8 @@ impl Model {
         stored: usize,
     ) -> Result<Self, ModelError> {
         let start = match mixer {
-            None => Start::with_model(),
-            Some(bytes) => Arc::new(Start::of_model(bytes).ok_or(ModelError::Mixer { found: bytes.len() })?),
+            None => Start::with_model(fp),
+            Some(bytes) => Arc::new(Start::of_model(fp, bytes).ok_or(ModelError::Mixer { found: bytes.len() })?),
         };
         let identity = Identity::new(&weights, &vocabulary, mixer);
         Ok(Self { name: name.to_owned(), weights, vocabulary, start, identity, stored, origin: None })

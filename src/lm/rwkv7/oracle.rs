@@ -3,7 +3,8 @@
 
 use super::config::Config;
 use super::weights::{ChannelMix, Layer, Matrix, Norm, TimeMix, Weights};
-use crate::exact::{Activations, exp, fpstate, layer_norm, max, product, sigmoid, sum, tanh};
+use crate::exact::fpstate::{self, Exact};
+use crate::exact::{Activations, exp, layer_norm, max, product, sigmoid, sum, tanh};
 use crate::vocab::{START, Token};
 
 /// The epsilon of the group norm, 64e-5.
@@ -59,11 +60,11 @@ impl<'a> Oracle<'a> {
     ///
     /// If the token is not below V.
     pub fn step(&mut self, token: Token) -> Vec<f32> {
-        fpstate::exact(|| forward(self.weights, token, &mut self.state))
+        fpstate::exact(|fp| forward(fp, self.weights, token, &mut self.state))
     }
 }
 
-fn forward(weights: &Weights, token: Token, state: &mut State) -> Vec<f32> {
+fn forward(fp: Exact, weights: &Weights, token: Token, state: &mut State) -> Vec<f32> {
     let config = &weights.config;
     if token == START {
         *state = State::new(config);
@@ -74,17 +75,24 @@ fn forward(weights: &Weights, token: Token, state: &mut State) -> Vec<f32> {
     let mut v_first = Vec::new();
     for (layer, state) in weights.layers.iter().zip(&mut state.layers) {
         let Layer { ln1, att, ln2, ffn } = layer;
-        let u = norm(&x, ln1);
-        x = add(&x, &time_mix(config, att, u, state, &mut v_first));
-        let u = norm(&x, ln2);
-        x = add(&x, &channel_mix(config.activations, ffn, u, state));
+        let u = norm(fp, &x, ln1);
+        x = add(&x, &time_mix(fp, config, att, u, state, &mut v_first));
+        let u = norm(fp, &x, ln2);
+        x = add(&x, &channel_mix(fp, config.activations, ffn, u, state));
     }
-    product(&weights.head, &norm(&x, &weights.ln_out), config.activations)
+    product(fp, &weights.head, &norm(fp, &x, &weights.ln_out), config.activations)
 }
 
 /// `v_first` is filled by layer 0, which has no `value_mix`, and read by the others.
-fn time_mix(config: &Config, att: &TimeMix, u: Vec<f32>, state: &mut LayerState, v_first: &mut Vec<f32>) -> Vec<f32> {
-    let times = |matrix: &Matrix, x: &[f32]| product(matrix, x, config.activations);
+fn time_mix(
+    fp: Exact,
+    config: &Config,
+    att: &TimeMix,
+    u: Vec<f32>,
+    state: &mut LayerState,
+    v_first: &mut Vec<f32>,
+) -> Vec<f32> {
+    let times = |matrix: &Matrix, x: &[f32]| product(fp, matrix, x, config.activations);
     let [x_r, x_w, x_k, x_v, x_a, x_g] =
         [&att.x_r, &att.x_w, &att.x_k, &att.x_v, &att.x_a, &att.x_g].map(|mix| shift(&u, &state.p, mix));
     state.p = u;
@@ -92,16 +100,16 @@ fn time_mix(config: &Config, att: &TimeMix, u: Vec<f32>, state: &mut LayerState,
     let r = times(&att.receptance, &x_r);
     let k = times(&att.key, &x_k);
     let mut v = times(&att.value, &x_v);
-    let w = times(&att.w2, &map(&times(&att.w1, &x_w), tanh));
-    let w = zip(&att.w0, &w, |w0, w| exp(DECAY * sigmoid(w0 + w)));
+    let w = times(&att.w2, &map(&times(&att.w1, &x_w), |x| tanh(fp, x)));
+    let w = zip(&att.w0, &w, |w0, w| exp(fp, DECAY * sigmoid(fp, w0 + w)));
     let a = times(&att.a2, &times(&att.a1, &x_a));
-    let a = zip(&att.a0, &a, |a0, a| sigmoid(a0 + a));
-    let g = times(&att.g2, &map(&times(&att.g1, &x_g), sigmoid));
+    let a = zip(&att.a0, &a, |a0, a| sigmoid(fp, a0 + a));
+    let g = times(&att.g2, &map(&times(&att.g1, &x_g), |x| sigmoid(fp, x)));
     match &att.value_mix {
         None => v_first.clone_from(&v),
         Some(mix) => {
             let share = times(&mix.v2, &times(&mix.v1, &x_v));
-            let share = zip(&mix.v0, &share, |v0, v| sigmoid(v0 + v));
+            let share = zip(&mix.v0, &share, |v0, v| sigmoid(fp, v0 + v));
             for i in 0..v.len() {
                 v[i] = v[i] + (v_first[i] - v[i]) * share[i];
             }
@@ -116,18 +124,18 @@ fn time_mix(config: &Config, att: &TimeMix, u: Vec<f32>, state: &mut LayerState,
     for head in 0..config.heads() {
         let part = |vector: &[f32]| vector[head * n..][..n].to_vec();
         let (r, w, k, v, a, kk) = (part(&r), part(&w), part(&k), part(&v), part(&a), part(&kk));
-        let l = sum(kk.iter().map(|kk| kk * kk)).sqrt();
-        let unit = map(&kk, |kk| kk / max(l, LEAST_NORM));
+        let l = sum(fp, kk.iter().map(|kk| kk * kk)).sqrt();
+        let unit = map(&kk, |kk| kk / max(fp, l, LEAST_NORM));
         let remove = map(&unit, |n| -n);
         let insert = zip(&unit, &a, |n, a| n * a);
         let s = &mut state.s[head * n * n..][..n * n];
         let o = update(s, &r, &w, &k, &v, &remove, &insert);
 
-        let mean = sum(o.iter().copied()) / n as f32;
+        let mean = sum(fp, o.iter().copied()) / n as f32;
         let d = map(&o, |o| o - mean);
-        let h = 1.0 / (sum(d.iter().map(|d| d * d)) / n as f32 + GROUP_EPSILON).sqrt();
+        let h = 1.0 / (sum(fp, d.iter().map(|d| d * d)) / n as f32 + GROUP_EPSILON).sqrt();
         let (r_k, weight, bias) = (part(&att.r_k), part(&att.ln_x.weight), part(&att.ln_x.bias));
-        let e = sum((0..n).map(|i| (r[i] * k[i]) * r_k[i]));
+        let e = sum(fp, (0..n).map(|i| (r[i] * k[i]) * r_k[i]));
         y.extend((0..n).map(|i| ((d[i] * h) * weight[i] + bias[i]) + e * v[i]));
     }
     times(&att.output, &zip(&y, &g, |y, g| y * g))
@@ -153,11 +161,11 @@ fn update(s: &mut [f32], r: &[f32], w: &[f32], k: &[f32], v: &[f32], a: &[f32], 
         .collect()
 }
 
-fn channel_mix(activations: Activations, ffn: &ChannelMix, u: Vec<f32>, state: &mut LayerState) -> Vec<f32> {
+fn channel_mix(fp: Exact, activations: Activations, ffn: &ChannelMix, u: Vec<f32>, state: &mut LayerState) -> Vec<f32> {
     let x_k = shift(&u, &state.c, &ffn.x_k);
     state.c = u;
-    let h = map(&product(&ffn.key, &x_k, activations), |h| max(h, 0.0));
-    product(&ffn.value, &map(&h, |h| h * h), activations)
+    let h = map(&product(fp, &ffn.key, &x_k, activations), |h| max(fp, h, 0.0));
+    product(fp, &ffn.value, &map(&h, |h| h * h), activations)
 }
 
 /// Between this input and the last one: `u + (last - u) * mix`.
@@ -165,8 +173,8 @@ fn shift(u: &[f32], last: &[f32], mix: &[f32]) -> Vec<f32> {
     (0..u.len()).map(|i| u[i] + (last[i] - u[i]) * mix[i]).collect()
 }
 
-fn norm(x: &[f32], norm: &Norm) -> Vec<f32> {
-    layer_norm(x, &norm.weight, &norm.bias)
+fn norm(fp: Exact, x: &[f32], norm: &Norm) -> Vec<f32> {
+    layer_norm(fp, x, &norm.weight, &norm.bias)
 }
 
 fn add(x: &[f32], y: &[f32]) -> Vec<f32> {

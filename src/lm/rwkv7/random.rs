@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use super::config::Config;
 use super::weights::{Matrix, Source, Weights};
-use crate::exact::fpstate;
+use crate::exact::fpstate::{self, Exact};
 
 impl Weights {
     /// Random weights whose activations stay of ordinary size, so that no part of the arithmetic idles or saturates.
@@ -15,18 +15,18 @@ impl Weights {
     /// If [`Config::check`] refuses the shape.
     pub fn random(config: &Config, seed: u64) -> Self {
         config.check().expect("a shape that a model can have");
-        let Ok(weights) = fpstate::exact(|| Self::from_source(config, &mut Generator(seed)));
+        let Ok(weights) = fpstate::exact(|fp| Self::from_source(config, &mut Generator(fp, seed)));
         weights
     }
 }
 
 /// SplitMix64 (Steele, Lea and Flood, 2014).
-struct Generator(u64);
+struct Generator<'a>(Exact<'a>, u64);
 
-impl Generator {
+impl Generator<'_> {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        self.1 = self.1.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.1 ^ (self.1 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     }
@@ -37,7 +37,7 @@ impl Generator {
     }
 }
 
-impl Source for Generator {
+impl Source for Generator<'_> {
     type Error = Infallible;
 
     fn vector(&mut self, name: &str, length: usize) -> Result<Vec<f32>, Infallible> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 use super::engine::{Engine, Network, Stream};
 use super::{Identity, Model, ModelError};
+use crate::exact::fpstate::exact;
 use crate::exact::kernel::Kernel;
 use crate::format::{HubName, Registered};
 use crate::lm::Finder;
@@ -31,6 +32,10 @@ struct Inner {
 impl Ready {
     /// Packs a model for the kernel that is chosen ([`Kernel::chosen`]).
     pub fn new(model: &Model) -> Result<Self, ModelError> {
+        exact(|_| Self::pack(model))
+    }
+
+    fn pack(model: &Model) -> Result<Self, ModelError> {
         let network = Arc::new(Network::for_model(model, Kernel::chosen())?);
         let (name, identity) = (model.name().to_owned(), model.identity());
         let vocabulary = model.vocabulary().clone();
@@ -106,12 +111,14 @@ impl Ready {
 
     /// A stream that has read a text from its beginning, cut greedily.
     pub fn read(&self, text: &[u8]) -> Stream {
-        let mut engine = Engine::new(Arc::clone(self.network()), 1);
-        let mut stream = engine.stream();
-        for token in std::iter::once(START).chain(self.vocabulary().segment(text)) {
-            engine.step(&mut [(&mut stream, token)]);
-        }
-        stream
+        exact(|_| {
+            let mut engine = Engine::new(Arc::clone(self.network()), 1);
+            let mut stream = engine.stream();
+            for token in std::iter::once(START).chain(self.vocabulary().segment(text)) {
+                engine.step(&mut [(&mut stream, token)]);
+            }
+            stream
+        })
     }
 }
 

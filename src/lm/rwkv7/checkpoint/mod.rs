@@ -172,7 +172,7 @@ impl Files {
                 "expected a token 0 without text, which begins a document, found {found}"
             )));
         }
-        let weights = fpstate::exact(|| Weights::from_source(&config, &mut checkpoint))?;
+        let weights = fpstate::exact(|_| Weights::from_source(&config, &mut checkpoint))?;
         Ok((weights, vocabulary))
     }
 }
@@ -285,11 +285,13 @@ impl Source for Checkpoint<'_> {
         if name == "emb" {
             let [weight, bias] = ["weight", "bias"].map(|part| self.floats(&format!("blocks.0.ln0.{part}"), inputs));
             let (weight, bias) = (weight?, bias?);
-            values = values.chunks(inputs).flat_map(|row| layer_norm(row, &weight, &bias)).collect();
+            values = fpstate::exact(|fp| {
+                values.chunks(inputs).flat_map(|row| layer_norm(fp, row, &weight, &bias)).collect()
+            });
         }
         let mut matrix = Matrix { weight: Vec::with_capacity(values.len()), scale: Vec::new(), outputs, inputs };
         for row in values.chunks(inputs) {
-            let row = quantise(row, Activations::Int8);
+            let row = fpstate::exact(|fp| quantise(fp, row, Activations::Int8));
             matrix.weight.extend_from_slice(&row.low);
             matrix.scale.push(row.scale);
         }

@@ -13,6 +13,7 @@ use super::network::{INPUTS, Network, PackedLayer};
 use super::norms::{Activate, Function, LastNorm, Row, Shift};
 use super::timer::{Part, Timer};
 use crate::exact::LANES;
+use crate::exact::fpstate::Exact;
 use crate::exact::kernel::{BLOCK, BLOCK_LANES, Lanes, Packed, Product, Quantised, Rows, Strided};
 use crate::lm::rwkv7::Config;
 use crate::vocab::START;
@@ -113,6 +114,7 @@ fn lines_of(blocks: Range<usize>, outputs: usize) -> Range<usize> {
 
 /// A step of some rows by one thread.
 pub struct Forward<'a, 'b, 'c> {
+    pub fp: Exact<'a>,
     pub network: &'a Network,
     pub rows: &'a mut [Row<'b>],
     pub scratch: &'a mut Scratch,
@@ -145,21 +147,25 @@ impl Forward<'_, '_, '_> {
     }
 
     fn time_mix(&mut self, number: usize, layer: &PackedLayer) {
-        let Self { network, rows, scratch, member } = self;
+        let Self { fp, network, rows, scratch, member } = self;
+        let fp = *fp;
         let (config, kernel, d) = (&network.config, network.kernel, network.lines());
         let Scratch { x, r, k, v, w, a, g, mix, v_first, y, added, low, q, q_low, room, heads, timer, .. } =
             &mut **scratch;
-        kernel.run(Shift {
-            rows,
-            layer: number,
-            which: 0,
-            x,
-            add: (number > 0).then_some(&**added),
-            norm: &layer.ln1,
-            mix: &layer.mix,
-            room,
-            out: q,
-        });
+        kernel.run(
+            fp,
+            Shift {
+                rows,
+                layer: number,
+                which: 0,
+                x,
+                add: (number > 0).then_some(&**added),
+                norm: &layer.ln1,
+                mix: &layer.mix,
+                room,
+                out: q,
+            },
+        );
         timer.mark(Part::Elementwise);
 
         let count = rows.len();
@@ -169,7 +175,7 @@ impl Forward<'_, '_, '_> {
         let blocks = blocks.start / BLOCK..blocks.end.div_ceil(BLOCK);
         let product = |matrix: &Packed, blocks: Range<usize>, x: &Quantised, out: &mut [Lanes]| {
             let out = Strided { x: out, stride: lines(matrix.outputs) };
-            kernel.run(Product { arena: &network.arena, matrix, blocks, x, rows: count, out });
+            kernel.run(fp, Product { arena: &network.arena, matrix, blocks, x, rows: count, out });
         };
         let [q_r, q_w, q_k, q_v, q_a, q_g] = &q[..] else { unreachable!("six inputs") };
         product(&layer.receptance, blocks.clone(), q_r, r);
@@ -189,14 +195,17 @@ impl Forward<'_, '_, '_> {
         for i in 0..used {
             let rank = ranks(config)[i];
             let out = &mut q_low[i];
-            kernel.run(Activate {
-                function: functions[i],
-                rows: count,
-                length: rank,
-                x: &mut low[i],
-                stride: lines(rank),
-                out,
-            });
+            kernel.run(
+                fp,
+                Activate {
+                    function: functions[i],
+                    rows: count,
+                    length: rank,
+                    x: &mut low[i],
+                    stride: lines(rank),
+                    out,
+                },
+            );
         }
         product(&layer.w2, blocks.clone(), &q_low[W], w);
         product(&layer.a2, blocks.clone(), &q_low[A], a);
@@ -206,32 +215,38 @@ impl Forward<'_, '_, '_> {
         product(&layer.g2, blocks.clone(), &q_low[G], g);
         timer.mark(Part::LowRank);
 
-        kernel.run(Heads {
-            rows,
-            layer: number,
-            head_size: config.head_size,
-            first: channels(mine).start / LANES,
-            channels: &layer.channels,
-            inputs: Inputs { r, k, v, w, a, g, mix: layer.value_mix.is_some().then_some(mix) },
-            v_first,
-            room: heads,
-            timer,
-            out: y,
-        });
+        kernel.run(
+            fp,
+            Heads {
+                rows,
+                layer: number,
+                head_size: config.head_size,
+                first: channels(mine).start / LANES,
+                channels: &layer.channels,
+                inputs: Inputs { r, k, v, w, a, g, mix: layer.value_mix.is_some().then_some(mix) },
+                v_first,
+                room: heads,
+                timer,
+                out: y,
+            },
+        );
         let of = member.of;
         let part = |i| {
             let part = channels(heads_of(config, i, of));
             part.start / LANES..part.end / LANES
         };
         member.gather(y, count, d, part);
-        kernel.run(Activate {
-            function: Function::Identity,
-            rows: count,
-            length: config.hidden,
-            x: y,
-            stride: d,
-            out: &mut q[0],
-        });
+        kernel.run(
+            fp,
+            Activate {
+                function: Function::Identity,
+                rows: count,
+                length: config.hidden,
+                x: y,
+                stride: d,
+                out: &mut q[0],
+            },
+        );
         timer.mark(Part::Elementwise);
         product(&layer.output, blocks, &q[0], added);
         member.gather(added, count, d, part);
@@ -239,61 +254,61 @@ impl Forward<'_, '_, '_> {
     }
 
     fn channel_mix(&mut self, number: usize, layer: &PackedLayer) {
-        let Self { network, rows, scratch, member } = self;
+        let Self { fp, network, rows, scratch, member } = self;
+        let fp = *fp;
         let (config, kernel) = (&network.config, network.kernel);
         let Scratch { x, added, wide, q, q_wide, room, timer, .. } = &mut **scratch;
-        kernel.run(Shift {
-            rows,
-            layer: number,
-            which: 1,
-            x,
-            add: Some(&**added),
-            norm: &layer.ln2,
-            mix: &layer.ffn_mix,
-            room,
-            out: q,
-        });
+        kernel.run(
+            fp,
+            Shift {
+                rows,
+                layer: number,
+                which: 1,
+                x,
+                add: Some(&**added),
+                norm: &layer.ln2,
+                mix: &layer.ffn_mix,
+                room,
+                out: q,
+            },
+        );
         timer.mark(Part::Elementwise);
         let (count, of) = (rows.len(), member.of);
         let mut product = |matrix: &Packed, x: &Quantised, out: &mut [Lanes]| {
             let stride = lines(matrix.outputs);
             let blocks = blocks_of(matrix.outputs, member.index, of);
             let rows = Strided { x: &mut *out, stride };
-            kernel.run(Product { arena: &network.arena, matrix, blocks, x, rows: count, out: rows });
+            kernel.run(fp, Product { arena: &network.arena, matrix, blocks, x, rows: count, out: rows });
             member.gather(out, count, stride, |i| lines_of(blocks_of(matrix.outputs, i, of), matrix.outputs));
         };
         product(&layer.ffn_key, &q[0], wide);
         timer.mark(Part::Products);
         let (length, out) = (config.intermediate, &mut q_wide[0]);
-        kernel.run(Activate {
-            function: Function::SquaredRelu,
-            rows: count,
-            length,
-            x: wide,
-            stride: lines(length),
-            out,
-        });
+        kernel.run(
+            fp,
+            Activate { function: Function::SquaredRelu, rows: count, length, x: wide, stride: lines(length), out },
+        );
         timer.mark(Part::Elementwise);
         product(&layer.ffn_value, &q_wide[0], added);
         timer.mark(Part::Products);
     }
 
     fn output(&mut self) {
-        let Self { network, rows, scratch, member } = self;
-        let (kernel, count) = (network.kernel, rows.len());
+        let Self { fp, network, rows, scratch, member } = self;
+        let (fp, kernel, count) = (*fp, network.kernel, rows.len());
         let Scratch { x, added, q, room, logits, timer, .. } = &mut **scratch;
-        kernel.run(LastNorm { rows: count, x, add: added, norm: &network.ln_out, room, out: &mut q[0] });
+        kernel.run(fp, LastNorm { rows: count, x, add: added, norm: &network.ln_out, room, out: &mut q[0] });
         timer.mark(Part::Elementwise);
         let (arena, matrix, x) = (&network.arena, &network.head, &q[0]);
         if member.of == 1 {
             let out = Logits(rows);
-            kernel.run(Product { arena, matrix, blocks: 0..matrix.blocks(), x, rows: count, out });
+            kernel.run(fp, Product { arena, matrix, blocks: 0..matrix.blocks(), x, rows: count, out });
         } else {
             let (of, stride) = (member.of, lines(matrix.outputs));
             logits.resize(logits.len().max(count * stride), Lanes::default());
             let blocks = blocks_of(matrix.outputs, member.index, of);
             let out = Strided { x: &mut *logits, stride };
-            kernel.run(Product { arena, matrix, blocks, x, rows: count, out });
+            kernel.run(fp, Product { arena, matrix, blocks, x, rows: count, out });
             member.gather(logits, count, stride, |i| lines_of(blocks_of(matrix.outputs, i, of), matrix.outputs));
             if member.index > 0 {
                 return;
@@ -303,7 +318,7 @@ impl Forward<'_, '_, '_> {
             }
         }
         timer.mark(Part::Products);
-        kernel.run(Frequencies { rows, massless: network.massless });
+        kernel.run(fp, Frequencies { fp, rows, massless: network.massless });
         timer.mark(Part::Softmax);
     }
 }

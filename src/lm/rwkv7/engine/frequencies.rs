@@ -3,6 +3,7 @@
 use super::norms::Row;
 use crate::exact;
 use crate::exact::LANES;
+use crate::exact::fpstate::Exact;
 use crate::exact::kernel::{Isa, Job, Lanes, Vectors, exp};
 
 /// 2^30
@@ -10,6 +11,7 @@ const ONE: f32 = (1 << 30) as f32;
 
 /// The sums of every row, from its logits.
 pub struct Frequencies<'a, 'b> {
+    pub fp: Exact<'a>,
     pub rows: &'a mut [Row<'b>],
     /// How many tokens have no mass.
     pub massless: usize,
@@ -21,7 +23,7 @@ impl Job for Frequencies<'_, '_> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         for (stream, _) in self.rows {
-            prefix_sums(isa.vectors(), &stream.logits, self.massless, stream.sums.get_mut());
+            prefix_sums(self.fp, isa.vectors(), &stream.logits, self.massless, stream.sums.get_mut());
         }
     }
 }
@@ -29,6 +31,7 @@ impl Job for Frequencies<'_, '_> {
 /// The sums of one row, from its logits `[V]`.
 #[cfg(feature = "hub")]
 pub struct RowSums<'a> {
+    pub fp: Exact<'a>,
     pub logits: &'a [Lanes],
     /// How many tokens have no mass.
     pub massless: usize,
@@ -42,13 +45,13 @@ impl Job for RowSums<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        prefix_sums(isa.vectors(), self.logits, self.massless, self.sums);
+        prefix_sums(self.fp, isa.vectors(), self.logits, self.massless, self.sums);
     }
 }
 
 /// Logits `[V]` to sums `[V + 1]`.
 #[inline(always)]
-fn prefix_sums<S: Vectors>(s: S, logits: &[Lanes], massless: usize, sums: &mut [u64]) {
+fn prefix_sums<S: Vectors>(fp: Exact, s: S, logits: &[Lanes], massless: usize, sums: &mut [u64]) {
     let vocab = sums.len() - 1;
     // Full lines of tokens with mass; what is before and after them is computed singly.
     let first = massless.div_ceil(LANES).min(vocab / LANES);
@@ -58,7 +61,7 @@ fn prefix_sums<S: Vectors>(s: S, logits: &[Lanes], massless: usize, sums: &mut [
     let mut m = f32::NEG_INFINITY;
     for id in head.clone().chain(tail.clone()) {
         if id >= massless {
-            m = exact::max(logit(id), m);
+            m = exact::max(fp, logit(id), m);
         }
     }
     let mut largest = [s.splat(f32::NEG_INFINITY); 4];
@@ -72,10 +75,10 @@ fn prefix_sums<S: Vectors>(s: S, logits: &[Lanes], massless: usize, sums: &mut [
         largest[0] = s.max(s.load(line), largest[0]);
     }
     let largest = s.max(s.max(largest[0], largest[1]), s.max(largest[2], largest[3]));
-    let m = exact::max(s.largest(largest), m);
+    let m = exact::max(fp, s.largest(largest), m);
 
     let mut total = 0;
-    let frequency = |id: usize| if id < massless { 0 } else { (exact::exp(logit(id) - m) * ONE) as u64 + 1 };
+    let frequency = |id: usize| if id < massless { 0 } else { (exact::exp(fp, logit(id) - m) * ONE) as u64 + 1 };
     for id in head {
         sums[id] = total;
         total += frequency(id);

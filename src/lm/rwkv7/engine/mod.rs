@@ -117,7 +117,7 @@ impl Engine {
             others = rest;
         }
         let (network, scratch) = (&*self.network, &mut self.scratch);
-        let run = || fpstate::exact(|| Forward { network, rows: own, scratch, member: Member::ALONE }.run());
+        let run = || fpstate::exact(|fp| Forward { fp, network, rows: own, scratch, member: Member::ALONE }.run());
         for (part, task) in lent.into_iter().zip(together(&self.workers, tasks, run, || ())) {
             for (row, (stream, _)) in part.iter_mut().zip(task.rows) {
                 *row.0 = stream;
@@ -141,7 +141,7 @@ impl Engine {
         }
         let (network, scratch) = (&*self.network, &mut self.scratch);
         let member = Member::new(&self.exchange, 0, of);
-        let run = || fpstate::exact(|| Forward { network, rows, scratch, member }.run());
+        let run = || fpstate::exact(|fp| Forward { fp, network, rows, scratch, member }.run());
         let done = together(&self.workers, tasks, run, || self.exchange.break_off());
         for task in done.into_iter().rev() {
             for (row, (mut part, _)) in rows.iter_mut().zip(task.rows) {

@@ -119,7 +119,7 @@ fn work(desk: &Desk) {
 fn run(mut task: Task, scratch: &mut Scratch) -> Task {
     let mut rows: Vec<(&mut Stream, Token)> = task.rows.iter_mut().map(|(s, t)| (s, *t)).collect();
     let member = task.group.as_ref().map_or(Member::ALONE, |(exchange, index, of)| Member::new(exchange, *index, *of));
-    fpstate::exact(|| Forward { network: &task.network, rows: &mut rows, scratch, member }.run());
+    fpstate::exact(|fp| Forward { fp, network: &task.network, rows: &mut rows, scratch, member }.run());
     task
 }
 
