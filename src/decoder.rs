@@ -23,6 +23,9 @@ pub use whole::{decompress, decompress_with};
 /// Bytes that are asked for beyond a block, at most, so that the next ones can be decoded with it.
 const AHEAD: u64 = 16 << 20;
 
+/// Bytes of a frame's index that do not count as memory: that of hundreds of thousands of blocks.
+const LISTED: u64 = 1 << 20;
+
 /// Decompresses the frames of an archive, one after the other.
 ///
 /// Reads `R` to its end, and never waits for more than what comes next lacks: a block that has arrived
@@ -260,7 +263,7 @@ impl<R: Read> Decoder<R> {
             match self.read_block(most, (!jobs.is_empty()).then_some(memory)) {
                 Ok((job, needed)) => {
                     jobs.push(job);
-                    memory += needed;
+                    memory = memory.saturating_add(needed);
                 }
                 Err(NotNow::Later) => break,
                 Err(NotNow::Failed(failure)) if jobs.is_empty() => return Err(failure),
@@ -310,7 +313,8 @@ impl<R: Read> Decoder<R> {
         within("bytes of content", self.raw_at.saturating_add(head.raw), limits.content).map_err(format)?;
         let context = self.options.context(&inside.models, inside.dictionary.as_ref(), self.options.threads);
         let needed = memory::decoding(head, &context);
-        memory::allow("a block", needed.saturating_add(inside.index.len() as u64), limits.memory)?;
+        let listed = (inside.index.capacity() as u64).saturating_sub(LISTED);
+        memory::allow("a block", needed.saturating_add(listed), limits.memory)?;
         let check = if inside.short { 4 } else { 8 };
         let whole = head.coded.saturating_add(check);
         let whole = usize::try_from(whole).map_err(|_| Error::Memory {
@@ -318,7 +322,7 @@ impl<R: Read> Decoder<R> {
             needed: head.coded,
             limit: limits.memory,
         })?;
-        let free = limits.memory.saturating_sub(inside.index.len() as u64).saturating_sub(source.memory());
+        let free = limits.memory.saturating_sub(listed).saturating_sub(source.memory());
         match beside {
             Some(memory) if memory.saturating_add(needed) > free => return Err(NotNow::Later),
             Some(_) if source.have().len() < whole => return Err(NotNow::Later),

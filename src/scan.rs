@@ -18,6 +18,9 @@ use crate::parallel;
 use stored::{Resolved, Stored, decode, fetch_head, fetch_rest};
 use structure::Structure;
 
+/// Bytes of the list of frames and blocks that do not count as memory beside a block.
+const LISTED: u64 = 1 << 20;
+
 /// A block, or the whole of a short frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Block {
@@ -288,7 +291,8 @@ impl<R: Read + Seek> Archive<R> {
         self.resolve(frame)?;
         let Some(Resolved { models, dictionary, .. }) = &self.resolved else { return Ok(0) };
         let (context, limits) = (self.options.context(models, dictionary.as_ref(), 1), &self.options.limits);
-        let needed = memory::decoding(&stored.head, &context).saturating_add(self.memory);
+        let listed = self.memory.saturating_sub(LISTED);
+        let needed = memory::decoding(&stored.head, &context).saturating_add(listed);
         memory::allow("a block", needed, limits.memory)?;
         let added = self.work.add(&stored.head, stored.block.bytes, &context, limits);
         added.map_err(|source| Error::Format { at: stored.block.at, source })?;

@@ -7,6 +7,7 @@
 use super::block::{Model, Models};
 use crate::error::{CodecError, Error};
 use crate::format::{BlockHead, Method};
+use crate::lm::ppm;
 use crate::lm::rwkv7::{Config, Ready};
 use crate::mix::Lengths;
 
@@ -55,11 +56,15 @@ pub fn one_stream(dictionary: u64, raw: u64, model: &Ready) -> u64 {
     mix(dictionary, raw, 1) + stream(&model.network().config) + 4 * raw
 }
 
-/// PPM that has read so many bytes. What it counts as its memory is less than what it takes, by how its
-/// tables grow.
-fn ppm(order: u8, memory: u8, read: u64) -> u64 {
-    let full = 3u64 << memory.min(32);
-    read.saturating_mul((u64::from(order) + 1) * 64).saturating_add(LARGE).min(full)
+/// PPM that has read so many bytes, `primed` of them from a dictionary. Its tables grow by doubling, so they
+/// can take twice and, while they are moved, half as much more than what it counts as its memory. What has
+/// read a dictionary is kept, and copied.
+fn ppm(order: u8, memory: u8, read: u64, primed: bool) -> u64 {
+    let order = u64::from(order.clamp(1, ppm::MAX_ORDER));
+    let memory = memory.clamp(*ppm::MEMORY_RANGE.start(), *ppm::MEMORY_RANGE.end());
+    let full = (5u64 << memory) / 2;
+    let all = read.saturating_mul((order + 1) * 64).min(full).saturating_add(LARGE);
+    if primed { all + all / 2 } else { all }
 }
 
 /// What decoding a block takes, from reading it until its content has been delivered.
@@ -74,12 +79,12 @@ pub fn decoding(head: &BlockHead, models: &Models) -> u64 {
         (Method::Mixed, _) => mix(dictionary, raw, 1).saturating_add(layout.streams.saturating_mul(MIX_STREAM)),
         (Method::Coded, Some(&Model::Ppm { .. })) => {
             let each = layout.segments.iter().filter_map(|s| match *models.table.get(s.model?)? {
-                Model::Ppm { order, memory } => Some(ppm(order, memory, dictionary.saturating_add(s.length))),
+                Model::Ppm { order, memory } => {
+                    Some(ppm(order, memory, dictionary.saturating_add(s.length), dictionary > 0))
+                }
                 _ => None,
             });
-            // What has read the dictionary is kept, and copied.
-            let copies = if dictionary > 0 { 2 } else { 1 };
-            each.max().unwrap_or(0).saturating_mul(copies).saturating_add(raw)
+            each.max().unwrap_or(0).saturating_add(raw)
         }
         (Method::Coded, Some(Model::Rwkv7(model))) => streams(model, layout.streams).saturating_add(raw),
         (_, Some(Model::Rwkv7(model))) => mix(dictionary, raw, kinds).saturating_add(streams(model, layout.streams)),
@@ -98,9 +103,7 @@ pub fn encoding(raw: u64, models: &Models, streams_asked: Option<usize>) -> u64 
     let most = BlockHead::most_streams(raw);
     let work = match models.table.first() {
         None => mix(dictionary, raw, 1),
-        Some(&Model::Ppm { order, memory }) => {
-            ppm(order, memory, dictionary.saturating_add(raw)).saturating_mul(if dictionary > 0 { 2 } else { 1 })
-        }
+        Some(&Model::Ppm { order, memory }) => ppm(order, memory, dictionary.saturating_add(raw), dictionary > 0),
         Some(Model::Rwkv7(model)) => {
             // Samples of it are as many streams as there are pieces: 64 at most.
             let count = streams_asked.map_or(64, |n| n as u64).max(64).min(most);
