@@ -28,14 +28,15 @@ const LISTED: u64 = 1 << 20;
 
 /// Decompresses the frames of an archive, one after the other.
 ///
-/// Reads `R` to its end, and never waits for more than what comes next lacks: a block that has arrived
-/// is delivered before the next one has. An error comes after everything that precedes it has been
-/// delivered, and stays: every later read gives it again. Only [`WouldBlock`](io::ErrorKind::WouldBlock)
-/// from the inner reader does not: the next read goes on. Zeros behind the last frame are passed over.
+/// Reads `R` to its end, and never waits for more than what comes next lacks: a block that has
+/// arrived is delivered before the next one has. An error comes after everything that precedes it
+/// has been delivered, and stays: every later read gives it again. Only
+/// [`WouldBlock`](io::ErrorKind::WouldBlock) from the inner reader does not: the next read goes on.
+/// Zeros behind the last frame are passed over.
 ///
-/// Memory: at most [`Limits::memory`](crate::Limits::memory), and about 32 MiB. Blocks are decoded at
-/// once, one for each thread and processor (with a neural model half as many), as far as the bound allows
-/// and they have arrived together.
+/// Memory: at most [`Limits::memory`](crate::Limits::memory), and about 32 MiB. Blocks are decoded
+/// at once, one for each thread and processor (with a neural model half as many), as far as the
+/// bound allows and they have arrived together.
 ///
 /// ```
 /// use std::io::Read;
@@ -88,7 +89,8 @@ enum State {
     /// Zeros from here to the end, or something that belongs to no frame.
     Zeros(u64),
     Blocks(Inside),
-    /// The index and the trailer of a full frame, where its blocks ended: as many bytes, which are known.
+    /// The index and the trailer of a full frame, where its blocks ended: as many bytes, which are
+    /// known.
     Ending {
         at: u64,
         expected: Vec<u8>,
@@ -141,8 +143,9 @@ impl<R: Read> Decoder<R> {
         }
     }
 
-    /// Where bytes begin that belong to no frame, once all content before them has been delivered and
-    /// a read has given [`Error::TrailingData`]. Zeros at the end of an archive are not such bytes.
+    /// Where bytes begin that belong to no frame, once all content before them has been delivered
+    /// and a read has given [`Error::TrailingData`]. Zeros at the end of an archive are not such
+    /// bytes.
     pub fn trailing_data(&self) -> Option<u64> {
         self.trailing
     }
@@ -254,7 +257,8 @@ impl<R: Read> Decoder<R> {
     }
 
     /// Reads and decodes a block, and with it those that have arrived already, as many as threads,
-    /// processors and memory allow. What goes wrong is kept for later if blocks before it came out well.
+    /// processors and memory allow. What goes wrong is kept for later if blocks before it came out
+    /// well.
     fn blocks(&mut self) -> Result<()> {
         let most = parallel::at_once(self.options.threads);
         let mut jobs: Vec<Job> = Vec::new();
@@ -293,8 +297,8 @@ impl<R: Read> Decoder<R> {
         Ok(())
     }
 
-    /// Reads the next block of a frame, and says how much memory it needs. `beside`: what others need
-    /// that are decoded with it; then nothing is waited for.
+    /// Reads the next block of a frame, and says how much memory it needs. `beside`: what others
+    /// need that are decoded with it; then nothing is waited for.
     fn read_block(&mut self, most: usize, beside: Option<u64>) -> Result<(Job, u64), NotNow> {
         let State::Blocks(inside) = &mut self.state else { return Err(NotNow::Later) };
         if inside.last_seen {

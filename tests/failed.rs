@@ -1,5 +1,5 @@
-//! What has failed stays failed: encoders, decoders and archives whose reader or writer fails or panics
-//! give that error again, and never an archive that looks complete, nor other content.
+//! What has failed stays failed: encoders, decoders and archives whose reader or writer fails or
+//! panics give that error again, and never an archive that looks complete, nor other content.
 
 use std::cell::RefCell;
 use std::io::{self, Cursor, ErrorKind, Read, Seek, SeekFrom, Write};

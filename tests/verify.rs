@@ -1,5 +1,6 @@
-//! Ranges and archives that are seeked in refuse what a stream refuses: damage in blocks without content,
-//! ends of frames that say something else, foreign bytes behind the last frame. Zeros there are nothing.
+//! Ranges and archives that are seeked in refuse what a stream refuses: damage in blocks without
+//! content, ends of frames that say something else, foreign bytes behind the last frame. Zeros
+//! there are nothing.
 
 use std::io::{Cursor, Read, Seek, SeekFrom};
 
