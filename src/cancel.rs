@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A flag that ends decoding early, for instance when a user interrupts it or a deadline has passed.
+/// A flag that ends decoding early, for instance when a user interrupts it or a deadline has
+/// passed.
 ///
-/// All clones are one flag. It is looked at before each token or byte that a model predicts, so that
-/// also a block that takes minutes ends within milliseconds.
+/// All clones are one flag. It is looked at before each token or byte that a model predicts, so
+/// that also a block that takes minutes ends within milliseconds.
 ///
 /// ```
 /// use lmz::{CancellationToken, DecodeOptions, Error};

@@ -24,16 +24,20 @@ pub use whole::{decompress, decompress_with};
 /// Bytes that are asked for beyond a block, at most, so that the next ones can be decoded with it.
 const AHEAD: u64 = 16 << 20;
 
+/// Bytes of a frame's index that do not count as memory: that of hundreds of thousands of blocks.
+const LISTED: u64 = 1 << 20;
+
 /// Decompresses the frames of an archive, one after the other.
 ///
-/// Reads `R` to its end, and never waits for more than what comes next lacks: a block that has arrived
-/// is delivered before the next one has. An error comes after everything that precedes it has been
-/// delivered, and stays: every later read gives it again. Only [`WouldBlock`](io::ErrorKind::WouldBlock)
-/// from the inner reader does not: the next read goes on. Zeros behind the last frame are passed over.
+/// Reads `R` to its end, and never waits for more than what comes next lacks: a block that has
+/// arrived is delivered before the next one has. An error comes after everything that precedes it
+/// has been delivered, and stays: every later read gives it again. Only
+/// [`WouldBlock`](io::ErrorKind::WouldBlock) from the inner reader does not: the next read goes on.
+/// Zeros behind the last frame are passed over.
 ///
-/// Memory: at most [`Limits::memory`](crate::Limits::memory), and about 32 MiB. Blocks are decoded at
-/// once, one for each thread and processor (with a neural model half as many), as far as the bound allows
-/// and they have arrived together.
+/// Memory: at most [`Limits::memory`](crate::Limits::memory), and about 32 MiB. Blocks are decoded
+/// at once, one for each thread and processor (with a neural model half as many), as far as the
+/// bound allows and they have arrived together.
 ///
 /// ```
 /// use std::io::Read;
@@ -86,7 +90,8 @@ enum State {
     /// Zeros from here to the end, or something that belongs to no frame.
     Zeros(u64),
     Blocks(Inside),
-    /// The index and the trailer of a full frame, where its blocks ended: as many bytes, which are known.
+    /// The index and the trailer of a full frame, where its blocks ended: as many bytes, which are
+    /// known.
     Ending {
         at: u64,
         expected: Vec<u8>,
@@ -139,8 +144,9 @@ impl<R: Read> Decoder<R> {
         }
     }
 
-    /// Where bytes begin that belong to no frame, once all content before them has been delivered and
-    /// a read has given [`Error::TrailingData`]. Zeros at the end of an archive are not such bytes.
+    /// Where bytes begin that belong to no frame, once all content before them has been delivered
+    /// and a read has given [`Error::TrailingData`]. Zeros at the end of an archive are not such
+    /// bytes.
     pub fn trailing_data(&self) -> Option<u64> {
         self.trailing
     }
@@ -253,7 +259,8 @@ impl<R: Read> Decoder<R> {
     }
 
     /// Reads and decodes a block, and with it those that have arrived already, as many as threads,
-    /// processors and memory allow. What goes wrong is kept for later if blocks before it came out well.
+    /// processors and memory allow. What goes wrong is kept for later if blocks before it came out
+    /// well.
     fn blocks(&mut self) -> Result<()> {
         let most = parallel::at_once(self.options.threads);
         let mut jobs: Vec<Job> = Vec::new();
@@ -262,7 +269,7 @@ impl<R: Read> Decoder<R> {
             match self.read_block(most, (!jobs.is_empty()).then_some(memory)) {
                 Ok((job, needed)) => {
                     jobs.push(job);
-                    memory += needed;
+                    memory = memory.saturating_add(needed);
                 }
                 Err(NotNow::Later) => break,
                 Err(NotNow::Failed(failure)) if jobs.is_empty() => return Err(failure),
@@ -292,8 +299,8 @@ impl<R: Read> Decoder<R> {
         Ok(())
     }
 
-    /// Reads the next block of a frame, and says how much memory it needs. `beside`: what others need
-    /// that are decoded with it; then nothing is waited for.
+    /// Reads the next block of a frame, and says how much memory it needs. `beside`: what others
+    /// need that are decoded with it; then nothing is waited for.
     fn read_block(&mut self, most: usize, beside: Option<u64>) -> Result<(Job, u64), NotNow> {
         let State::Blocks(inside) = &mut self.state else { return Err(NotNow::Later) };
         if inside.last_seen {
@@ -312,7 +319,8 @@ impl<R: Read> Decoder<R> {
         within("bytes of content", self.raw_at.saturating_add(head.raw), limits.content).map_err(format)?;
         let context = self.options.context(&inside.models, inside.dictionary.as_ref(), self.options.threads);
         let needed = memory::decoding(head, &context);
-        memory::allow("a block", needed.saturating_add(inside.index.len() as u64), limits.memory)?;
+        let listed = (inside.index.capacity() as u64).saturating_sub(LISTED);
+        memory::allow("a block", needed.saturating_add(listed), limits.memory)?;
         let check = if inside.short { 4 } else { 8 };
         let whole = head.coded.saturating_add(check);
         let whole = usize::try_from(whole).map_err(|_| Error::Memory {
@@ -320,7 +328,7 @@ impl<R: Read> Decoder<R> {
             needed: head.coded,
             limit: limits.memory,
         })?;
-        let free = limits.memory.saturating_sub(inside.index.len() as u64).saturating_sub(source.memory());
+        let free = limits.memory.saturating_sub(listed).saturating_sub(source.memory());
         match beside {
             Some(memory) if memory.saturating_add(needed) > free => return Err(NotNow::Later),
             Some(_) if source.have().len() < whole => return Err(NotNow::Later),

@@ -41,13 +41,13 @@ pub struct BlockReport {
 /// # Ok::<(), lmz::Error>(())
 /// ```
 ///
-/// Memory: at most [`Options::memory`], and about 32 MiB. Blocks are coded at once, one for each thread
-/// and processor (with a neural model half as many), as far as the bound allows.
+/// Memory: at most [`Options::memory`], and about 32 MiB. Blocks are coded at once, one for each
+/// thread and processor (with a neural model half as many), as far as the bound allows.
 ///
 /// Content below 64 KiB that is finished without a [`flush`](Write::flush) becomes a short frame.
-/// [`finish`](Self::finish) must be called: a dropped encoder leaves an archive that says that it is
-/// incomplete. So does one that has failed, by an error or by a panic of the inner writer: from then on
-/// every call gives an error, [`finish`](Self::finish) too.
+/// [`finish`](Self::finish) must be called: a dropped encoder leaves an archive that says that it
+/// is incomplete. So does one that has failed, by an error or by a panic of the inner writer: from
+/// then on every call gives an error, [`finish`](Self::finish) too.
 pub struct Encoder<W: Write> {
     inner: Host<W>,
     options: Options,
@@ -67,7 +67,8 @@ pub struct Encoder<W: Write> {
 }
 
 impl<W: Write> Encoder<W> {
-    /// An encoder; lengths and numbers in the options that cannot be are moved to the nearest that can.
+    /// An encoder; lengths and numbers in the options that cannot be are moved to the nearest that
+    /// can.
     pub fn new(inner: W, mut options: Options) -> Self {
         options.block = options.block.clamp(1, Limits::default().block as usize);
         options.threads = options.threads.max(1);
@@ -109,8 +110,8 @@ impl<W: Write> Encoder<W> {
         }
     }
 
-    /// Codes what is pending, ends the frame and gives the inner writer back, flushed. An encoder that has
-    /// failed before gives its error again, and does not end the frame.
+    /// Codes what is pending, ends the frame and gives the inner writer back, flushed. An encoder
+    /// that has failed before gives its error again, and does not end the frame.
     pub fn finish(mut self) -> Result<W> {
         self.go_on()?;
         exact(|_| self.end())?;
@@ -139,7 +140,8 @@ impl<W: Write> Encoder<W> {
         }
     }
 
-    /// Does what may fail or, where foreign code runs, panic. What is lost by that cannot be written later.
+    /// Does what may fail or, where foreign code runs, panic. What is lost by that cannot be
+    /// written later.
     fn once<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> io::Result<T> {
         self.go_on()?;
         let panicked = "an earlier call panicked: the archive is incomplete";
@@ -154,7 +156,8 @@ impl<W: Write> Encoder<W> {
         memory::encoding(raw as u64, &self.models(1), self.options.streams)
     }
 
-    /// Codes what is pending as one block; `made` is its bitstream of codec 4 in one stream, if it has been made already.
+    /// Codes what is pending as one block; `made` is its bitstream of codec 4 in one stream, if it
+    /// has been made already.
     fn write_short(&mut self, made: Option<&Made>) -> Result<()> {
         self.bind()?;
         memory::allow("a block", self.needed(self.pending.len()), self.options.memory)?;
@@ -163,7 +166,8 @@ impl<W: Write> Encoder<W> {
         let mut coded =
             code_block(&raw, Plan::of(&raw, &models), &models, Coding { apart: ShortFrame::SAVES, ..coding })?;
         if coded.method.is_bound() && self.options.mix {
-            // The header that names such a model can be more than it gains. The rest of a full frame takes about 60 bytes.
+            // The header that names such a model can be more than it gains. The rest of a full
+            // frame takes about 60 bytes.
             let alone = Plan::Alone("so short that the device-bound model gains less than its header takes");
             let alone = code_block(&raw, alone, &models, Coding { apart: ShortFrame::SAVES, ..coding })?;
             let mut header = Vec::new();
@@ -238,7 +242,8 @@ impl<W: Write> Encoder<W> {
         Coding { streams, apart: 0, verify, raw_at: self.raw }
     }
 
-    /// Finds out what a device-bound model is here, before the first block: how many rows it will have, and the probe.
+    /// Finds out what a device-bound model is here, before the first block: how many rows it will
+    /// have, and the probe.
     fn bind(&mut self) -> Result<()> {
         let length = self.pending.len().min(self.options.block);
         if let Some(Model::Bound(model, entry)) = self.models.first_mut().filter(|_| length > 0 && self.written == 0) {
@@ -336,12 +341,12 @@ fn code_block(raw: &[u8], plan: Plan, models: &Models, coding: Coding) -> Result
 }
 
 impl<W: Write> Write for Encoder<W> {
-    /// Takes as many of the bytes as its memory allows. After an error it takes none: every later call
-    /// gives the error again.
+    /// Takes as many of the bytes as its memory allows. After an error it takes none: every later
+    /// call gives the error again.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.go_on()?;
-        // One byte more than the blocks in flight: the last block of a frame is marked as such, so a
-        // block can be written only when it is known not to be the last.
+        // One byte more than the blocks in flight: the last block of a frame is marked as such, so
+        // a block can be written only when it is known not to be the last.
         let most = self.options.block.saturating_mul(self.at_once);
         let room = most.saturating_add(1).saturating_sub(self.pending.len());
         let bytes = &bytes[..bytes.len().min(room)];
@@ -358,8 +363,8 @@ impl<W: Write> Write for Encoder<W> {
         Ok(bytes.len())
     }
 
-    /// Ends the block, so that a reader can decode all that was written so far. Costs about 30 bytes
-    /// and what the next block must learn again.
+    /// Ends the block, so that a reader can decode all that was written so far. Costs about 30
+    /// bytes and what the next block must learn again.
     fn flush(&mut self) -> io::Result<()> {
         self.once(|encoder| {
             if !encoder.pending.is_empty() {
@@ -375,14 +380,15 @@ impl<W: Write> Write for Encoder<W> {
 ///
 /// # Panics
 ///
-/// If a device-bound model cannot be computed, or does not give the same twice, or if a block needs more
-/// memory than [`Options::memory`] allows; an [`Encoder`] reports that.
+/// If a device-bound model cannot be computed, or does not give the same twice, or if a block needs
+/// more memory than [`Options::memory`] allows; an [`Encoder`] reports that.
 pub fn compress(raw: &[u8], options: &Options) -> Vec<u8> {
     let mut encoder = Encoder::new(Vec::new(), options.clone());
     encoder.write_all(raw).and_then(|()| encoder.finish().map_err(Into::into)).expect("a vector takes every byte")
 }
 
-/// The same for content that fits a short frame, when its bitstream of codec 4 in one stream has been made already.
+/// The same for content that fits a short frame, when its bitstream of codec 4 in one stream has
+/// been made already.
 pub(crate) fn compress_made(raw: &[u8], made: &Made, options: &Options) -> Vec<u8> {
     let mut encoder = Encoder::new(Vec::new(), options.clone());
     encoder.pending = raw.to_vec();

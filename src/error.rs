@@ -63,15 +63,16 @@ pub enum Error {
     /// Bytes after the last frame that do not begin another. All content was delivered.
     #[error("at byte {at} of the archive: data after the last frame is not another frame")]
     TrailingData { at: u64 },
-    /// The models of a frame have read a dictionary that was not given. `needed` is its BLAKE3 hash, or
-    /// the beginning of it.
+    /// The models of a frame have read a dictionary that was not given. `needed` is its BLAKE3
+    /// hash, or the beginning of it.
     #[error(
         "at byte {at} of the archive: made with a dictionary whose BLAKE3 hash is {}; give that file",
         hash(needed)
     )]
     NoDictionary { at: u64, needed: Vec<u8> },
-    /// A frame names a neural model that is neither built in nor given, nor in the hub's cache. `needed` is its identity, or the beginning of it;
-    /// `origin` is where on the hub it was got, if the frame says so.
+    /// A frame names a neural model that is neither built in nor given, nor in the hub's cache.
+    /// `needed` is its identity, or the beginning of it; `origin` is where on the hub it was got,
+    /// if the frame says so.
     #[error("at byte {at} of the archive: made with {}; {}", model(needed), remedy(needed, origin.as_deref()))]
     NoModel { at: u64, needed: Vec<u8>, origin: Option<Box<HubName>> },
     /// A model is in the hub's cache and cannot be loaded.
@@ -84,8 +85,8 @@ pub enum Error {
         model(needed)
     )]
     OtherModel { at: u64, origin: Box<HubName>, needed: Vec<u8> },
-    /// A frame names a device-bound model that was not given and is not in the hub's cache; `origin` is where on the hub it was got, if the frame
-    /// says so.
+    /// A frame names a device-bound model that was not given and is not in the hub's cache;
+    /// `origin` is where on the hub it was got, if the frame says so.
     #[error(
         "at byte {at} of the archive: made with a model that ran as {numerics}, and whose identity is {}; {}",
         hex(identity), bound_remedy(origin.as_deref())

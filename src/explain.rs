@@ -1,8 +1,10 @@
-//! Where the bits go: what each token of a content costs in its archive, and what the language model had said of it.
+//! Where the bits go: what each token of a content costs in its archive, and what the language
+//! model had said of it.
 //!
 //! An archive is decoded by the step function that always decodes, with a decoder that takes notes
-//! ([`codec::watch`](crate::codec::watch)). So the costs are those of the archive's own bytes, however the encoder came to its
-//! choices: they sum to the coded size of each block, within what the range coder rounds.
+//! ([`codec::watch`](crate::codec::watch)). So the costs are those of the archive's own bytes,
+//! however the encoder came to its choices: they sum to the coded size of each block, within what
+//! the range coder rounds.
 
 use std::io::Cursor;
 use std::ops::Range;
@@ -30,7 +32,8 @@ pub struct Explanation {
     pub archive: u64,
     /// The blocks that hold what is explained, in order.
     pub blocks: Vec<BlockCost>,
-    /// What the content begins with, without a gap: tokens where a language model reads, elsewhere single bytes.
+    /// What the content begins with, without a gap: tokens where a language model reads, elsewhere
+    /// single bytes.
     pub tokens: Vec<TokenCost>,
 }
 
@@ -68,8 +71,9 @@ pub struct TokenCost {
     pub said: Option<Said>,
 }
 
-/// Compresses and explains what begins in the first `limit` bytes. Takes as long as compressing all and decompressing the
-/// blocks that hold those bytes; memory: as both, and about 150 bytes for each token.
+/// Compresses and explains what begins in the first `limit` bytes. Takes as long as compressing all
+/// and decompressing the blocks that hold those bytes; memory: as both, and about 150 bytes for
+/// each token.
 ///
 /// ```
 /// let explanation = lmz::explain(b"Some words, and some words.", &lmz::Options::default(), u64::MAX)?;

@@ -13,10 +13,10 @@ use crate::options::Options;
 use crate::parallel;
 use crate::predictor::Predictor;
 
-/// Compresses independent messages, each into an archive of its own, the same as [`compress`] makes. With a neural model
-/// it takes much less time than one by one: it reads up to 16 of them at once. Memory: for each thread and
-/// processor about 0.5 GiB, and together no more than [`Options::memory`]: threads and messages at once
-/// become fewer until they fit.
+/// Compresses independent messages, each into an archive of its own, the same as [`compress`]
+/// makes. With a neural model it takes much less time than one by one: it reads up to 16 of them at
+/// once. Memory: for each thread and processor about 0.5 GiB, and together no more than
+/// [`Options::memory`]: threads and messages at once become fewer until they fit.
 ///
 /// ```
 /// let archives = lmz::compress_many(&["first message", "second message"], &lmz::Options::default());
@@ -75,10 +75,11 @@ fn fits_batch(raw: &[u8], options: &Options) -> bool {
     one && raw.iter().any(|b| *b != raw[0])
 }
 
-/// Compresses a message to its bitstream alone: no magic, no length, no check. For protocols that have
-/// these already; [`decompress_bare`] needs the length and the same options. The message is one stream of the options'
-/// predictor, even where that makes it larger than it was. With a device-bound model nothing says whether the other side's
-/// gives the same numbers: that is for the protocol to know.
+/// Compresses a message to its bitstream alone: no magic, no length, no check. For protocols that
+/// have these already; [`decompress_bare`] needs the length and the same options. The message is
+/// one stream of the options' predictor, even where that makes it larger than it was. With a
+/// device-bound model nothing says whether the other side's gives the same numbers: that is for the
+/// protocol to know.
 ///
 /// ```
 /// let options = lmz::Options::default();
@@ -107,7 +108,8 @@ fn decode_bare(coded: &[u8], length: usize, options: &Options) -> Result<Vec<u8>
         let (method, model) = block::bare_method(&models);
         let layout = Layout::whole(length as u64, model);
         let (raw, coded_length) = (length as u64, coded.len() as u64);
-        // By models that give every byte some mass, few coded bytes cannot be many: nothing is begun for them.
+        // By models that give every byte some mass, few coded bytes cannot be many: nothing is
+        // begun for them.
         let certain = matches!(models.table, [] | [Model::Ppm { .. }, ..]);
         if certain && raw > method.most_raw(coded_length) {
             return Err(CodecError::TooShort);

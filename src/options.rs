@@ -1,4 +1,5 @@
-//! How to compress and decompress; and finding what an archive names, which are dictionaries and models.
+//! How to compress and decompress; and finding what an archive names, which are dictionaries and
+//! models.
 
 use crate::cancel::CancellationToken;
 use crate::codec::block::{Model, Models};
@@ -15,16 +16,18 @@ use crate::predictor::Predictor;
 pub struct Options {
     /// Raw bytes of a block: the unit of random access, of damage and of parallel work (1 to 2^30).
     pub block: usize,
-    /// Threads: for blocks coded at once, no more than there are processors, and in each for a neural model
-    /// beside the coder. The archive does not depend on it.
+    /// Threads: for blocks coded at once, no more than there are processors, and in each for a
+    /// neural model beside the coder. The archive does not depend on it.
     pub threads: usize,
     /// What predicts.
     pub predictor: Predictor,
-    /// Whether context mixing predicts together with a neural model. Without it a block is what the model alone makes of it:
-    /// much larger, the figure that papers report. Of no consequence with other predictors.
+    /// Whether context mixing predicts together with a neural model. Without it a block is what the
+    /// model alone makes of it: much larger, the figure that papers report. Of no consequence with
+    /// other predictors.
     pub mix: bool,
-    /// Streams that a block is cut into (1 to 1,024), unless its length decides: with a neural model one for each 64 KiB
-    /// and 16 at most (64 with a model of 16 MiB and more), without one always one. More are faster with a model, and make the block larger.
+    /// Streams that a block is cut into (1 to 1,024), unless its length decides: with a neural
+    /// model one for each 64 KiB and 16 at most (64 with a model of 16 MiB and more), without one
+    /// always one. More are faster with a model, and make the block larger.
     pub streams: Option<usize>,
     /// Longest context of PPM, in bytes (1 to [`ppm::MAX_ORDER`]; others are moved there).
     pub ppm_order: u8,
@@ -32,11 +35,11 @@ pub struct Options {
     pub ppm_memory: u8,
     /// What the model reads before each block. A decoder needs it too.
     pub dictionary: Option<Dictionary>,
-    /// Whether blocks of a device-bound model are decoded and compared before they are written. Of no consequence with other
-    /// predictors, which give the same everywhere.
+    /// Whether blocks of a device-bound model are decoded and compared before they are written. Of
+    /// no consequence with other predictors, which give the same everywhere.
     pub verify: bool,
-    /// Bytes of memory that compressing may take: blocks at once become fewer until they fit, and one
-    /// that needs more by itself is an error. The archive does not depend on it.
+    /// Bytes of memory that compressing may take: blocks at once become fewer until they fit, and
+    /// one that needs more by itself is an error. The archive does not depend on it.
     pub memory: u64,
 }
 
@@ -95,16 +98,18 @@ pub struct DecodeOptions {
     pub limits: Limits,
     /// Dictionaries that the archive may name.
     pub dictionaries: Vec<Dictionary>,
-    /// Neural models that the archive may name, besides the built-in ones, which are there without being asked for.
+    /// Neural models that the archive may name, besides the built-in ones, which are there without
+    /// being asked for.
     pub models: Vec<Ready>,
     /// Device-bound models that the archive may name.
     pub bound: Vec<Bound>,
-    /// How models are found in the hub's cache that the archive names and that are neither given nor built in (feature `hub`). Only a
-    /// model that the archive says was got from the hub is looked for, where it says, and nothing is ever got from the network. `None`: none is
-    /// looked for.
+    /// How models are found in the hub's cache that the archive names and that are neither given
+    /// nor built in (feature `hub`). Only a model that the archive says was got from the hub is
+    /// looked for, where it says, and nothing is ever got from the network. `None`: none is looked
+    /// for.
     pub finder: Option<Finder>,
-    /// Threads: blocks that have arrived together are decoded at once, no more than there are processors,
-    /// and a neural model is computed beside the coder.
+    /// Threads: blocks that have arrived together are decoded at once, no more than there are
+    /// processors, and a neural model is computed beside the coder.
     pub threads: usize,
     /// Ends the work early from another thread, with [`Error::Cancelled`].
     pub cancel: Option<CancellationToken>,
@@ -148,8 +153,8 @@ impl DecodeOptions {
         given.or_else(|| Ready::built_in(identity))
     }
 
-    /// Adds the models of a frame's table that are not there but in the hub's cache, where the frame says that they were got; `at` is for
-    /// messages.
+    /// Adds the models of a frame's table that are not there but in the hub's cache, where the
+    /// frame says that they were got; `at` is for messages.
     pub(crate) fn look_up(&mut self, table: &[format::Model], origins: &Origins, at: u64) -> Result<()> {
         for (number, model) in table.iter().enumerate() {
             let (Some(origin), Some(finder)) = (origins.get(&number), &self.finder) else { continue };

@@ -7,8 +7,8 @@ use std::thread;
 
 use crate::exact::fpstate::exact;
 
-/// How many things are done at once where so many threads are asked for: no more than the machine has
-/// processors, since what waits for a processor needs as much memory as what has one.
+/// How many things are done at once where so many threads are asked for: no more than the machine
+/// has processors, since what waits for a processor needs as much memory as what has one.
 pub fn at_once(threads: usize) -> usize {
     static PROCESSORS: OnceLock<Option<usize>> = OnceLock::new();
     let processors = PROCESSORS.get_or_init(|| thread::available_parallelism().ok().map(usize::from));
@@ -18,15 +18,15 @@ pub fn at_once(threads: usize) -> usize {
 /// Things are never more at once than this, where nobody knows how many processors there are.
 const MOST: usize = 1024;
 
-/// Applies `work` to each item, all at the same time: one on this thread, a thread for each other, in
-/// the standard floating-point state. A
-/// single item needs no threads, so that targets without them can do all but more than that. What
+/// Applies `work` to each item, all at the same time: one on this thread, a thread for each other,
+/// in the standard floating-point state. A single item needs no threads, so that targets without them can do all but more than that. What
 /// there is no thread for, because the system gives no more, is done on this one.
 pub fn map<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
     let mut items = items.into_iter();
     let Some(first) = items.next() else { return Vec::new() };
     let work = &work;
-    // Who is to do an item takes it from its place, so that it is still there if no thread could be begun.
+    // Who is to do an item takes it from its place, so that it is still there if no thread could be
+    // begun.
     let places: Vec<Mutex<Option<T>>> = items.map(|item| Mutex::new(Some(item))).collect();
     let take = |place: &Mutex<Option<T>>| place.lock().ok().and_then(|mut item| item.take());
     thread::scope(|scope| {
@@ -44,8 +44,9 @@ pub fn map<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec
     })
 }
 
-/// Applies `work` to each item, as many at the same time as keep so many threads busy; it is told how many it has. `uses`: how
-/// many threads an item keeps busy. Items that use equally many are at work together.
+/// Applies `work` to each item, as many at the same time as keep so many threads busy; it is told
+/// how many it has. `uses`: how many threads an item keeps busy. Items that use equally many are at
+/// work together.
 pub fn share<T: Send, R: Send>(
     items: Vec<T>,
     threads: usize,

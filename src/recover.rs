@@ -1,12 +1,12 @@
 //! What can still be read of a damaged archive.
 //!
-//! Every place that could begin a frame or a block is tried: a header gives the models for the blocks
-//! behind it, a block or short frame counts if its content check fits. Nothing else is trusted, so the
-//! result holds no wrong byte; what lies between is a hole. Zeros from the end of a frame to the end of
-//! the archive are no hole.
+//! Every place that could begin a frame or a block is tried: a header gives the models for the
+//! blocks behind it, a block or short frame counts if its content check fits. Nothing else is
+//! trusted, so the result holds no wrong byte; what lies between is a hole. Zeros from the end of a
+//! frame to the end of the archive are no hole.
 //!
-//! The time is in proportion to the archive's length, whatever it holds: no byte is looked at or decoded
-//! in vain more than a few times.
+//! The time is in proportion to the archive's length, whatever it holds: no byte is looked at or
+//! decoded in vain more than a few times.
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -63,8 +63,8 @@ const SHORT: u64 = 64;
 
 /// Writes everything in an archive whose check fits, in order, and says what is missing.
 ///
-/// A frame that names a dictionary or model which is not there is an error: give it, or what needs it
-/// would count as damaged. So is a block that needs more memory than
+/// A frame that names a dictionary or model which is not there is an error: give it, or what needs
+/// it would count as damaged. So is a block that needs more memory than
 /// [`Limits::memory`](crate::Limits::memory) allows, which bounds the memory of the run.
 pub fn recover<R: Read + Seek>(
     inner: R,
@@ -279,8 +279,8 @@ impl<R: Read + Seek> Search<R> {
                 break;
             }
         }
-        // The head has a check of its own and can be believed, though not that its coded bytes are all
-        // there: the next block may begin inside.
+        // The head has a check of its own and can be believed, though not that its coded bytes are
+        // all there: the next block may begin inside.
         Ok(found.unwrap_or_else(|| {
             self.at += n;
             Part::Damage { raw: head.raw }
@@ -385,7 +385,8 @@ enum Found {
 }
 
 impl Found {
-    /// What begins here, by its first bytes; parts of which no more than the first bytes fit are not tried.
+    /// What begins here, by its first bytes; parts of which no more than the first bytes fit are
+    /// not tried.
     fn read(input: &mut Input, models: usize, limits: &Limits) -> Result<Self, FormatError> {
         let from = *input;
         let mut first = from;

@@ -19,6 +19,9 @@ use crate::parallel;
 use stored::{Resolved, Stored, decode, fetch_head, fetch_rest};
 use structure::Structure;
 
+/// Bytes of the list of frames and blocks that do not count as memory beside a block.
+const LISTED: u64 = 1 << 20;
+
 /// A block, or the whole of a short frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Block {
@@ -58,15 +61,15 @@ impl Frame {
 
 /// An archive that can be seeked in, and read from as if it were its content.
 ///
-/// Opening hops from trailer to trailer, from the end to the beginning, and reads headers and indexes;
-/// where there is no trailer (short frames, skippable frames) it reads the heads from the beginning on.
-/// A read decodes the whole block that it falls in and keeps the last one.
+/// Opening hops from trailer to trailer, from the end to the beginning, and reads headers and
+/// indexes; where there is no trailer (short frames, skippable frames) it reads the heads from the
+/// beginning on. A read decodes the whole block that it falls in and keeps the last one.
 ///
-/// What is read is verified as by a [`Decoder`](crate::Decoder): every block that is touched, against its
-/// frame's index and its own check, and also those without any content that lie there. Who reads all of
-/// the content gets an error where a decoder would, [`Error::TrailingData`] too. After an error, by
-/// damage or by the inner reader, every later read and seek gives it again; a seek to before the
-/// beginning is none.
+/// What is read is verified as by a [`Decoder`](crate::Decoder): every block that is touched,
+/// against its frame's index and its own check, and also those without any content that lie there.
+/// Who reads all of the content gets an error where a decoder would, [`Error::TrailingData`] too.
+/// After an error, by damage or by the inner reader, every later read and seek gives it again; a
+/// seek to before the beginning is none.
 ///
 /// Memory: at most [`Limits::memory`](crate::Limits::memory), and about 32 MiB.
 ///
@@ -148,7 +151,8 @@ impl<R: Read + Seek> Archive<R> {
         &self.frames
     }
 
-    /// Where bytes begin that belong to no frame. Zeros at the end of an archive are not such bytes.
+    /// Where bytes begin that belong to no frame. Zeros at the end of an archive are not such
+    /// bytes.
     pub fn trailing_data(&self) -> Option<u64> {
         self.trailing
     }
@@ -171,10 +175,11 @@ impl<R: Read + Seek> Archive<R> {
         self.ends.last().copied().unwrap_or(0)
     }
 
-    /// Decodes the part of the content that lies in `range`, as many blocks at once as there are threads,
-    /// into `write`. Whole blocks are decoded and checked; what reaches past the end of the content is
-    /// left out. Blocks without content are checked too where they lie in the range or at its ends, and a
-    /// range to the end of the content ends with [`Error::TrailingData`] where a decoder would.
+    /// Decodes the part of the content that lies in `range`, as many blocks at once as there are
+    /// threads, into `write`. Whole blocks are decoded and checked; what reaches past the end of
+    /// the content is left out. Blocks without content are checked too where they lie in the range
+    /// or at its ends, and a range to the end of the content ends with [`Error::TrailingData`]
+    /// where a decoder would.
     pub fn read_range(&mut self, range: Range<u64>, mut write: impl FnMut(&[u8]) -> io::Result<()>) -> Result<()> {
         let mut write = |bytes: &[u8]| host(|| write(bytes));
         self.once(|archive| {
@@ -238,7 +243,8 @@ impl<R: Read + Seek> Archive<R> {
         self.write_group(frame, group, range, write)
     }
 
-    /// Reads a block's head, and says how much memory the block needs, if that and its work are allowed.
+    /// Reads a block's head, and says how much memory the block needs, if that and its work are
+    /// allowed.
     fn begin(&mut self, frame: usize, number: usize) -> Result<(Stored, u64)> {
         if self.options.cancel.as_ref().is_some_and(CancellationToken::is_cancelled) {
             return Err(Error::Cancelled);
@@ -291,7 +297,8 @@ impl<R: Read + Seek> Archive<R> {
         self.resolve(frame)?;
         let Some(Resolved { models, dictionary, .. }) = &self.resolved else { return Ok(0) };
         let (context, limits) = (self.options.context(models, dictionary.as_ref(), 1), &self.options.limits);
-        let needed = memory::decoding(&stored.head, &context).saturating_add(self.memory);
+        let listed = self.memory.saturating_sub(LISTED);
+        let needed = memory::decoding(&stored.head, &context).saturating_add(listed);
         memory::allow("a block", needed, limits.memory)?;
         let added = self.work.add(&stored.head, stored.block.bytes, &context, limits);
         added.map_err(|source| Error::Format { at: stored.block.at, source })?;

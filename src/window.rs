@@ -39,8 +39,8 @@ impl Window {
     }
 }
 
-/// Reads on until there are `n` bytes or no more come. Memory grows with what is there, to no more than is
-/// asked for.
+/// Reads on until there are `n` bytes or no more come. Memory grows with what is there, to no more
+/// than is asked for.
 pub fn read_up_to(inner: &mut impl Read, bytes: &mut Vec<u8>, n: usize) -> io::Result<()> {
     while bytes.len() < n {
         let have = bytes.len();

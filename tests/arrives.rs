@@ -1,4 +1,5 @@
-//! A decoder delivers what has arrived before it asks for more: who sends a message waits for its answer.
+//! A decoder delivers what has arrived before it asks for more: who sends a message waits for its
+//! answer.
 
 use std::cell::Cell;
 use std::io::{self, Read, Write};
@@ -6,7 +7,8 @@ use std::rc::Rc;
 
 use lmz::{DecodeOptions, Decoder, Encoder, Options, Predictor};
 
-/// Gives an archive up to a place, as many bytes at a time as asked for; being asked beyond it is a failure.
+/// Gives an archive up to a place, as many bytes at a time as asked for; being asked beyond it is a
+/// failure.
 struct UpTo {
     archive: Vec<u8>,
     at: usize,

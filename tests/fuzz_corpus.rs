@@ -50,7 +50,8 @@ fn structure() {
     each("structure", structure::structure);
 }
 
-/// Without a fuzzer: LMZ_FUZZ_SECONDS=600 cargo test --release --test fuzz_corpus at_random -- --ignored
+/// Without a fuzzer: LMZ_FUZZ_SECONDS=600 cargo test --release --test fuzz_corpus at_random --
+/// --ignored
 #[test]
 #[ignore = "as long as LMZ_FUZZ_SECONDS says"]
 fn structure_at_random() {

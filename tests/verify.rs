@@ -1,5 +1,6 @@
-//! Ranges and archives that are seeked in refuse what a stream refuses: damage in blocks without content,
-//! ends of frames that say something else, foreign bytes behind the last frame. Zeros there are nothing.
+//! Ranges and archives that are seeked in refuse what a stream refuses: damage in blocks without
+//! content, ends of frames that say something else, foreign bytes behind the last frame. Zeros
+//! there are nothing.
 
 use std::io::{Cursor, Read, Seek, SeekFrom};
 
@@ -89,10 +90,10 @@ fn blocks_and_index_that_disagree() {
     refused(&frame(parts, |index| index[0].raw += 1), "a longer block");
     refused(&frame(parts, |index| index[1].raw -= 1), "a shorter block");
     refused(&frame(parts, |index| index.push(Entry { bytes: 0, raw: 0 })), "a block that is not there");
-    refused(&frame(parts, |index| drop(index.pop())), "a block that is not listed");
-    refused(&frame(parts, |index| index.swap(0, 1)), "blocks out of order (of equal lengths they are not)");
+    refused(&frame(parts, |index| index.truncate(index.len() - 1)), "a block that is not listed");
+    refused(&frame(&[(b"one", false), (b"three", true)], |index| index.swap(0, 1)), "blocks out of order");
     let empty: &[(&[u8], bool)] = &[(b"", false), (b"one", false), (b"", true)];
-    refused(&frame(empty, |index| drop(index.pop())), "an empty block that is not listed");
+    refused(&frame(empty, |index| index.truncate(index.len() - 1)), "an empty block that is not listed");
     refused(&frame(&[(b"one", false), (b"", true), (b"", true)], |_| ()), "an empty block behind the last");
     let joined = |index: &mut Vec<Entry>| {
         let second = index.remove(1);

@@ -1,5 +1,5 @@
-//! Real archives, changed where it hurts, with checks that fit: every way to read them must say the same, within
-//! bounds on memory and time.
+//! Real archives, changed where it hurts, with checks that fit: every way to read them must say the
+//! same, within bounds on memory and time.
 #![no_main]
 
 #[path = "../../tests/common/counting.rs"]

@@ -1,5 +1,6 @@
-//! Small messages in bulk: each is a block of codec 4 by itself, of one stream, with a coder and context models of its own.
-//! Their streams are rows of one batch, so that the model's weights are read once for all of them.
+//! Small messages in bulk: each is a block of codec 4 by itself, of one stream, with a coder and
+//! context models of its own. Their streams are rows of one batch, so that the model's weights are
+//! read once for all of them.
 
 use super::choice::{Made, WINDOW};
 use super::cost::Metered;
@@ -29,8 +30,8 @@ pub struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// Codes the messages that `next` gives with their numbers, none of them empty, until it gives none; `done` gets the
-    /// bitstream and costs of each, in the order in which they end.
+    /// Codes the messages that `next` gives with their numbers, none of them empty, until it gives
+    /// none; `done` gets the bitstream and costs of each, in the order in which they end.
     pub fn encode<'m>(&self, next: impl FnMut() -> Option<(usize, &'m [u8])>, done: impl FnMut(usize, Made)) {
         kernel::run(Work { batch: self, next, done });
     }

@@ -1,21 +1,24 @@
-//! How much memory blocks need: bounds from above, by which it is decided how many blocks are worked on at
-//! once, and which are refused.
+//! How much memory blocks need: bounds from above, by which it is decided how many blocks are
+//! worked on at once, and which are refused.
 //!
-//! What is loaded once for all blocks (a model's weights, a dictionary) is not part of it, nor what a
-//! device-bound model takes for itself.
+//! What is loaded once for all blocks (a model's weights, a dictionary) is not part of it, nor what
+//! a device-bound model takes for itself.
 
 use super::block::{Model, Models};
 use crate::error::{CodecError, Error};
 use crate::format::{BlockHead, Method};
+use crate::lm::ppm;
 use crate::lm::rwkv7::{Config, Ready};
 use crate::mix::Lengths;
 
-/// Coded bytes are read through a buffer up to this many in a block; more are read into their place.
+/// Coded bytes are read through a buffer up to this many in a block; more are read into their
+/// place.
 pub const BUFFERED: u64 = 64 << 20;
 
 /// Weight sets and maps whose number does not depend on the block, and the primer.
 const MIX_REST: u64 = 3 << 20;
-/// Places of the match model, weight sets and corrections by order 1 and 2: at most so many bytes each.
+/// Places of the match model, weight sets and corrections by order 1 and 2: at most so many bytes
+/// each.
 const MIX_PART: u64 = 16 << 20;
 /// The histories at the ends of tokens.
 const MIX_ENDS: u64 = 4 << 20;
@@ -26,8 +29,8 @@ const ENGINE: u64 = 2 << 20;
 /// Below this nobody is asked whether there is as much.
 const LARGE: u64 = 1 << 20;
 
-/// The context models of a block of `raw` bytes behind a dictionary. `kinds`: 2 if some segments have a
-/// language model and others not, else 1.
+/// The context models of a block of `raw` bytes behind a dictionary. `kinds`: 2 if some segments
+/// have a language model and others not, else 1.
 fn mix(dictionary: u64, raw: u64, kinds: u64) -> u64 {
     let both = dictionary.saturating_add(raw);
     let [dictionary, block] = [dictionary, raw].map(|n| usize::try_from(n).unwrap_or(usize::MAX));
@@ -55,11 +58,15 @@ pub fn one_stream(dictionary: u64, raw: u64, model: &Ready) -> u64 {
     mix(dictionary, raw, 1) + stream(&model.network().config) + 4 * raw
 }
 
-/// PPM that has read so many bytes. What it counts as its memory is less than what it takes, by how its
-/// tables grow.
-fn ppm(order: u8, memory: u8, read: u64) -> u64 {
-    let full = 3u64 << memory.min(32);
-    read.saturating_mul((u64::from(order) + 1) * 64).saturating_add(LARGE).min(full)
+/// PPM that has read so many bytes, `primed` of them from a dictionary. Its tables grow by
+/// doubling, so they can take twice and, while they are moved, half as much more than what it
+/// counts as its memory. What has read a dictionary is kept, and copied.
+fn ppm(order: u8, memory: u8, read: u64, primed: bool) -> u64 {
+    let order = u64::from(order.clamp(1, ppm::MAX_ORDER));
+    let memory = memory.clamp(*ppm::MEMORY_RANGE.start(), *ppm::MEMORY_RANGE.end());
+    let full = (5u64 << memory) / 2;
+    let all = read.saturating_mul((order + 1) * 64).min(full).saturating_add(LARGE);
+    if primed { all + all / 2 } else { all }
 }
 
 /// What decoding a block takes, from reading it until its content has been delivered.
@@ -74,12 +81,12 @@ pub fn decoding(head: &BlockHead, models: &Models) -> u64 {
         (Method::Mixed, _) => mix(dictionary, raw, 1).saturating_add(layout.streams.saturating_mul(MIX_STREAM)),
         (Method::Coded, Some(&Model::Ppm { .. })) => {
             let each = layout.segments.iter().filter_map(|s| match *models.table.get(s.model?)? {
-                Model::Ppm { order, memory } => Some(ppm(order, memory, dictionary.saturating_add(s.length))),
+                Model::Ppm { order, memory } => {
+                    Some(ppm(order, memory, dictionary.saturating_add(s.length), dictionary > 0))
+                }
                 _ => None,
             });
-            // What has read the dictionary is kept, and copied.
-            let copies = if dictionary > 0 { 2 } else { 1 };
-            each.max().unwrap_or(0).saturating_mul(copies).saturating_add(raw)
+            each.max().unwrap_or(0).saturating_add(raw)
         }
         (Method::Coded, Some(Model::Rwkv7(model))) => streams(model, layout.streams).saturating_add(raw),
         (_, Some(Model::Rwkv7(model))) => mix(dictionary, raw, kinds).saturating_add(streams(model, layout.streams)),
@@ -92,15 +99,14 @@ pub fn decoding(head: &BlockHead, models: &Models) -> u64 {
     work.saturating_add(held).saturating_add(raw)
 }
 
-/// What coding a block of so many bytes takes in all ways that an encoder may try, with what comes out.
+/// What coding a block of so many bytes takes in all ways that an encoder may try, with what comes
+/// out.
 pub fn encoding(raw: u64, models: &Models, streams_asked: Option<usize>) -> u64 {
     let dictionary = models.dictionary().len() as u64;
     let most = BlockHead::most_streams(raw);
     let work = match models.table.first() {
         None => mix(dictionary, raw, 1),
-        Some(&Model::Ppm { order, memory }) => {
-            ppm(order, memory, dictionary.saturating_add(raw)).saturating_mul(if dictionary > 0 { 2 } else { 1 })
-        }
+        Some(&Model::Ppm { order, memory }) => ppm(order, memory, dictionary.saturating_add(raw), dictionary > 0),
         Some(Model::Rwkv7(model)) => {
             // Samples of it are as many streams as there are pieces: 64 at most.
             let count = streams_asked.map_or(64, |n| n as u64).max(64).min(most);
@@ -120,8 +126,8 @@ pub fn allow(what: &'static str, needed: u64, limit: u64) -> Result<(), Error> {
     if needed > limit { Err(Error::Memory { what, needed, limit }) } else { Ok(()) }
 }
 
-/// An error if the system does not have as much memory now. (One that promises more than it has cannot be
-/// asked.) Without it, memory that is not there would end the program.
+/// An error if the system does not have as much memory now. (One that promises more than it has
+/// cannot be asked.) Without it, memory that is not there would end the program.
 pub fn available(needed: u64) -> Result<(), CodecError> {
     if needed < LARGE {
         return Ok(());

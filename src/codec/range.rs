@@ -1,10 +1,11 @@
 //! Binary decisions to bytes and back, by the range coder of `constriction`.
 //!
-//! Comes in: decisions with the probability that they are 1. Goes out: the shortest byte string that
-//! decodes to them. The coder's 32-bit words are written most significant byte first, because then
-//! the bytes that the last words do not need are the last ones and can be left out; a decoder reads
-//! zeros past the end. `constriction` does that for ever without noticing, so [`Decoder`] counts the
-//! words that it had to make up: more than [`FREE_WORDS`] of them mean that the input was cut.
+//! Comes in: decisions with the probability that they are 1. Goes out: the shortest byte string
+//! that decodes to them. The coder's 32-bit words are written most significant byte first, because
+//! then the bytes that the last words do not need are the last ones and can be left out; a decoder
+//! reads zeros past the end. `constriction` does that for ever without noticing, so [`Decoder`]
+//! counts the words that it had to make up: more than [`FREE_WORDS`] of them mean that the input
+//! was cut.
 
 use std::borrow::Borrow;
 use std::cell::Cell;

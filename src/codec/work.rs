@@ -3,7 +3,8 @@
 use super::block::Models;
 use crate::format::{BlockHead, FormatError, Limits, Method};
 
-/// A block by context models or PPM takes about as long as so many bytes more than it has, to begin.
+/// A block by context models or PPM takes about as long as so many bytes more than it has, to
+/// begin.
 const BEGIN: u64 = 4 << 10;
 
 /// What the blocks so far have asked for.

@@ -18,7 +18,8 @@ pub struct Inside {
     pub blocks: u64,
     /// What the index has to say of the blocks so far, as it is written.
     pub index: Vec<u8>,
-    /// A block whose head has been read, where it began, and what is there of its coded bytes and check.
+    /// A block whose head has been read, where it began, and what is there of its coded bytes and
+    /// check.
     pub next: Option<(BlockHead, u64, Vec<u8>)>,
     pub last_seen: bool,
 }

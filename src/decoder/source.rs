@@ -1,8 +1,9 @@
 //! The bytes of an archive as they arrive.
 //!
-//! Nobody is asked for more than what comes next lacks, so that what has arrived can be decoded before
-//! more has: an archive may come from someone who waits for an answer. Whatever is claimed, memory grows
-//! with what is there. Nothing is lost by an error: the next call goes on where the last one stopped.
+//! Nobody is asked for more than what comes next lacks, so that what has arrived can be decoded
+//! before more has: an archive may come from someone who waits for an answer. Whatever is claimed,
+//! memory grows with what is there. Nothing is lost by an error: the next call goes on where the
+//! last one stopped.
 
 use std::io::{self, Read};
 
@@ -13,8 +14,8 @@ use crate::format::{FormatError, Input};
 const READ: usize = 64 << 10;
 /// A buffer larger than this is given back when it is empty.
 const KEPT: usize = 16 << 20;
-/// In a part that has more bytes than this already, the next attempt to read it waits for an eighth more:
-/// with less, a part that comes byte by byte would take time by the square of its length.
+/// In a part that has more bytes than this already, the next attempt to read it waits for an eighth
+/// more: with less, a part that comes byte by byte would take time by the square of its length.
 const SMALL: usize = 4 << 10;
 
 pub struct Source<R> {
@@ -54,8 +55,8 @@ impl<R: Read> Source<R> {
         self.at += n as u64;
     }
 
-    /// Reads until `n` bytes are there; false if the archive ends before. If it has to read, it asks for
-    /// `ahead` bytes more, and takes what comes of them.
+    /// Reads until `n` bytes are there; false if the archive ends before. If it has to read, it
+    /// asks for `ahead` bytes more, and takes what comes of them.
     pub fn fill(&mut self, n: usize, ahead: usize) -> io::Result<bool> {
         while self.end - self.begin < n {
             if self.ended {
@@ -67,7 +68,8 @@ impl<R: Read> Source<R> {
             }
             match self.inner.read(&mut self.bytes[self.end..]) {
                 Ok(0) => self.ended = true,
-                // A reader that claims more than there was room for is broken, and must not break this.
+                // A reader that claims more than there was room for is broken, and must not break
+                // this.
                 Ok(found) => self.end = self.end.saturating_add(found).min(self.bytes.len()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -93,8 +95,8 @@ impl<R: Read> Source<R> {
         }
     }
 
-    /// Parses the part that comes next, of at most `most` bytes. `wait`: reads what is missing; otherwise
-    /// nothing comes out if something is.
+    /// Parses the part that comes next, of at most `most` bytes. `wait`: reads what is missing;
+    /// otherwise nothing comes out if something is.
     pub fn parse<T>(
         &mut self,
         most: u64,

@@ -14,8 +14,8 @@ pub fn decompress(archive: &[u8]) -> Result<Vec<u8>> {
 
 /// Decompresses a whole archive from a slice.
 ///
-/// The content counts as memory of the run ([`Limits::memory`](crate::Limits::memory)), since all of it
-/// is held: what has more is for a [`Decoder`].
+/// The content counts as memory of the run ([`Limits::memory`](crate::Limits::memory)), since all
+/// of it is held: what has more is for a [`Decoder`].
 pub fn decompress_with(archive: &[u8], options: &DecodeOptions) -> Result<Vec<u8>> {
     let limit = options.limits.memory;
     let mut out = Vec::new();

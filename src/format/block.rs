@@ -17,10 +17,11 @@ pub enum Method {
     Coded,
     /// Range-coded bits of bytes, predicted by context mixing (codec number 3).
     Mixed,
-    /// Range-coded decisions of tokens, predicted by a language model and context mixing together (codec number 4).
+    /// Range-coded decisions of tokens, predicted by a language model and context mixing together
+    /// (codec number 4).
     Joint,
-    /// As `Joint` with a device-bound model: segmented by its own tokenizer, with bits that check its frequencies (codec
-    /// number 5).
+    /// As `Joint` with a device-bound model: segmented by its own tokenizer, with bits that check
+    /// its frequencies (codec number 5).
     Bound,
     /// What a device-bound model alone makes of a block, with such bits too (codec number 6).
     BoundAlone,
@@ -57,8 +58,9 @@ impl Method {
         matches!(self, Self::Bound | Self::BoundAlone)
     }
 
-    /// The most raw bytes that a block of so many coded bytes may claim. A few bytes must not be able to ask for minutes of
-    /// work, and what shrinks by so much needs no language model: an encoder then uses another method.
+    /// The most raw bytes that a block of so many coded bytes may claim. A few bytes must not be
+    /// able to ask for minutes of work, and what shrinks by so much needs no language model: an
+    /// encoder then uses another method.
     pub(crate) fn most_raw(self, coded: u64) -> u64 {
         let each = match self {
             Method::Stored | Method::Fill => return u64::MAX,
@@ -80,7 +82,8 @@ pub struct BlockHead {
     pub raw: u64,
     /// Coded bytes, which follow the head; the content check of 8 bytes follows them.
     pub coded: u64,
-    /// Of methods other than `Stored` and `Fill`, whose segments' lengths sum to `raw`; the others have an empty one.
+    /// Of methods other than `Stored` and `Fill`, whose segments' lengths sum to `raw`; the others
+    /// have an empty one.
     pub layout: Layout,
 }
 
@@ -138,8 +141,9 @@ impl BlockHead {
         models.next().is_some_and(|first| models.all(|m| m == first))
     }
 
-    /// How many streams of a language model a block of so many bytes may have: each has a state of some hundred
-    /// kilobytes, which a block of a few bytes must not be able to ask for a thousand times.
+    /// How many streams of a language model a block of so many bytes may have: each has a state of
+    /// some hundred kilobytes, which a block of a few bytes must not be able to ask for a thousand
+    /// times.
     pub(crate) fn most_streams(raw: u64) -> u64 {
         64 + raw / 4096
     }

@@ -4,7 +4,8 @@ use xxhash_rust::xxh64::xxh64;
 
 use super::FormatError;
 
-/// Appends an unsigned integer, seven bits a byte, low bits first, the top bit set on all but the last.
+/// Appends an unsigned integer, seven bits a byte, low bits first, the top bit set on all but the
+/// last.
 pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
@@ -18,8 +19,8 @@ pub fn check32(bytes: &[u8]) -> [u8; 4] {
     (xxh64(bytes, 0) as u32).to_le_bytes()
 }
 
-/// The check of a block or short frame: XXH64 of the raw bytes, seeded with that of the coded ones, so
-/// that it covers bits of the coded bytes that do not matter to the decoder as well.
+/// The check of a block or short frame: XXH64 of the raw bytes, seeded with that of the coded ones,
+/// so that it covers bits of the coded bytes that do not matter to the decoder as well.
 pub fn content_check(raw: &[u8], coded: &[u8]) -> u64 {
     xxh64(raw, xxh64(coded, 0))
 }

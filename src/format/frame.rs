@@ -53,8 +53,8 @@ pub fn start(bytes: &[u8]) -> Result<Start, FormatError> {
 pub enum Model {
     /// PPM with contexts of up to `order` bytes in 2^`memory` bytes.
     Ppm { order: u8, memory: u8 },
-    /// An RWKV-7 model by the 32 bytes of its identity (docs/ARITHMETIC.md, section 7). A short frame may name it by
-    /// the first 8 only.
+    /// An RWKV-7 model by the 32 bytes of its identity (docs/ARITHMETIC.md, section 7). A short
+    /// frame may name it by the first 8 only.
     Rwkv7 { identity: Vec<u8> },
     /// A model that ordinary floating-point kernels compute.
     Bound(DeviceBound),
@@ -80,8 +80,8 @@ const IDENTITY: usize = 32;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FrameHeader {
     pub models: Vec<Model>,
-    /// Where models of the table were got, by their number: a repository at a commit. A help to find them, nothing more; what a model is
-    /// is its identity.
+    /// Where models of the table were got, by their number: a repository at a commit. A help to
+    /// find them, nothing more; what a model is is its identity.
     pub origins: Origins,
     /// What the models read before each block.
     pub dictionary: Option<DictionaryHash>,
@@ -90,7 +90,8 @@ pub struct FrameHeader {
 }
 
 impl FrameHeader {
-    /// The most that a header of these limits can be, in bytes: all models, and as many other fields.
+    /// The most that a header of these limits can be, in bytes: all models, and as many other
+    /// fields.
     pub fn longest(limits: &Limits) -> u64 {
         (limits.models as u64).saturating_add(64).saturating_mul(limits.field).saturating_add(64)
     }
@@ -180,7 +181,8 @@ impl FrameHeader {
                         return Err(FormatError::Malformed { what: WHAT, found: "a dictionary hash not of 32 bytes" });
                     }
                 },
-                // What is no name of this kind is passed over, as all that is not known in a field that may be.
+                // What is no name of this kind is passed over, as all that is not known in a field
+                // that may be.
                 FIELD_ORIGIN => {
                     if let Some((number, origin)) = origin(value) {
                         out.origins.entry(number).or_insert(origin);
@@ -334,7 +336,8 @@ mod tests {
         let mut bytes = Vec::new();
         header.write(&mut bytes);
         assert_eq!(read(&bytes), header);
-        // Not at a commit, of a model that is not there, no text, nothing: passed over. Of several the first stays.
+        // Not at a commit, of a model that is not there, no text, nothing: passed over. Of several
+        // the first stays.
         let known = format!("hf:o/n@{commit}");
         for (value, origins) in [
             (vec![&b"\x01hf:o/n"[..]], 0),

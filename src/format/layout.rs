@@ -15,8 +15,9 @@ pub struct Segment {
 
 /// The parts of a block, and how its streams go through them.
 ///
-/// The segments that a model reads, or all if none has one, are cut into *stripes*. Each stream begins with a stripe and
-/// takes the next that nobody has when its own has ended, so that all of them stay near each other.
+/// The segments that a model reads, or all if none has one, are cut into *stripes*. Each stream
+/// begins with a stripe and takes the next that nobody has when its own has ended, so that all of
+/// them stay near each other.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Layout {
     /// In order. None in a block that nothing predicts.

@@ -23,8 +23,8 @@ pub use printable::{Printable, printable};
 pub use registry::{REGISTERED, Registered};
 pub use short::{ShortFrame, ShortModel};
 
-/// The version of the format, 1.0: the major number in the upper four bits, the minor in the lower. It changes when the frames
-/// do; what they hold grows by codec numbers, models and header fields.
+/// The version of the format, 1.0: the major number in the upper four bits, the minor in the lower.
+/// It changes when the frames do; what they hold grows by codec numbers, models and header fields.
 pub const VERSION: u8 = 0x10;
 
 /// A version as people write it.
@@ -45,8 +45,8 @@ pub struct Limits {
     pub field: u64,
     /// Raw bytes of the whole archive.
     pub content: u64,
-    /// Bytes of memory that reading an archive may take: blocks at once become fewer until they fit,
-    /// and one that needs more by itself is refused.
+    /// Bytes of memory that reading an archive may take: blocks at once become fewer until they
+    /// fit, and one that needs more by itself is refused.
     pub memory: u64,
     /// Raw bytes that models may have to predict for each byte of the archive, after the first
     /// [`FREE_WORK`](Self::FREE_WORK). The time that an archive takes is in proportion to them.

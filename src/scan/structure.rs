@@ -1,4 +1,5 @@
-//! Reads the structure of an archive, not its content: which frames and blocks there are, and where.
+//! Reads the structure of an archive, not its content: which frames and blocks there are, and
+//! where.
 
 use std::io::{Read, Seek};
 
@@ -77,7 +78,8 @@ struct Scan<'a, R> {
 }
 
 impl<R: Read + Seek> Scan<'_, R> {
-    /// Parses a part at the current place, with as many bytes as it takes up to `most`, and moves behind it.
+    /// Parses a part at the current place, with as many bytes as it takes up to `most`, and moves
+    /// behind it.
     fn parse<T>(&mut self, most: u64, read: impl Fn(&mut Input) -> Result<T, FormatError>) -> Result<T> {
         let mut want = 128.min(most);
         loop {
@@ -135,7 +137,8 @@ impl<R: Read + Seek> Scan<'_, R> {
         Ok(frame)
     }
 
-    /// The frames that can be found from their trailers, from the end of the archive back, in order.
+    /// The frames that can be found from their trailers, from the end of the archive back, in
+    /// order.
     fn backward(&mut self, length: u64) -> Result<Vec<Frame>> {
         let mut frames = Vec::new();
         let mut end = length;
@@ -191,8 +194,9 @@ impl<R: Read + Seek> Scan<'_, R> {
         Ok(Frame { at, bytes: 0, kind: Start::Full, models, origins, dictionary, blocks: Vec::new() })
     }
 
-    /// The frames from the current place to `end`, and where something else begins before; nothing if no
-    /// frame ends at `end`. The archive's own end is `length`: what reaches past that is incomplete.
+    /// The frames from the current place to `end`, and where something else begins before; nothing
+    /// if no frame ends at `end`. The archive's own end is `length`: what reaches past that is
+    /// incomplete.
     fn forward(&mut self, end: u64, length: u64) -> Result<Option<(Vec<Frame>, Option<u64>)>> {
         let mut frames = Vec::new();
         while self.at < end {

@@ -1,6 +1,6 @@
-//! A fuzz target that knows the format: real archives are taken apart, changed where it hurts, put together
-//! again with checks that fit, and read in every way there is. What the ways say must agree, within bounds
-//! on memory and time.
+//! A fuzz target that knows the format: real archives are taken apart, changed where it hurts, put
+//! together again with checks that fit, and read in every way there is. What the ways say must
+//! agree, within bounds on memory and time.
 
 use std::io::{Cursor, Read};
 use std::sync::LazyLock;
