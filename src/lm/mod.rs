@@ -4,8 +4,9 @@ pub mod architecture;
 pub mod bound;
 #[cfg(feature = "hub")]
 pub mod candle;
+pub(crate) mod file;
 mod find;
-
+pub(crate) mod header;
 pub mod memory;
 pub mod ppm;
 pub mod rwkv7;
