@@ -235,10 +235,17 @@ impl Model {
     fn lock_step(&self, entry: &Entry) -> Result<LockStep, BoundError> {
         let dtype = self.dtype_of(entry)?;
         let context = match &self.config.shape {
-            Shape::Attention(shape) if (2..=shape.positions as u64).contains(&entry.limit) => entry.limit as usize,
+            Shape::Attention(shape)
+                if (2..=shape.positions as u64).contains(&entry.limit) && (1..entry.limit).contains(&entry.keep) =>
+            {
+                entry.limit as usize
+            }
             Shape::Mamba(_) if entry.limit == 0 => 0,
             _ => {
-                let message = format!("damaged: a context of {} tokens, which this model does not have", entry.limit);
+                let message = format!(
+                    "damaged: a context of {} tokens of which {} are kept, which this model does not have",
+                    entry.limit, entry.keep
+                );
                 return Err(BoundError::Failed(message));
             }
         };
