@@ -169,15 +169,16 @@ impl DecodeOptions {
             let failed = |reason| Error::Model { at, origin: Box::new(origin.clone()), reason: Box::new(reason) };
             let found = match finder.cached(origin).map_err(failed)? {
                 None => continue,
-                Some(Found::Exact(model)) => {
+                // Another model than the frame's is not kept: an archive can name many.
+                Some(Found::Exact(model)) if model.identity().0.starts_with(identity) => {
                     self.models.push(Ready::new(&model).map_err(failed)?);
-                    self.model(identity).is_some()
+                    true
                 }
-                Some(Found::Bound(model)) => {
-                    let found = model.identity().0 == identity;
+                Some(Found::Bound(model)) if model.identity().0 == identity => {
                     self.bound.push(model);
-                    found
+                    true
                 }
+                Some(_) => false,
             };
             if !found {
                 let origin = Box::new(origin.clone());

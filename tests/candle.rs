@@ -217,6 +217,11 @@ fn what_cannot_be_decoded_here_is_said() {
     // A context that the model does not have, a type of numbers that there is not, and more streams than rows.
     let limit = if mine.limit < 128 { 127 } else { panic!("{}", mine.limit) };
     assert!(error(DeviceBound { limit, ..mine.clone() }, &options.decoding()).contains("context"));
+    // None kept, or all: the parser says so.
+    for keep in [0, mine.limit, 127] {
+        let said = error(DeviceBound { keep, ..mine.clone() }, &options.decoding());
+        assert!(said.contains("a context or batch that cannot be"), "{keep}: {said}");
+    }
     let numerics = lmz::format::Numerics { dtype: "f99".into(), ..mine.numerics.clone() };
     assert!(error(DeviceBound { numerics, ..mine }, &options.decoding()).contains("f99"));
 }

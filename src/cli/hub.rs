@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use lmz::Predictor;
+use lmz::format::printable;
 use lmz::lm::rwkv7::ModelError;
 use lmz::lm::{Finder, Found};
 
@@ -37,7 +38,7 @@ pub fn message(name: &str, error: &ModelError) -> String {
         | ModelError::NoHub { .. } => error.to_string(),
         #[cfg(feature = "hub")]
         ModelError::Hub(_) => error.to_string(),
-        _ => format!("{name}: {error}"),
+        _ => format!("{}: {error}", printable(name)),
     }
 }
 
@@ -54,7 +55,7 @@ pub fn exit_code(error: &ModelError) -> ExitCode {
 #[cfg(feature = "hub")]
 mod with_hub {
     use indicatif::ProgressBar;
-    use lmz::format::HubName;
+    use lmz::format::{HubName, printable};
     use lmz::hub::{self, Hub, Progress};
     use lmz::lm::rwkv7::ModelError;
     use lmz::lm::{Finder, Found, memory};
@@ -82,7 +83,8 @@ mod with_hub {
     /// A line for each model in the cache that can be run: parameters, bytes, name.
     pub fn list() -> Vec<(Option<u64>, u64, String)> {
         let line = |model: hub::Listed| {
-            let references = model.references.join(", ");
+            // Names of files in the cache.
+            let references = printable(&model.references.join(", ")).to_string();
             let references = if references.is_empty() { references } else { format!(" ({references})") };
             (memory::parameters(model.snapshot.path()), model.bytes, format!("{}{references}", model.name))
         };

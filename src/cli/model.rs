@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use lmz::exact;
-use lmz::format::HubName;
+use lmz::format::{HubName, printable};
 use lmz::lm::bound::Bound;
 use lmz::lm::rwkv7::{Model, ModelError};
 use lmz::lm::{Finder, Found};
@@ -136,7 +136,7 @@ fn row(model: &Model) -> String {
 
 fn bound_info(model: &Bound) -> String {
     let lines = [
-        ("name", model.name().to_owned()),
+        ("name", printable(model.name()).to_string()),
         ("architecture", model.architecture().to_owned()),
         ("tokens", (model.vocabulary().len() - 1).to_string()),
         ("parameters", model.parameters().to_string()),
@@ -151,7 +151,7 @@ fn bound_info(model: &Bound) -> String {
 fn info(model: &Model) -> String {
     let c = &model.weights().config;
     let lines = [
-        ("name", model.name().to_owned()),
+        ("name", printable(model.name()).to_string()),
         ("architecture", "RWKV-7".to_owned()),
         ("layers", c.layers.to_string()),
         ("width", format!("{}, in {} heads of {}", c.hidden, c.heads(), c.head_size)),

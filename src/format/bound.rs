@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::FormatError;
 use super::bytes::{Input, put_varint};
+use super::printable;
 
 /// What ordinary floating-point kernels are, as far as a program can tell. The probe decides; this is for the message.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,7 +20,8 @@ pub struct Numerics {
 
 impl fmt::Display for Numerics {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{}, {}, {}", self.backend, self.device, self.dtype)
+        // An archive says so.
+        write!(f, "{}, {}, {}", printable(&self.backend), printable(&self.device), printable(&self.dtype))
     }
 }
 
@@ -37,6 +39,9 @@ pub struct DeviceBound {
     pub keep: u64,
     pub numerics: Numerics,
 }
+
+/// The most rows, and tokens of a context: far beyond what there is.
+const MOST: u64 = 1 << 20;
 
 const WHAT: &str = "entry of a device-bound model";
 
@@ -69,8 +74,9 @@ impl DeviceBound {
         if input.position() != bytes.len() {
             return Err(wrong("more bytes than it needs"));
         }
-        // A stream must move on after it has begun anew.
-        if batch == 0 || (limit > 0 && keep >= limit) || (limit == 0 && keep > 0) {
+        // A stream must begin anew with something, and move on after it has; no model has more.
+        let context = if limit == 0 { keep == 0 } else { limit <= MOST && (1..limit).contains(&keep) };
+        if !context || !(1..=MOST).contains(&batch) {
             return Err(wrong("a context or batch that cannot be"));
         }
         Ok(Self { identity, probe, batch, limit, keep, numerics })
@@ -91,7 +97,25 @@ mod tests {
             assert!(matches!(DeviceBound::read(&bytes[..end]), Err(FormatError::Malformed { .. })), "{end}");
         }
         assert!(DeviceBound::read(&[&bytes[..], &[0]].concat()).is_err());
-        for (batch, limit, keep) in [(0, 8, 4), (1, 8, 8), (1, 8, 9), (1, 0, 1)] {
+        for (batch, limit, keep) in [(1, 0, 0), (1, 2, 1), (MOST, MOST, 1), (1, MOST, MOST - 1)] {
+            let fits = DeviceBound { batch, limit, keep, ..bound.clone() };
+            assert_eq!(DeviceBound::read(&fits.to_bytes()), Ok(fits));
+        }
+        let huge = u64::MAX;
+        for (batch, limit, keep) in [
+            (0, 8, 4),
+            (1, 8, 8),
+            (1, 8, 9),
+            (1, 0, 1),
+            (1, 8, 0),
+            (1, 1, 0),
+            (1, 1, 1),
+            (MOST + 1, 8, 4),
+            (huge, 8, 4),
+            (1, MOST + 1, 4),
+            (1, huge, 4),
+            (1, huge, huge - 1),
+        ] {
             let wrong = DeviceBound { batch, limit, keep, ..bound.clone() };
             assert!(DeviceBound::read(&wrong.to_bytes()).is_err(), "{batch} {limit} {keep}");
         }

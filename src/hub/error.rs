@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::format::HubName;
+use crate::format::{HubName, printable};
 use crate::lm::rwkv7::ModelError;
 
 /// Why a model could not be got, or not be found in the cache.
@@ -18,52 +18,68 @@ pub enum HubError {
     /// The hub wants to know who asks.
     #[error(
         "{name}: the hub says 401: no such repository, or it is private or gated and needs a token; check the name, set HF_TOKEN (make one at \
-         {endpoint}/settings/tokens), or save it with `hf auth login`"
+         {}/settings/tokens), or save it with `hf auth login`",
+        printable(endpoint)
     )]
     Token { name: HubName, endpoint: String },
     /// The hub knows who asks and does not give it.
     #[error(
-        "{name}: the hub says 403: access is granted on request; ask for it at {endpoint}/{}, with the account of your token",
+        "{name}: the hub says 403: access is granted on request; ask for it at {}/{}, with the account of your token",
+        printable(endpoint),
         name.repository()
     )]
     Gated { name: HubName, endpoint: String },
     /// There is no such repository.
-    #[error("{name}: there is no repository {} at {endpoint} (404); check the name", name.repository())]
+    #[error("{name}: there is no repository {} at {} (404); check the name", name.repository(), printable(endpoint))]
     NoRepository { name: HubName, endpoint: String },
     /// There is no such branch, tag or commit.
     #[error("{name}: the repository has no revision {} (404); leave out @{} for the newest", name.revision(), name.revision())]
     NoRevision { name: HubName },
     /// A file is not in the repository.
-    #[error("{name}: the repository has no file {file}; {advice}")]
+    #[error("{name}: the repository has no file {}; {}", printable(file), printable(advice))]
     NoFile { name: HubName, file: String, advice: String },
     /// There is more than one model to choose from.
     #[error("{name}: it holds several checkpoints; name one of them:{}", list(names))]
     Several { name: HubName, names: Vec<HubName> },
     /// No answer.
     #[error(
-        "{name}: no answer from {endpoint}: {what}; check the network and HF_ENDPOINT, or use a model that is in the cache (lmz model list)"
+        "{name}: no answer from {}: {}; check the network and HF_ENDPOINT, or use a model that is in the cache (lmz model list)",
+        printable(endpoint),
+        printable(what)
     )]
     Network { name: HubName, endpoint: String, what: String },
     /// The hub said something else than was expected.
-    #[error("{name}: expected {file} from {endpoint}, found status {status}; try again later")]
+    #[error(
+        "{name}: expected {} from {}, found status {status}; try again later",
+        printable(file),
+        printable(endpoint)
+    )]
     Status { name: HubName, file: String, endpoint: String, status: u16 },
     /// Cut off again and again.
-    #[error("{name}: {file} broke off after {have} of {size} bytes: {what}; the same command goes on from there")]
+    #[error(
+        "{name}: {} broke off after {have} of {size} bytes: {}; the same command goes on from there",
+        printable(file),
+        printable(what)
+    )]
     Interrupted { name: HubName, file: String, have: u64, size: u64, what: String },
     /// Another content than the hub's own check says.
-    #[error("{name}: {file} is not what the hub says it is ({what}); it was thrown away, try again")]
+    #[error(
+        "{name}: {} is not what the hub says it is ({}); it was thrown away, try again",
+        printable(file),
+        printable(what)
+    )]
     Damaged { name: HubName, file: String, what: String },
     /// Someone else gets it.
-    #[error("{name}: {file} is being downloaded by another program; wait for it, or end it")]
+    #[error("{name}: {} is being downloaded by another program; wait for it, or end it", printable(file))]
     Busy { name: HubName, file: String },
     /// Not allowed to ask, and not there.
     #[error(
         "{name} is not in the cache ({}), and nothing is downloaded offline; without --offline and HF_HUB_OFFLINE: lmz model pull {name}",
-        cache.display()
+        printable(&cache.display())
     )]
     Offline { name: HubName, cache: PathBuf },
     /// Not in the cache.
-    #[error("{name} is not in the cache ({}); lmz model list shows what is", cache.display())]
+    #[error("{name} is not in the cache ({}); lmz model list shows what is", printable(&cache.display()))]
     NotCached { name: HubName, cache: PathBuf },
     /// A checkpoint whose vocabulary is not known.
     #[error(
@@ -76,13 +92,13 @@ pub enum HubError {
     #[error("{name}: {source}")]
     Model { name: HubName, source: Box<ModelError> },
     /// The cache cannot be used.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", printable(&path.display()))]
     Cache { path: PathBuf, source: io::Error },
-    /// hf-hub failed in another way.
-    #[error("{name}: {what}")]
+    /// What came from the hub cannot be used.
+    #[error("{name}: {}", printable(what))]
     Other { name: HubName, what: String },
     /// No client can be made of the settings.
-    #[error("the settings of the hub's client (HF_ENDPOINT and others): {0}")]
+    #[error("the settings of the hub's client (HF_ENDPOINT and others): {}", printable(_0))]
     Settings(String),
 }
 

@@ -1,11 +1,10 @@
 //! Which files of a repository a model takes.
 
-use std::fs;
-
 use super::fetch::Fetch;
 use super::{Hub, HubError};
 use crate::format::{HubName, is_part};
 use crate::lm::architecture::{self, Engine};
+use crate::lm::file::{self, most};
 use crate::lm::rwkv7::ModelError;
 use crate::lm::rwkv7::checkpoint::{BYTE_LEVEL, INDEX, TENSORS, WORLD, parts};
 
@@ -20,15 +19,15 @@ impl Hub {
         let refused = |source: ModelError| HubError::Model { name: name.clone(), source: Box::new(source) };
         let mut files = None;
         if has(CONFIG) && name.file().is_none() {
-            let config = read(fetch.get(CONFIG)?)?;
+            let config = read(fetch.get(CONFIG, most::CONFIG)?)?;
             if architecture::of(&config).map_err(refused)? == Engine::Candle && !has(TOKENIZER) {
                 let advice = "a model of this architecture has it beside its config.json".into();
                 return Err(HubError::NoFile { name: name.clone(), file: TOKENIZER.into(), advice });
             }
             if has(INDEX) && !has(TENSORS) {
-                fetch.get(INDEX)?;
+                fetch.get(INDEX, most::INDEX)?;
             }
-            let index = |file: &str| fetch.path(file).and_then(|path| fs::read(path).ok());
+            let index = |file: &str| fetch.path(file).and_then(|path| file::read(&path, most::INDEX).ok());
             files = weights(name, there, index)?;
         }
         let files = match files {
@@ -48,19 +47,19 @@ impl Hub {
             },
         };
         match words(there) {
-            Some(file) => drop(fetch.get(file)?),
-            None if self.world().is_none() => return Err(HubError::NoVocabulary { name: name.clone() }),
+            Some(file) => drop(fetch.get(file, most::WORDS)?),
+            None if self.world(None).is_none() => return Err(HubError::NoVocabulary { name: name.clone() }),
             None => {}
         }
         if has("mixer.bin") {
-            fetch.get("mixer.bin")?;
+            fetch.get("mixer.bin", most::MIXER)?;
         }
         for file in files {
             if !has(&file) {
                 let advice = format!("{INDEX} names it: the repository is incomplete");
                 return Err(HubError::NoFile { name: name.clone(), file, advice });
             }
-            fetch.get(&file)?;
+            fetch.get(&file, u64::MAX)?;
         }
         Ok(())
     }
@@ -107,5 +106,5 @@ pub(super) fn words(there: &[String]) -> Option<&'static str> {
 }
 
 fn read(path: std::path::PathBuf) -> Result<Vec<u8>, HubError> {
-    fs::read(&path).map_err(|source| HubError::Cache { path, source })
+    file::read(&path, most::CONFIG).map_err(|source| HubError::Cache { path, source })
 }

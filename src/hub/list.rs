@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::cache::names;
+use super::cache::{names, reference};
 use super::files::weights;
 use super::{Hub, HubError, Snapshot};
 use crate::format::{HubName, is_commit};
 use crate::lm::architecture;
+use crate::lm::file::{self, most};
 use crate::lm::rwkv7::checkpoint::is_pth;
 
 /// A model in the cache.
@@ -34,7 +35,7 @@ impl Hub {
                 let Some(name) = repository.at(&commit) else { continue };
                 let there = names(&snapshot);
                 let pths = there.iter().filter(|file| file.ends_with(".pth")).collect::<Vec<_>>();
-                let safe = weights(&name, &there, |file| fs::read(snapshot.join(file)).ok());
+                let safe = weights(&name, &there, |name| file::read(&snapshot.join(name), most::INDEX).ok());
                 let models: Vec<HubName> = match safe {
                     Ok(Some(_)) if snapshot.join("config.json").exists() && architecture::at(&snapshot).is_ok() => {
                         vec![name]
@@ -112,6 +113,11 @@ fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
     fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
 }
 
+/// Whether a folder is there, and not a link to one: those can go round in circles.
+fn is_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|data| data.is_dir())
+}
+
 /// The names of folders in a folder.
 fn folders(folder: &Path) -> impl Iterator<Item = String> {
     entries(folder).filter(|path| path.is_dir()).filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
@@ -133,10 +139,10 @@ fn references(folder: &Path) -> Vec<(String, String)> {
     let mut open = vec![root.clone()];
     while let Some(folder) = open.pop() {
         for path in entries(&folder) {
-            if path.is_dir() {
+            if is_folder(&path) {
                 open.push(path);
-            } else if let (Ok(commit), Ok(name)) = (fs::read_to_string(&path), path.strip_prefix(&root)) {
-                out.push((name.to_string_lossy().into_owned(), commit.trim().to_owned()));
+            } else if let (Some(commit), Ok(name)) = (reference(&path), path.strip_prefix(&root)) {
+                out.push((name.to_string_lossy().into_owned(), commit));
             }
         }
     }
@@ -150,7 +156,7 @@ fn used(snapshots: &Path) -> BTreeSet<PathBuf> {
     let mut open = vec![snapshots.to_owned()];
     while let Some(folder) = open.pop() {
         for path in entries(&folder) {
-            match path.is_dir() {
+            match is_folder(&path) {
                 true => open.push(path),
                 false => {
                     let blob = fs::canonicalize(&path).ok().and_then(|blob| blob.file_name().map(ToOwned::to_owned));

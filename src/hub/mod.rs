@@ -2,21 +2,44 @@
 //!
 //! A name comes in ([`HubName`]), a folder or file that can be loaded goes out ([`Snapshot`]). The cache has the hub's own layout, so that what
 //! `huggingface_hub` has got is found, and the other way round. The environment is that of the hub's other programs: `HF_HOME`,
-//! `HF_HUB_CACHE`, `HF_ENDPOINT`, `HF_TOKEN`, `HF_TOKEN_PATH`, `HF_HUB_OFFLINE`.
+//! `HF_HUB_CACHE`, `HF_ENDPOINT`, `HF_TOKEN`, `HF_TOKEN_PATH`, `HF_HUB_OFFLINE`, `HF_HUB_DOWNLOAD_TIMEOUT`.
+//!
+//! Nothing that the hub or another server says names a path, gets the token or fills the memory before it was checked.
 
 mod cache;
 mod error;
 mod fetch;
 mod files;
+mod http;
 mod list;
 
 use std::path::{Path, PathBuf};
 
 pub use error::HubError;
-use hf_hub::{HFClient, HFClientSync, HFError};
 pub use list::Listed;
+use reqwest::Method;
+use serde::Deserialize;
 
-use crate::format::{HubName, is_commit};
+use crate::format::{HubName, is_commit, is_part};
+use fetch::{Fetch, network, patiently};
+use http::Http;
+
+/// The longest description of a repository that is read, in bytes.
+const DESCRIPTION: u64 = 32 << 20;
+
+/// What the hub says of a repository at a revision.
+#[derive(Deserialize)]
+struct Description {
+    sha: String,
+    #[serde(default)]
+    siblings: Vec<Sibling>,
+}
+
+/// A file of a repository.
+#[derive(Deserialize)]
+struct Sibling {
+    rfilename: String,
+}
 
 /// The hub and its cache.
 #[derive(Debug, Clone)]
@@ -101,18 +124,19 @@ impl Hub {
             let offline = || HubError::Offline { name: name.clone(), cache: self.cache.clone() };
             return self.cached(name)?.ok_or_else(offline);
         }
-        let client = HFClient::builder().cache_dir(&self.cache).retry_max_attempts(3).build();
-        let client = client.map_err(|e| HubError::Settings(e.to_string()))?;
-        let endpoint = client.endpoint().to_owned();
-        let client = HFClientSync::from_inner(client).map_err(|e| HubError::Settings(e.to_string()))?;
-        let (owner, repository) = hf_hub::split_id(name.repository());
-        let repository = client.model(owner, repository);
-        let info = repository.info().revision(name.revision()).send().map_err(|e| explain(name, &endpoint, e))?;
+        let http = Http::new()?;
         let other = |what: &str| HubError::Other { name: name.clone(), what: what.to_owned() };
-        let commit = info.sha.filter(|sha| is_commit(sha)).ok_or_else(|| other("the hub names no commit"))?;
-        let exact = name.at(&commit).ok_or_else(|| other("the hub names no commit"))?;
-        let there: Vec<String> = info.siblings.unwrap_or_default().into_iter().map(|file| file.rfilename).collect();
-        let mut fetch = fetch::Fetch::new(self, &repository, &endpoint, exact.clone(), progress)?;
+        let Description { sha, siblings } = self.describe(name, &http)?;
+        let no_commit = || other("the hub names no commit");
+        let commit = Some(sha).filter(|sha| is_commit(sha)).ok_or_else(no_commit)?;
+        // A commit is what it is, whatever the hub makes of it.
+        if name.commit().is_some_and(|asked| asked != commit) {
+            return Err(other("the hub names another commit than it was asked for"));
+        }
+        let exact = name.at(&commit).ok_or_else(no_commit)?;
+        // Models have no others: not in folders, and none that mean something else in a path.
+        let there: Vec<String> = siblings.into_iter().map(|file| file.rfilename).filter(|file| is_part(file)).collect();
+        let mut fetch = Fetch::new(self, &http, exact.clone(), progress);
         self.choose(&exact, &there, &mut fetch)?;
         if name.commit().is_none() {
             self.write_reference(name, &commit)?;
@@ -120,39 +144,35 @@ impl Hub {
         self.cached(&exact)?.ok_or_else(|| other("downloaded, but not whole in the cache"))
     }
 
+    /// What the hub says of a repository at a revision.
+    fn describe(&self, name: &HubName, http: &Http) -> Result<Description, HubError> {
+        // Of a branch's characters only the slash means something in a path.
+        let revision = name.revision().replace('/', "%2F");
+        let url = http.url(&format!("/api/models/{}/revision/{revision}", name.repository()));
+        let file = "a description";
+        let answer = patiently(name, http, file, || http.ask(&Method::GET, &url, 0, |_| false))?;
+        let (status, endpoint) = (answer.status().as_u16(), http.endpoint());
+        let name = name.clone();
+        match status {
+            200..300 => {}
+            401 => return Err(HubError::Token { name, endpoint }),
+            403 => return Err(HubError::Gated { name, endpoint }),
+            // The status does not tell which of both is missing; the hub's own code does.
+            404 => match answer.headers().get("x-error-code").map(|code| code.as_bytes()) {
+                Some(b"RevisionNotFound") => return Err(HubError::NoRevision { name }),
+                _ => return Err(HubError::NoRepository { name, endpoint }),
+            },
+            _ => return Err(HubError::Status { name, file: file.into(), endpoint, status }),
+        }
+        let json = http.read(answer, DESCRIPTION).map_err(|failure| network(&name, http, failure))?;
+        serde_json::from_slice(&json).map_err(|error| {
+            let what = format!("expected a description of the repository from {endpoint}, found other bytes: {error}");
+            HubError::Other { name, what }
+        })
+    }
+
     /// The folder of a repository.
     fn folder(&self, name: &HubName) -> PathBuf {
         self.cache.join(format!("models--{}", name.repository().replace('/', "--")))
     }
-}
-
-/// What an answer of the hub to a question about a repository means.
-fn explain(name: &HubName, endpoint: &str, error: HFError) -> HubError {
-    let (name, endpoint) = (name.clone(), endpoint.to_owned());
-    match error {
-        HFError::AuthRequired { .. } => HubError::Token { name, endpoint },
-        HFError::Forbidden { .. } => HubError::Gated { name, endpoint },
-        HFError::RepoNotFound { .. } => HubError::NoRepository { name, endpoint },
-        HFError::RevisionNotFound { context, .. } => {
-            // Of a question about a revision the status does not tell which of both is missing; the hub's own code does.
-            match context.and_then(|context| context.error_code).as_deref() {
-                Some("RevisionNotFound") => HubError::NoRevision { name },
-                _ => HubError::NoRepository { name, endpoint },
-            }
-        }
-        HFError::Request { source, .. } => HubError::Network { name, endpoint, what: innermost(&source) },
-        HFError::Http { context } => {
-            HubError::Status { name, file: "an answer".into(), endpoint, status: context.status.as_u16() }
-        }
-        error => HubError::Other { name, what: error.to_string() },
-    }
-}
-
-/// What an error comes from, at the bottom.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::file::{self, most};
 use super::rwkv7::ModelError;
 
 /// Architectures that candle computes (feature `hub`), by their names in `config.json`.
@@ -28,7 +29,7 @@ pub enum Engine {
 
 /// What computes the model at a path. Where no `config.json` can be read that says it, the exact engine says what it misses.
 pub fn at(path: &Path) -> Result<Engine, ModelError> {
-    match std::fs::read(path.join("config.json")) {
+    match file::read(&path.join("config.json"), most::CONFIG) {
         Ok(config) => of(&config),
         Err(_) => Ok(Engine::Exact),
     }
@@ -50,7 +51,7 @@ pub fn of(config: &[u8]) -> Result<Engine, ModelError> {
     };
     if !CANDLE.contains(&found) {
         let kind = model_type.as_deref().map_or_else(String::new, |kind| format!(" (model_type {kind})"));
-        return Err(ModelError::Architecture { found: format!("{found}{kind}").escape_debug().to_string() });
+        return Err(ModelError::Architecture { found: format!("{found}{kind}") });
     }
     #[cfg(feature = "hub")]
     return Ok(Engine::Candle);

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::format::{DeviceBound as Entry, HubName, Numerics};
+use crate::format::{DeviceBound as Entry, HubName, Numerics, printable};
 use crate::lm::rwkv7::Identity;
 use crate::mix::Start;
 use crate::vocab::{Token, Vocabulary};
@@ -16,7 +16,7 @@ use crate::vocab::{Token, Vocabulary};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BoundError {
     /// What computes it failed.
-    #[error("{0}")]
+    #[error("{}", printable(_0))]
     Failed(String),
     /// Too large for the device.
     #[error(

@@ -1,20 +1,30 @@
 //! Whether a model fits into memory, told before it is loaded.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
 use std::path::Path;
 
-use serde::Deserialize;
-
+use super::file::{self, most};
+use super::header::{self, Place};
 use super::rwkv7::ModelError;
+use super::rwkv7::checkpoint::{BYTE_LEVEL, INDEX, TENSORS, WORLD, parts};
 
-/// Bytes of a safetensors file's header that are read at most: the format's own limit.
-const LONGEST_HEADER: u64 = 100_000_000;
+/// Bytes that each byte of a vocabulary takes at most as a trie, and the most bytes of tokens.
+const TRIE: u64 = 40;
+const TOKENS: u64 = crate::vocab::MOST_BYTES as u64;
+/// Bytes that each part of a JSON file takes while it is parsed, and each line of another.
+const PART: u64 = 128;
+const LINE: u64 = 64;
 
-/// An error if what is at a path needs more memory to be loaded than is allowed, or than the machine has free where nothing is said. Where
-/// neither is known, nothing is refused.
+/// An error if what is at a path needs more memory to be loaded than is allowed, or than the machine has free where nothing is said, or
+/// if it cannot be what it says. Where neither is known, nothing is refused.
 pub fn check(path: &Path, allowed: Option<u64>) -> Result<(), ModelError> {
-    let needed = needed(path);
+    allow(estimate(path)?, allowed)
+}
+
+/// The same, of a number of bytes.
+pub(crate) fn allow(needed: u64, allowed: Option<u64>) -> Result<(), ModelError> {
     match allowed.or_else(available) {
         Some(available) if needed > available => {
             Err(ModelError::Memory { needed, available, stated: allowed.is_some() })
@@ -24,58 +34,93 @@ pub fn check(path: &Path, allowed: Option<u64>) -> Result<(), ModelError> {
 }
 
 /// Bytes that loading a model takes, about: its files, its weights in 8 bits and the largest of its tensors as it is quantised; when
-/// that is over, the weights twice, as they are packed for the processor.
+/// that is over, the weights twice, as they are packed for the processor. 0 where it cannot be loaded.
 pub fn needed(path: &Path) -> u64 {
-    let files: Vec<_> = match super::rwkv7::pth(path) {
-        Some(file) => vec![file],
-        None => fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path()).collect(),
+    estimate(path).unwrap_or(0)
+}
+
+fn estimate(path: &Path) -> Result<u64, ModelError> {
+    let (mut held, mut weights, mut largest) = (0u64, 0u64, 0u64);
+    let mut add = |elements: u64| {
+        weights = weights.saturating_add(elements);
+        largest = largest.max(elements);
     };
-    let (mut held, mut weights, mut largest) = (0, 0, 0);
-    for file in files {
-        let Ok(bytes) = fs::metadata(&file).map(|data| data.len()) else { continue };
-        match file.extension().and_then(|e| e.to_str()) {
-            Some("safetensors") => {
-                let tensors = tensors(&file).unwrap_or_default();
-                held += bytes;
-                weights += tensors.iter().sum::<u64>();
-                largest = tensors.into_iter().fold(largest, u64::max);
+    match super::rwkv7::pth(path) {
+        // Read tensor by tensor.
+        #[cfg(feature = "hub")]
+        Some(file) => {
+            super::rwkv7::checkpoint::elements(&file)?.into_iter().for_each(&mut add);
+            held = largest.saturating_mul(2);
+        }
+        #[cfg(not(feature = "hub"))]
+        Some(_) => {}
+        None => {
+            for name in files(path)? {
+                let Some((places, bytes)) = places(path, &name)? else { continue };
+                held = held.saturating_add(bytes);
+                places.values().for_each(|place| add(place.elements));
             }
-            // Read tensor by tensor, the largest as it is, too.
-            #[cfg(feature = "hub")]
-            Some("pth") => {
-                let tensors = super::rwkv7::checkpoint::elements(&file).unwrap_or_default();
-                weights += tensors.iter().sum::<u64>();
-                largest = tensors.into_iter().fold(largest, u64::max);
-                held += 2 * largest;
-            }
-            _ => {}
         }
     }
-    (held + weights + 8 * largest).max(2 * weights)
+    let folder = if path.is_file() { path.parent().unwrap_or(Path::new("")) } else { path };
+    // The vocabulary is read before the weights are.
+    let then = weights.saturating_add(largest.saturating_mul(8)).max(words(folder));
+    Ok(held.saturating_add(then).max(weights.saturating_mul(2)))
+}
+
+/// The files with the tensors that a model in this folder is loaded from.
+fn files(folder: &Path) -> Result<Vec<String>, ModelError> {
+    match (folder.join(TENSORS).exists(), file::read(&folder.join(INDEX), most::INDEX)) {
+        (true, _) => Ok(vec![TENSORS.to_owned()]),
+        (false, Ok(index)) => parts(&index),
+        // Who loads it says what is missing.
+        (false, Err(_)) => Ok(Vec::new()),
+    }
+}
+
+/// The tensors of a file as its header has them, and the bytes of the file.
+type Stored = (BTreeMap<String, Place>, u64);
+
+/// Those of a file, or nothing if it is not there.
+fn places(folder: &Path, name: &str) -> Result<Option<Stored>, ModelError> {
+    let wrong = |what: String| ModelError::Container(format!("{name}: {what}"));
+    match file::open(&folder.join(name)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(wrong(error.to_string())),
+        Ok((mut file, length)) => header::read(&mut file, length).map(|places| Some((places, length))).map_err(wrong),
+    }
+}
+
+/// What the vocabularies of a folder take, of which one is read.
+fn words(folder: &Path) -> u64 {
+    let known = ["vocab.txt", WORLD].into_iter().chain(BYTE_LEVEL);
+    known
+        .filter_map(|name| file::read(&folder.join(name), most::WORDS).ok())
+        .map(|file| tokens(&file))
+        .max()
+        .unwrap_or(0)
+}
+
+/// Bytes that parsing a vocabulary's file takes, and what comes of it.
+pub(crate) fn tokens(file: &[u8]) -> u64 {
+    let length = file.len() as u64;
+    // Numbers, strings, lists and what holds them: one for each of these characters.
+    let parts = match file.trim_ascii_start().first() {
+        Some(b'{') => PART * file.iter().filter(|byte| matches!(byte, b',' | b':' | b'[' | b'{')).count() as u64,
+        _ => LINE * file.iter().filter(|byte| **byte == b'\n').count() as u64,
+    };
+    2 * length + parts + TRIE * length.min(TOKENS)
 }
 
 /// The trained numbers of a model in the format of safetensors, as its files' headers have them.
 pub fn parameters(folder: &Path) -> Option<u64> {
-    let files = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
-    let counts = files.filter(|file| file.extension().is_some_and(|e| e == "safetensors")).map(|file| tensors(&file));
-    let counts: Vec<u64> = counts.map(|tensors| Some(tensors?.iter().sum())).collect::<Option<_>>()?;
-    (!counts.is_empty()).then(|| counts.iter().sum())
-}
-
-/// Elements of each tensor of a file, as its header has them.
-fn tensors(file: &Path) -> Option<Vec<u64>> {
-    #[derive(Deserialize)]
-    struct Tensor {
-        #[serde(default)]
-        shape: Vec<u64>,
+    let mut all = 0u64;
+    let files = files(folder).ok()?;
+    for name in &files {
+        let (places, _) = places(folder, name).ok()??;
+        all = places.values().try_fold(all, |all, place| all.checked_add(place.elements))?;
     }
-    let mut file = File::open(file).ok()?;
-    let mut length = [0; 8];
-    file.read_exact(&mut length).ok()?;
-    let mut header = Vec::new();
-    file.take(u64::from_le_bytes(length).min(LONGEST_HEADER)).read_to_end(&mut header).ok()?;
-    let tensors: std::collections::HashMap<String, Tensor> = serde_json::from_slice(&header).ok()?;
-    tensors.into_values().map(|t| t.shape.iter().try_fold(1u64, |all, n| all.checked_mul(*n))).collect()
+    (!files.is_empty()).then_some(all)
 }
 
 /// Bytes of memory that the machine has free for a program, where that is known.

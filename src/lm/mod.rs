@@ -5,8 +5,9 @@ pub mod bound;
 #[cfg(feature = "hub")]
 #[allow(clippy::float_arithmetic, reason = "runs inside of the gate")]
 pub mod candle;
+pub(crate) mod file;
 mod find;
-
+pub(crate) mod header;
 pub mod memory;
 pub mod ppm;
 pub mod rwkv7;

@@ -28,6 +28,9 @@ pub enum TokenizerError {
     Vocabulary(#[from] VocabularyError),
 }
 
+/// How many times as long normalising may make a text: a space becomes three bytes, in one or two ways.
+const GROWTH: u64 = 64;
+
 /// A vocabulary of the hub with its tokenizer.
 pub struct HubVocabulary {
     vocabulary: Vocabulary,
@@ -45,6 +48,13 @@ impl HubVocabulary {
     pub fn parse(json: &[u8], logits: usize, special: &[u32]) -> Result<Self, TokenizerError> {
         let parse = |e: &dyn std::fmt::Display| TokenizerError::Parse(e.to_string());
         let stated: Value = serde_json::from_slice(json).map_err(|e| parse(&e))?;
+        let growth = ["normalizer", "pre_tokenizer"].map(|part| growth(&stated[part]));
+        let growth = growth[0].saturating_mul(growth[1]);
+        if growth > GROWTH {
+            return Err(TokenizerError::Parse(format!(
+                "expected a normaliser that makes a text at most {GROWTH} times as long, found one of {growth} times"
+            )));
+        }
         let mut tokenizer = Tokenizer::from_bytes(json).map_err(|e| parse(&e))?;
         // Special tokens that are spelt out in a text are text.
         tokenizer.set_encode_special_tokens(true);
@@ -182,6 +192,20 @@ impl Spelling {
     }
 }
 
+/// How many times as long a text can become by what a part of the file puts into it: by each step one
+/// byte becomes that many.
+fn growth(part: &Value) -> u64 {
+    match part {
+        Value::Object(fields) => {
+            let put = ["content", "prepend"].iter().filter_map(|name| fields.get(*name)?.as_str());
+            let own = put.fold(1u64, |all, text| all.saturating_mul(text.len().max(1) as u64));
+            fields.values().fold(own, |all, part| all.saturating_mul(growth(part)))
+        }
+        Value::Array(parts) => parts.iter().fold(1, |all, part| all.saturating_mul(growth(part))),
+        _ => 1,
+    }
+}
+
 /// Whether a part of the file is of a type, or one of those in it.
 fn mentions(part: &Value, kind: &str) -> bool {
     match part {
@@ -287,6 +311,26 @@ mod tests {
             for vocabulary in [&*BYTES, &*PIECES] {
                 prop_assert_eq!(strings(vocabulary, &text).concat(), text.clone());
             }
+        }
+    }
+
+    /// A chain of replacements can make a terabyte of a line.
+    #[test]
+    fn a_normaliser_that_makes_texts_long_is_refused() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/hub/llama/tokenizer.json");
+        let mut file: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let step = |to: &str| serde_json::json!({"type": "Replace", "pattern": {"String": "a"}, "content": to});
+        for (steps, fits) in [
+            (vec![step("▁")], true),
+            (vec![step("▁"), step("b"), step("")], true),
+            (vec![step(&"a".repeat(65))], false),
+            (vec![step("aaaa"); 4], false),
+            (vec![step("aaaa"); 200], false),
+            (vec![serde_json::json!({"type": "Prepend", "prepend": "a".repeat(1000)})], false),
+        ] {
+            file["normalizer"] = serde_json::json!({"type": "Sequence", "normalizers": steps});
+            let found = HubVocabulary::parse(file.to_string().as_bytes(), 340, &[0]);
+            assert_eq!(found.is_ok(), fits, "{}", file["normalizer"]);
         }
     }
 

@@ -6,6 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// A repository at one commit.
@@ -39,6 +40,9 @@ pub struct Faults {
     pub damage: bool,
 }
 
+/// What answers instead of the hub, by method and path; false where it leaves that to the hub.
+type Instead = dyn Fn(&str, &str, &mut TcpStream) -> bool + Send + Sync;
+
 #[derive(Default)]
 struct Shared {
     endpoint: String,
@@ -46,6 +50,9 @@ struct Shared {
     faults: Faults,
     /// Method, path and range of each request.
     log: Vec<String>,
+    /// Of the requests that had it: what was in the header `Authorization`.
+    tokens: Vec<String>,
+    instead: Option<Arc<Instead>>,
 }
 
 pub struct Server {
@@ -76,6 +83,16 @@ impl Server {
 
     pub fn fail(&self, faults: Faults) {
         self.shared.lock().unwrap().faults = faults;
+    }
+
+    /// Answers in the hub's place from now on.
+    pub fn instead(&self, answer: impl Fn(&str, &str, &mut TcpStream) -> bool + Send + Sync + 'static) {
+        self.shared.lock().unwrap().instead = Some(Arc::new(answer));
+    }
+
+    /// Method, path and token of the requests since the last time that had one.
+    pub fn tokens(&self) -> Vec<String> {
+        std::mem::take(&mut self.shared.lock().unwrap().tokens)
     }
 
     /// The requests since the last time.
@@ -120,17 +137,25 @@ fn answer(stream: TcpStream, shared: &Mutex<Shared>) -> std::io::Result<()> {
         reader.read_line(&mut header)?;
         let Some((name, value)) = header.trim_end().split_once(": ") else { break };
         match name.to_ascii_lowercase().as_str() {
-            "authorization" => token = value.strip_prefix("Bearer ").map(str::to_owned),
+            "authorization" => token = Some(value.strip_prefix("Bearer ").unwrap_or(value).to_owned()),
             "range" => range = Some(value.to_owned()),
             _ => {}
         }
     }
+    let mut out = stream;
+    let instead = {
+        let mut shared = shared.lock().unwrap();
+        shared.log.push([method, path, range.as_deref().unwrap_or("")].join(" ").trim_end().to_owned());
+        shared.tokens.extend(token.as_ref().map(|token| format!("{method} {path} {token}")));
+        shared.instead.clone()
+    };
+    if instead.is_some_and(|answer| answer(method, path, &mut out)) {
+        return Ok(());
+    }
     let mut shared = shared.lock().unwrap();
-    shared.log.push([method, path, range.as_deref().unwrap_or("")].join(" ").trim_end().to_owned());
     let from = range.and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()).unwrap_or(0);
     let reply = shared.reply(path, token.as_deref() == Some(TOKEN), from);
     drop(shared);
-    let mut out = stream;
     let length = reply.length.unwrap_or(reply.body.len());
     write!(out, "HTTP/1.1 {} X\r\nConnection: close\r\nContent-Length: {length}\r\n", reply.status)?;
     for (name, value) in &reply.headers {
@@ -161,6 +186,7 @@ impl Reply {
 
 impl Shared {
     fn reply(&mut self, path: &str, known: bool, from: usize) -> Reply {
+        let path = path.split('?').next().unwrap_or(path);
         let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         match parts[..] {
             ["api", "models", owner, name, "revision", revision] => {
@@ -173,10 +199,11 @@ impl Shared {
                 if revision != "main" && revision != found.commit {
                     return Reply::error(404, "RevisionNotFound");
                 }
-                let files: Vec<String> = found.files.keys().map(|f| format!(r#"{{"rfilename": "{f}"}}"#)).collect();
+                let files: Vec<String> =
+                    found.files.keys().map(|f| format!(r#"{{"rfilename": {}}}"#, Value::from(&**f))).collect();
                 let body = format!(
-                    r#"{{"id": "{owner}/{name}", "sha": "{}", "siblings": [{}]}}"#,
-                    found.commit,
+                    r#"{{"id": "{owner}/{name}", "sha": {}, "siblings": [{}]}}"#,
+                    Value::from(&*found.commit),
                     files.join(", ")
                 );
                 let headers = vec![("Content-Type", "application/json".to_owned())];

@@ -268,11 +268,16 @@ impl<W: AsRef<Weights> + Send> Network for Streams<W> {
     }
 }
 
-/// Bytes that the caches of so many rows need, and the scores of a pass over `keep` tokens.
+/// Bytes that the caches of so many rows need, the scores of a pass over `keep` tokens, and the tables
+/// of positions.
 pub fn memory(shape: &Attention, batch: u64, limit: u64, keep: u64, dtype: DType) -> u64 {
-    let size = dtype.size_in_bytes() as u64;
-    let cache = 2 * shape.layers.len() as u64 * batch * limit * (shape.kv_heads * shape.head_dim) as u64 * size;
-    let scores = 3 * batch * shape.heads as u64 * keep * keep * 4;
-    let wide = 3 * batch * keep * shape.intermediate as u64 * size;
-    cache + scores + wide + 3 * batch * shape.vocab as u64 * 4
+    let wide = |n: usize| n as u128;
+    let (batch, limit, keep) = (u128::from(batch), u128::from(limit), u128::from(keep));
+    let size = wide(dtype.size_in_bytes());
+    let cache = 2 * wide(shape.layers.len()) * batch * limit * wide(shape.kv_heads) * wide(shape.head_dim) * size;
+    let scores = 3 * batch * wide(shape.heads) * keep * keep * 4;
+    let inner = 3 * batch * keep * wide(shape.intermediate) * size;
+    // Angles, and of each the cosine and sine as they are computed and as they stay; layers are of two kinds at most.
+    let tables = 2 * limit * wide(shape.head_dim / 2) * (4 + 4 + 2 * size);
+    u64::try_from(cache + scores + inner + tables + 3 * batch * wide(shape.vocab) * 4).unwrap_or(u64::MAX)
 }

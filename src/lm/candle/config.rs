@@ -98,9 +98,8 @@ impl Config {
         let value: Value = serde_json::from_slice(json).map_err(|e| ModelError::Config(e.to_string()))?;
         let file = File(&value);
         let named = value["architectures"][0].as_str();
-        let unsupported = || ModelError::Architecture {
-            found: named.or(value["model_type"].as_str()).unwrap_or("none").escape_debug().to_string(),
-        };
+        let unsupported =
+            || ModelError::Architecture { found: named.or(value["model_type"].as_str()).unwrap_or("none").to_owned() };
         let architecture = named.and_then(|n| CANDLE.iter().find(|a| **a == n)).ok_or_else(unsupported)?;
         let shape = match *architecture {
             "MambaForCausalLM" => Shape::Mamba(file.mamba()?),
@@ -263,6 +262,16 @@ impl File<'_> {
         Ok(Rotary { theta: self.number_or("rope_theta", 1e4)?, scaling })
     }
 
+    /// Channels inside a Mamba, stated or as many times the others.
+    fn inner(&self, hidden: usize) -> Result<usize, ModelError> {
+        let inner = self.size_or("intermediate_size", self.size_or("expand", 2)?.saturating_mul(hidden))?;
+        if inner as u64 <= MOST {
+            Ok(inner)
+        } else {
+            wrong(format!("expected at most {MOST} inner channels, found {inner}"))
+        }
+    }
+
     fn mamba(&self) -> Result<Mamba, ModelError> {
         let hidden = self.size("hidden_size")?;
         let rank = hidden.div_ceil(16);
@@ -277,7 +286,7 @@ impl File<'_> {
         Ok(Mamba {
             vocab: self.size("vocab_size")?,
             hidden,
-            inner: self.size_or("intermediate_size", self.size_or("expand", 2)? * hidden)?,
+            inner: self.inner(hidden)?,
             state: self.small_or("state_size", 16)?,
             kernel: self.small_or("conv_kernel", 4)?,
             rank: if self.0["time_step_rank"] == "auto" { rank } else { self.size_or("time_step_rank", rank)? },

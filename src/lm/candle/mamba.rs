@@ -173,7 +173,9 @@ impl<W: AsRef<Weights> + Send> Network for Streams<W> {
 /// Bytes that the states of so many rows need.
 pub fn memory(shape: &Mamba, batch: u64, dtype: DType) -> u64 {
     let Mamba { vocab, inner, state, kernel, layers, .. } = *shape;
+    let [vocab, inner, state, kernel, layers] = [vocab, inner, state, kernel, layers].map(|n| n as u128);
     // The state is there twice for a moment, and its products with it.
     let numbers = layers * inner * (state + kernel) + 8 * inner * (state + 4);
-    batch * (numbers * dtype.size_in_bytes() + 12 * vocab) as u64
+    let row = numbers * dtype.size_in_bytes() as u128 + 12 * vocab;
+    u64::try_from(u128::from(batch) * row).unwrap_or(u64::MAX)
 }

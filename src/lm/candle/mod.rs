@@ -26,6 +26,8 @@ use network::{LockStep, Network, Order};
 use tensors::Tensors;
 
 use super::bound::{Bound, BoundError, DeviceBound, Rows, Settings};
+use super::file::{self, most};
+use super::memory;
 use super::rwkv7::{Identity, ModelError};
 use crate::exact::fpstate::{Exact, exact};
 use crate::format::{DeviceBound as Entry, Numerics};
@@ -44,18 +46,21 @@ pub fn open(folder: &Path, settings: &Settings, memory: Option<u64>) -> Result<B
     load(folder, settings, memory).map(|model| Bound::new(Arc::new(model)))
 }
 
-fn load(folder: &Path, settings: &Settings, memory: Option<u64>) -> Result<Model, ModelError> {
-    exact(|fp| parse(fp, folder, settings, memory))
+fn load(folder: &Path, settings: &Settings, allowed: Option<u64>) -> Result<Model, ModelError> {
+    exact(|fp| parse(fp, folder, settings, allowed))
 }
 
-fn parse(fp: Exact, folder: &Path, settings: &Settings, memory: Option<u64>) -> Result<Model, ModelError> {
-    let read = |name: &str| {
+fn parse(fp: Exact, folder: &Path, settings: &Settings, allowed: Option<u64>) -> Result<Model, ModelError> {
+    let read = |name: &str, most: u64| {
         let path = folder.join(name);
-        std::fs::read(&path).map_err(|source| ModelError::HubFile { path, source })
+        file::read(&path, most).map_err(|source| ModelError::HubFile { path, source })
     };
-    let config = Config::parse(&read("config.json")?)?;
-    let vocabulary = HubVocabulary::parse(&read("tokenizer.json")?, config.shape.vocab(), &config.special)?;
-    let mixer = match read("mixer.bin") {
+    let config = Config::parse(&read("config.json", most::CONFIG)?)?;
+    let words = read("tokenizer.json", most::WORDS)?;
+    memory::allow(memory::tokens(&words), allowed)?;
+    let vocabulary = HubVocabulary::parse(&words, config.shape.vocab(), &config.special)?;
+    drop(words);
+    let mixer = match read("mixer.bin", most::MIXER) {
         Err(ModelError::HubFile { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
         read => Some(read?),
     };
@@ -72,12 +77,33 @@ fn parse(fp: Exact, folder: &Path, settings: &Settings, memory: Option<u64>) -> 
     let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned();
     let vocabulary = Arc::new(vocabulary);
     let loaded = Mutex::default();
-    Ok(Model { name, identity, config, vocabulary, order, start, tensors, device, dtype, limit, keep, memory, loaded })
+    Ok(Model {
+        name,
+        identity,
+        config,
+        vocabulary,
+        order,
+        start,
+        tensors,
+        device,
+        dtype,
+        limit,
+        keep,
+        memory: allowed,
+        loaded,
+    })
 }
 
 /// The context that is asked for, and how much of it a stream begins anew with.
 fn context(shape: &Shape, settings: &Settings) -> Result<(u64, u64), ModelError> {
     let (limit, keep) = shape.context();
+    if let Shape::Attention(shape) = shape
+        && shape.positions < 2
+    {
+        let found = shape.positions;
+        let what = format!("expected at least 2 positions that every layer sees, found {found}");
+        return Err(ModelError::Config(what));
+    }
     let (most, asked) = match shape {
         Shape::Attention(shape) => (shape.positions as u64, settings.context),
         Shape::Mamba(_) => return Ok((0, 0)),
@@ -183,8 +209,8 @@ impl Model {
         let Some(free) = self.memory.or_else(|| device::free(&self.device)) else { return Ok(()) };
         let there = self.loaded.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(|l| l.0 == dtype);
         // The embedding is there twice where it is the head as well; and a matrix while it is turned round.
-        let weights = self.tensors.elements() + self.config.shape.twice();
-        let weights = if there { 0 } else { weights * dtype.size_in_bytes() as u64 };
+        let weights = self.tensors.elements().saturating_add(self.config.shape.twice());
+        let weights = if there { 0 } else { weights.saturating_mul(dtype.size_in_bytes() as u64) };
         let context = match &self.config.shape {
             Shape::Attention(shape) => attention::memory(shape, entry.batch, entry.limit, entry.keep, dtype),
             Shape::Mamba(shape) => mamba::memory(shape, entry.batch, dtype),
@@ -215,10 +241,17 @@ impl Model {
     fn lock_step(&self, entry: &Entry) -> Result<LockStep, BoundError> {
         let dtype = self.dtype_of(entry)?;
         let context = match &self.config.shape {
-            Shape::Attention(shape) if (2..=shape.positions as u64).contains(&entry.limit) => entry.limit as usize,
+            Shape::Attention(shape)
+                if (2..=shape.positions as u64).contains(&entry.limit) && (1..entry.limit).contains(&entry.keep) =>
+            {
+                entry.limit as usize
+            }
             Shape::Mamba(_) if entry.limit == 0 => 0,
             _ => {
-                let message = format!("damaged: a context of {} tokens, which this model does not have", entry.limit);
+                let message = format!(
+                    "damaged: a context of {} tokens of which {} are kept, which this model does not have",
+                    entry.limit, entry.keep
+                );
                 return Err(BoundError::Failed(message));
             }
         };

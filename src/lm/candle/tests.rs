@@ -102,9 +102,9 @@ fn contexts_that_cannot_be_are_refused() {
         assert!(matches!(load(&folder("llama"), &settings, None), Err(ModelError::Config(_))), "{context}");
     }
     let model = load(&folder("llama"), &Settings::default(), None).unwrap_or_else(|e| panic!("{e}"));
-    for limit in [0, 1, 65, u64::MAX] {
-        let entry = Entry { limit, keep: 1, ..model.entry(1).unwrap() };
-        assert!(matches!(model.probe(&entry), Err(BoundError::Failed(_))), "{limit}");
+    for (limit, keep) in [(0, 1), (1, 1), (65, 1), (u64::MAX, 1), (64, 0), (64, 64), (64, u64::MAX)] {
+        let entry = Entry { limit, keep, ..model.entry(1).unwrap() };
+        assert!(matches!(model.probe(&entry), Err(BoundError::Failed(_))), "{limit} {keep}");
     }
 }
 

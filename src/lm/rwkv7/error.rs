@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::exact::VERSION;
+use crate::format::printable;
 use crate::lm::architecture::CANDLE;
 use crate::vocab::VocabularyError;
 
@@ -12,59 +13,63 @@ use crate::vocab::VocabularyError;
 pub enum ModelError {
     /// Neither a built-in model nor a folder.
     #[error(
-        "no model {name}: expected {}, the path of a model folder, or hf:OWNER/NAME of the Hugging Face hub",
+        "no model {}: expected {}, the path of a model folder, or hf:OWNER/NAME of the Hugging Face hub",
+        printable(name),
         built_in()
     )]
     Unknown { name: String },
     /// A file of the folder cannot be read.
-    #[error("{}: {source}; a model folder holds config.json, vocab.txt and model.safetensors", path.display())]
+    #[error(
+        "{}: {source}; a model folder holds config.json, vocab.txt and model.safetensors",
+        printable(&path.display())
+    )]
     File { path: PathBuf, source: io::Error },
     /// A file of a checkpoint's folder cannot be read.
     #[error(
         "{}: {source}; a folder with an RWKV-7 checkpoint holds config.json, model.safetensors (or its index and parts) and \
          rwkv_vocab_v20230424.txt (or tokenizer.json)",
-        path.display()
+        printable(&path.display())
     )]
     Checkpoint { path: PathBuf, source: io::Error },
     /// A file of a hub model's folder cannot be read.
     #[error(
         "{}: {source}; the folder of a hub model holds config.json, tokenizer.json and model.safetensors (or its index and parts)",
-        path.display()
+        printable(&path.display())
     )]
     HubFile { path: PathBuf, source: io::Error },
     /// `tokenizer.json` cannot be used.
     #[cfg(feature = "hub")]
-    #[error("tokenizer.json: {0}")]
+    #[error("tokenizer.json: {}", printable(_0))]
     Tokenizer(#[from] crate::vocab::hub::TokenizerError),
     /// A model that cannot be computed here.
     #[error(transparent)]
     Bound(#[from] crate::lm::bound::BoundError),
     /// `config.json` is not what this engine can run.
-    #[error("config.json: {0}")]
+    #[error("config.json: {}", printable(_0))]
     Config(String),
     /// Made for other arithmetic.
     #[error("config.json: expected arithmetic {VERSION}, found {found}; another version of lmz can run this model")]
     Arithmetic { found: u32 },
     /// `vocab.txt` is no vocabulary.
-    #[error("vocab.txt: {0}")]
+    #[error("vocab.txt: {}", printable(_0))]
     Vocabulary(#[from] VocabularyError),
     /// The vocabulary of a checkpoint is none.
-    #[error("its vocabulary: {0}")]
+    #[error("its vocabulary: {}", printable(_0))]
     Words(VocabularyError),
     /// `model.safetensors` cannot be parsed.
-    #[error("model.safetensors: {0}")]
+    #[error("model.safetensors: {}", printable(_0))]
     Container(String),
     /// A tensor that a model of this kind has is not there.
-    #[error("the tensor {name} is missing")]
+    #[error("the tensor {} is missing", printable(name))]
     Missing { name: String },
     /// A tensor that no model of this kind has.
-    #[error("the tensor {name} is no part of an lmz-rwkv7 model")]
+    #[error("the tensor {} is no part of an lmz-rwkv7 model", printable(name))]
     Unexpected { name: String },
     /// A tensor of another type or shape.
-    #[error("expected the tensor {name} to be {expected}, found {found}")]
+    #[error("expected the tensor {} to be {}, found {}", printable(name), printable(expected), printable(found))]
     Tensor { name: String, expected: String, found: String },
     /// A tensor holds what the arithmetic does not allow.
-    #[error("expected {expected} in the tensor {name}, found {found} at position {position}")]
+    #[error("expected {expected} in the tensor {}, found {} at position {position}", printable(name), printable(found))]
     Value { name: String, expected: &'static str, found: String, position: usize },
     /// `mixer.bin` is not of this version.
     #[error(
@@ -73,17 +78,21 @@ pub enum ModelError {
     )]
     Mixer { found: usize },
     /// A file that PyTorch should have written.
-    #[error("{}: {what}", path.display())]
+    #[error("{}: {}", printable(&path.display()), printable(what))]
     Pth { path: PathBuf, what: String },
     /// A model that lmz does not compute.
     #[error(
-        "config.json: found the architecture {found}; lmz computes RWKV-7 (model_type rwkv7, and lmz-rwkv7 of this project) and, with the \
+        "config.json: found the architecture {}; lmz computes RWKV-7 (model_type rwkv7, and lmz-rwkv7 of this project) and, with the \
          feature hub, {}; use another model",
+        printable(found),
         CANDLE.join(", ")
     )]
     Architecture { found: String },
     /// A model that the exact engine does not compute, where it was to be that.
-    #[error("config.json: found the architecture {found}, where a model for the exact engine was expected (RWKV-7)")]
+    #[error(
+        "config.json: found the architecture {}, where a model for the exact engine was expected (RWKV-7)",
+        printable(found)
+    )]
     NotExact { found: String },
     /// A model that is too large for the machine, or for what the caller allows.
     #[error(
@@ -94,14 +103,14 @@ pub enum ModelError {
     )]
     Memory { needed: u64, available: u64, stated: bool },
     /// What only a build with the feature `hub` can do.
-    #[error("{what} needs an lmz with the feature hub; install it: cargo install lmz --features hub")]
+    #[error("{} needs an lmz with the feature hub; install it: cargo install lmz --features hub", printable(what))]
     NoHub { what: String },
     /// Getting a model from the hub, or from its cache.
     #[cfg(feature = "hub")]
     #[error(transparent)]
     Hub(Box<crate::hub::HubError>),
     /// Sizes that no model can have, or that contradict each other.
-    #[error("{0}")]
+    #[error("{}", printable(_0))]
     Shape(String),
 }
 

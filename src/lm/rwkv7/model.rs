@@ -9,7 +9,8 @@ use super::weights::Weights;
 use super::{builtin, checkpoint, load};
 use crate::exact::fpstate::{Exact, exact};
 use crate::format::HubName;
-use crate::lm::Finder;
+use crate::lm::file::{self, most};
+use crate::lm::{Finder, memory};
 use crate::mix::Start;
 use crate::vocab::{START, Token, Vocabulary};
 
@@ -74,10 +75,11 @@ impl Model {
     /// What is at a path: a folder of this project's, or one with an RWKV-7 checkpoint as it is published on the Hugging Face hub, or
     /// such a checkpoint's `.pth` file (feature `hub`).
     pub fn open(path: &Path) -> Result<Self, ModelError> {
+        memory::check(path, None)?;
         Self::open_with(path, None)
     }
 
-    /// The same, with a checkpoint's vocabulary in another place.
+    /// The same, with a checkpoint's vocabulary in another place, where memory was asked before.
     pub(crate) fn open_with(path: &Path, vocabulary: Option<&Path>) -> Result<Self, ModelError> {
         exact(|fp| Self::load(fp, path, vocabulary))
     }
@@ -88,13 +90,13 @@ impl Model {
             let (weights, vocabulary, stored) = Self::open_pth(&file, vocabulary)?;
             return Self::new(fp, &name, weights, vocabulary, None, stored);
         }
-        let read = |name| {
+        let read = |name, most| {
             let path = path.join(name);
-            std::fs::read(&path).map_err(|source| ModelError::File { path, source })
+            file::read(&path, most).map_err(|source| ModelError::File { path, source })
         };
-        let config = read("config.json")?;
+        let config = read("config.json", most::CONFIG)?;
         let checkpoint = checkpoint::Stated::parse(&config)?;
-        let mixer = match read("mixer.bin") {
+        let mixer = match read("mixer.bin", most::MIXER) {
             Err(ModelError::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
             read => Some(read?),
         };
@@ -106,7 +108,7 @@ impl Model {
             drop(files); // as large as the rest of the model
             return Self::new(fp, &name, weights, vocabulary, mixer, stored);
         }
-        let (vocabulary, tensors) = (read("vocab.txt")?, read("model.safetensors")?);
+        let (vocabulary, tensors) = (read("vocab.txt", most::WORDS)?, read("model.safetensors", u64::MAX)?);
         Self::parse(&name, &Files { config: &config, vocabulary: &vocabulary, tensors: &tensors, mixer })
     }
 

@@ -6,13 +6,19 @@
 
 mod layout;
 #[cfg(feature = "hub")]
+mod pickle;
+#[cfg(feature = "hub")]
 mod pth;
 mod tensors;
+#[cfg(feature = "hub")]
+mod zip;
 
-use std::collections::HashMap;
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use layout::{Layout, Place};
 use tensors::Tensors;
@@ -21,6 +27,7 @@ use super::config::Config;
 use super::error::ModelError;
 use super::weights::{Matrix, Source, Weights};
 use crate::exact::{Activations, fpstate, layer_norm, quantise};
+use crate::lm::file::{self, most};
 use crate::vocab::{START, Vocabulary};
 
 /// What `config.json` says of such a checkpoint.
@@ -41,7 +48,7 @@ impl Stated {
         match stated.model_type.as_deref() {
             Some("rwkv7") => Ok(Some(stated)),
             Some("lmz-rwkv7") | None => Ok(None),
-            Some(kind) => Err(ModelError::NotExact { found: kind.escape_debug().to_string() }),
+            Some(kind) => Err(ModelError::NotExact { found: kind.to_owned() }),
         }
     }
 }
@@ -52,10 +59,16 @@ pub(crate) fn is_pth(file: &Path) -> bool {
     pth::Pth::open(file).is_ok_and(|pth| pth.shape("blocks.0.att.r_k").is_some())
 }
 
+/// How many tokens a checkpoint has that PyTorch wrote.
+#[cfg(feature = "hub")]
+pub(crate) fn vocabulary_size(file: &Path) -> Option<usize> {
+    pth::Pth::open(file).ok()?.shape("emb.weight")?.first().copied()
+}
+
 /// How many elements each tensor has of a file that PyTorch wrote.
 #[cfg(feature = "hub")]
-pub(crate) fn elements(file: &Path) -> Option<Vec<u64>> {
-    Some(pth::Pth::open(file).ok()?.elements())
+pub(crate) fn elements(file: &Path) -> Result<Vec<u64>, ModelError> {
+    Ok(pth::Pth::open(file)?.elements())
 }
 
 /// A checkpoint's files.
@@ -72,23 +85,68 @@ enum Container {
     Safe(Vec<Vec<u8>>),
     /// A file that PyTorch wrote.
     #[cfg(feature = "hub")]
-    Pth(std::path::PathBuf),
+    Pth(Box<pth::Pth>),
 }
 
 /// A vocabulary's file.
-enum Words {
-    /// Of the "World" models.
-    World(Vec<u8>),
-    /// `tokenizer.json`, of those that were trained on the Pile.
-    ByteLevel(Vec<u8>),
+struct Words {
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl Words {
+    fn read(path: PathBuf) -> Result<Self, ModelError> {
+        Ok(Self { bytes: read(&path, most::WORDS)?, path })
+    }
+
+    /// The vocabulary of a model with so many tokens: `tokenizer.json` of those that were trained on the
+    /// Pile, or that of the "World" models.
+    fn parse(&self, tokens: usize) -> Result<Vocabulary, ModelError> {
+        let is_json = self.path.extension().is_some_and(|e| e == "json");
+        let parse = if is_json { Vocabulary::parse_byte_level } else { Vocabulary::parse_world };
+        parse(&self.bytes, tokens).map_err(|error| {
+            let source = std::io::Error::new(std::io::ErrorKind::InvalidData, error);
+            ModelError::Checkpoint { path: self.path.clone(), source }
+        })
+    }
 }
 
 /// Where `model.safetensors.index.json` says that tensors are.
 #[derive(Deserialize)]
 struct Index {
-    weight_map: HashMap<String, String>,
+    weight_map: Parts,
 }
 
+/// The files that it names, each once: of the tensors' names there may be many.
+struct Parts(BTreeSet<String>);
+
+impl<'de> Deserialize<'de> for Parts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names;
+        impl<'de> Visitor<'de> for Names {
+            type Value = Parts;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("names of files by names of tensors")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Parts, A::Error> {
+                let mut out = BTreeSet::new();
+                while let Some((_, file)) = map.next_entry::<IgnoredAny, String>()? {
+                    out.insert(file);
+                    if out.len() > MOST_PARTS {
+                        return Err(A::Error::custom(format!("expected at most {MOST_PARTS} files, found more")));
+                    }
+                }
+                Ok(Parts(out))
+            }
+        }
+        deserializer.deserialize_map(Names)
+    }
+}
+
+/// The most files that a model's tensors are in.
+const MOST_PARTS: usize = 1 << 12;
 pub(crate) const TENSORS: &str = "model.safetensors";
 pub(crate) const INDEX: &str = "model.safetensors.index.json";
 /// The vocabulary of the "World" models.
@@ -103,21 +161,26 @@ pub(crate) fn parts(index: &[u8]) -> Result<Vec<String>, ModelError> {
         Ok(index) => index,
         Err(e) => return wrong(e.to_string()),
     };
-    let mut names: Vec<String> = index.weight_map.into_values().collect();
-    names.sort_unstable();
-    names.dedup();
-    match names.iter().find(|name| name.contains(['/', '\\'])) {
+    let names: Vec<String> = index.weight_map.0.into_iter().collect();
+    match names.iter().find(|name| !is_file_name(name)) {
         Some(name) => wrong(format!("expected names of files, found {name}")),
         None => Ok(names),
     }
 }
 
+/// Whether a name stands for something in its own folder.
+fn is_file_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && !name.contains(['/', '\\', ':', '\0'])
+}
+
 impl Files {
     /// Reads the files of a folder. The vocabulary may be elsewhere.
     pub fn read(folder: &Path, vocabulary: Option<&Path>) -> Result<Self, ModelError> {
-        let read = |name: &str| read(&folder.join(name));
-        let names = if folder.join(TENSORS).exists() { vec![TENSORS.to_owned()] } else { parts(&read(INDEX)?)? };
-        let tensors: Vec<Vec<u8>> = names.iter().map(|name| read(name)).collect::<Result<_, _>>()?;
+        let read = |name: &str, most: u64| read(&folder.join(name), most);
+        let there = folder.join(TENSORS).exists();
+        let names = if there { vec![TENSORS.to_owned()] } else { parts(&read(INDEX, most::INDEX)?)? };
+        // How long they may be was asked before (`lm::memory`).
+        let tensors: Vec<Vec<u8>> = names.iter().map(|name| read(name, u64::MAX)).collect::<Result<_, _>>()?;
         let stored = tensors.iter().map(Vec::len).sum();
         Self::with(Container::Safe(tensors), stored, folder, vocabulary)
     }
@@ -125,23 +188,20 @@ impl Files {
     /// A checkpoint that PyTorch wrote, its vocabulary in the same folder or elsewhere.
     #[cfg(feature = "hub")]
     pub fn pth(path: &Path, vocabulary: Option<&Path>) -> Result<Self, ModelError> {
-        let stored =
-            std::fs::metadata(path).map_err(|source| ModelError::Checkpoint { path: path.to_owned(), source })?.len();
-        let folder = path.parent().unwrap_or(Path::new(""));
-        Self::with(Container::Pth(path.to_owned()), stored as usize, folder, vocabulary)
+        let pth = pth::Pth::open(path)?;
+        let (stored, folder) = (pth.length() as usize, path.parent().unwrap_or(Path::new("")));
+        Self::with(Container::Pth(Box::new(pth)), stored, folder, vocabulary)
     }
 
     fn with(tensors: Container, stored: usize, folder: &Path, vocabulary: Option<&Path>) -> Result<Self, ModelError> {
         let byte_level = BYTE_LEVEL.iter().map(|name| folder.join(name)).find(|path| path.exists());
         let world = folder.join(WORLD);
-        let vocabulary = match (vocabulary, byte_level) {
-            (Some(path), _) if path.extension().is_some_and(|e| e == "json") => Words::ByteLevel(read(path)?),
-            (Some(path), _) => Words::World(read(path)?),
-            (None, Some(path)) if !world.exists() => Words::ByteLevel(read(&path)?),
-            _ => Words::World(read(&world)?),
-        };
-        let (Words::World(file) | Words::ByteLevel(file)) = &vocabulary;
-        Ok(Self { tensors, stored: stored + file.len(), vocabulary })
+        let vocabulary = Words::read(match (vocabulary, byte_level) {
+            (Some(path), _) => path.to_owned(),
+            (None, Some(path)) if !world.exists() => path,
+            _ => world,
+        })?;
+        Ok(Self { tensors, stored: stored + vocabulary.bytes.len(), vocabulary })
     }
 
     /// How many bytes they have.
@@ -154,18 +214,14 @@ impl Files {
         let tensors = match &self.tensors {
             Container::Safe(files) => Tensors::safe(files)?,
             #[cfg(feature = "hub")]
-            Container::Pth(path) => Tensors::Pth(pth::Pth::open(path)?),
+            Container::Pth(pth) => Tensors::Pth(pth),
         };
         let transformers = tensors.shape("model.embeddings.weight").is_some();
         let layout = if transformers { Layout::Transformers } else { Layout::Reference };
         let mut checkpoint = Checkpoint { tensors, layout };
         let config = checkpoint.config(stated)?;
         config.check()?;
-        let vocabulary = match &self.vocabulary {
-            Words::World(file) => Vocabulary::parse_world(file, config.vocab),
-            Words::ByteLevel(file) => Vocabulary::parse_byte_level(file, config.vocab),
-        };
-        let vocabulary = vocabulary.map_err(ModelError::Words)?;
+        let vocabulary = self.vocabulary.parse(config.vocab)?;
         if !vocabulary.token(START).is_empty() {
             let found = vocabulary.token(START).escape_ascii();
             return Err(ModelError::Shape(format!(
@@ -177,8 +233,8 @@ impl Files {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
-    std::fs::read(path).map_err(|source| ModelError::Checkpoint { path: path.to_owned(), source })
+fn read(path: &Path, most: u64) -> Result<Vec<u8>, ModelError> {
+    file::read(path, most).map_err(|source| ModelError::Checkpoint { path: path.to_owned(), source })
 }
 
 struct Checkpoint<'a> {

@@ -1,80 +1,135 @@
-//! Checkpoints as PyTorch writes them (`.pth`: a zip archive of a pickle and of the tensors' bytes), read by candle. Nothing that
-//! such a file says is run.
+//! Checkpoints as PyTorch writes them (`.pth`): a zip archive of a pickle, which says what there is,
+//! and of the tensors' bytes. Nothing that such a file says is run, and memory is taken only for what
+//! is in it.
 
-use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
-
-use candle_core::pickle::PthTensors;
-use candle_core::{DType, Error};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 
 use super::super::error::ModelError;
+use super::pickle::{self, Kind, Tensor};
+use super::tensors::{Float, numbers};
+use super::zip::{self, Place};
+use crate::lm::file;
 
 /// A file whose tensors are read one by one, when they are asked for.
 pub struct Pth {
-    tensors: PthTensors,
+    path: PathBuf,
+    file: File,
+    /// Bytes of the file.
+    length: u64,
+    /// With the places of their storages.
+    tensors: HashMap<String, (Tensor, Place)>,
 }
+
+/// The pickle's name in its folder, and that of a file which says in which order numbers have bytes.
+const PICKLE: &str = "data.pkl";
+const ORDER: &str = "byteorder";
 
 impl Pth {
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         let wrong = |what: String| ModelError::Pth { path: path.to_owned(), what };
-        let bytes = fs::metadata(path).map_err(|e| wrong(e.to_string()))?.len();
-        // candle's reader panics at pickles that no PyTorch writes.
-        let read = catch_unwind(AssertUnwindSafe(|| PthTensors::new(path, None)));
-        let tensors = read
-            .map_err(|_| wrong("expected what torch.save writes, found a pickle that cannot be".into()))?
-            .map_err(|e| wrong(e.to_string()))?;
-        if tensors.tensor_infos().is_empty() {
-            return Err(wrong("expected a dictionary of tensors, as torch.save writes it, found none".into()));
-        }
-        for (name, info) in tensors.tensor_infos() {
-            // Memory is taken for what is claimed, so it must be there. PyTorch does not compress.
-            let elements = info.layout.dims().iter().try_fold(1u64, |all, n| all.checked_mul(*n as u64));
-            let claimed = elements.and_then(|n| n.checked_mul(info.dtype.size_in_bytes() as u64));
-            if claimed.is_none_or(|claimed| claimed > bytes) {
-                let found = info.layout.dims();
-                return Err(wrong(format!("expected tensors no larger than the file, found {name} of {found:?}")));
-            }
-        }
-        Ok(Self { tensors })
+        let (mut file, length) = file::open(path).map_err(|e| wrong(e.to_string()))?;
+        let tensors = tensors(&mut file, length).map_err(wrong)?;
+        Ok(Self { path: path.to_owned(), file, length, tensors })
+    }
+
+    /// Bytes of the file.
+    pub fn length(&self) -> u64 {
+        self.length
     }
 
     /// How many elements each tensor has.
     pub fn elements(&self) -> Vec<u64> {
-        self.tensors
-            .tensor_infos()
-            .values()
-            .map(|info| info.layout.dims().iter().map(|n| *n as u64).product())
-            .collect()
+        self.tensors.values().map(|(tensor, _)| tensor.elements).collect()
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.tensors.tensor_infos().keys().map(String::as_str)
+        self.tensors.keys().map(String::as_str)
     }
 
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
-        self.tensors.tensor_infos().get(name).map(|info| info.layout.dims())
+        self.tensors.get(name).map(|(tensor, _)| &tensor.shape[..])
     }
 
     /// Type and shape, for messages.
     pub fn describe(&self, name: &str) -> String {
-        let info = self.tensors.tensor_infos().get(name);
-        info.map_or_else(String::new, |info| format!("{:?} {:?}", info.dtype, info.layout.dims()))
+        let tensor = self.tensors.get(name);
+        tensor.map_or_else(String::new, |(tensor, _)| format!("{:?} {:?}", tensor.kind, tensor.shape))
     }
 
     /// The numbers of a tensor; nothing if it is not in F32, BF16 or F16.
     pub fn floats(&self, name: &str) -> Result<Option<Vec<f32>>, ModelError> {
-        let read = || {
-            let Some(tensor) = self.tensors.get(name)? else { return Ok(None) };
-            match tensor.dtype() {
-                DType::F32 | DType::BF16 | DType::F16 => {
-                    tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1().map(Some)
-                }
-                _ => Ok(None),
-            }
+        let Some((tensor, place)) = self.tensors.get(name) else { return Ok(None) };
+        let float = match tensor.kind {
+            Kind::F32 => Float::F32,
+            Kind::F16 => Float::F16,
+            Kind::BF16 => Float::BF16,
+            _ => return Ok(None),
         };
-        catch_unwind(AssertUnwindSafe(read))
-            .unwrap_or_else(|_| Err(Error::Msg("expected a tensor that is there".into())))
-            .map_err(|e| ModelError::Container(format!("{name}: {e}")))
+        let (begin, bytes) = (place.begin + tensor.offset * tensor.kind.size(), tensor.elements * tensor.kind.size());
+        let read = (&self.file).seek(SeekFrom::Start(begin)).and_then(|_| file::whole(&mut &self.file, bytes));
+        let read = read.map_err(|e| ModelError::Pth { path: self.path.clone(), what: format!("{name}: {e}") })?;
+        Ok(Some(in_order(numbers(float, &read), tensor)))
     }
+}
+
+/// The tensors, each with the place of its storage, which has the bytes that it is to have.
+fn tensors(file: &mut File, length: u64) -> Result<HashMap<String, (Tensor, Place)>, String> {
+    let entries = zip::entries(file, length)?;
+    let mut pickles = entries.iter().filter(|(name, _)| name.ends_with(&format!("/{PICKLE}")));
+    let (Some((name, place)), None) = (pickles.next(), pickles.next()) else {
+        return Err(format!(
+            "expected one FOLDER/{PICKLE} in the archive, as torch.save writes it, found another number"
+        ));
+    };
+    let mut read = |place: &Place, most: u64| match place.bytes <= most {
+        true => {
+            let sought = file.seek(SeekFrom::Start(place.begin));
+            sought.and_then(|_| file::whole(file, place.bytes)).map_err(|e| e.to_string())
+        }
+        false => Err(format!("expected at most {most} bytes, found {}", place.bytes)),
+    };
+    let folder = name.trim_end_matches(PICKLE);
+    if let Some(order) = entries.get(&format!("{folder}{ORDER}"))
+        && read(order, 16)? != b"little"
+    {
+        return Err("expected numbers with their least byte first, found another order".into());
+    }
+    let pickle = read(place, pickle::LONGEST).map_err(|e| format!("{name}: {e}"))?;
+    let tensors = pickle::tensors(&pickle)?;
+    let with_place = |(name, tensor): (String, Tensor)| {
+        let place = entries.get(&format!("{folder}data/{}", tensor.storage)).copied();
+        let fits = |place: &Place| tensor.all.checked_mul(tensor.kind.size()).is_some_and(|n| n <= place.bytes);
+        match place.filter(fits) {
+            Some(place) => Ok((name, (tensor, place))),
+            None => Err(format!(
+                "expected {} elements of {:?} in the storage {} of {name}, found fewer",
+                tensor.all, tensor.kind, tensor.storage
+            )),
+        }
+    };
+    tensors.into_iter().map(with_place).collect()
+}
+
+/// Numbers as they are stored, in the order of the tensor's own dimensions.
+fn in_order(stored: Vec<f32>, tensor: &Tensor) -> Vec<f32> {
+    // Of a dimension of one, the stride does not matter.
+    let dimensions: Vec<(usize, usize)> =
+        tensor.shape.iter().copied().zip(tensor.stride.iter().copied()).filter(|(n, _)| *n != 1).collect();
+    let mut next = 1;
+    let plain = dimensions.iter().rev().all(|(n, stride)| {
+        let fits = *stride == next;
+        next *= n;
+        fits
+    });
+    if plain || stored.is_empty() {
+        return stored;
+    }
+    let at = |number: usize| {
+        let step = |(rest, at): (usize, usize), (n, stride): &(usize, usize)| (rest / n, at + rest % n * stride);
+        dimensions.iter().rev().fold((number, 0), step).1
+    };
+    (0..stored.len()).map(|number| stored[at(number)]).collect()
 }

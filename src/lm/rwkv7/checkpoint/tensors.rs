@@ -15,7 +15,7 @@ pub enum Tensors<'a> {
     Safe(HashMap<String, TensorView<'a>>),
     /// Of a file that PyTorch wrote.
     #[cfg(feature = "hub")]
-    Pth(Pth),
+    Pth(&'a Pth),
 }
 
 impl<'a> Tensors<'a> {
@@ -65,13 +65,31 @@ impl<'a> Tensors<'a> {
             Self::Pth(pth) => return pth.floats(name),
         };
         let Some(tensor) = tensors.get(name) else { return Ok(None) };
-        let pairs = || tensor.data().as_chunks::<2>().0.iter().map(|b| u16::from_le_bytes(*b));
-        Ok(match tensor.dtype() {
-            Dtype::F32 => Some(tensor.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
-            Dtype::BF16 => Some(pairs().map(|bits| f32::from_bits(u32::from(bits) << 16)).collect()),
-            Dtype::F16 => Some(pairs().map(half).collect()),
-            _ => None,
-        })
+        let float = match tensor.dtype() {
+            Dtype::F32 => Float::F32,
+            Dtype::BF16 => Float::BF16,
+            Dtype::F16 => Float::F16,
+            _ => return Ok(None),
+        };
+        Ok(Some(numbers(float, tensor.data())))
+    }
+}
+
+/// How numbers are stored.
+#[derive(Debug, Clone, Copy)]
+pub enum Float {
+    F32,
+    BF16,
+    F16,
+}
+
+/// The numbers in bytes, exactly as they are.
+pub fn numbers(float: Float, bytes: &[u8]) -> Vec<f32> {
+    let pairs = || bytes.as_chunks::<2>().0.iter().map(|b| u16::from_le_bytes(*b));
+    match float {
+        Float::F32 => bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+        Float::BF16 => pairs().map(|bits| f32::from_bits(u32::from(bits) << 16)).collect(),
+        Float::F16 => pairs().map(half).collect(),
     }
 }
 
