@@ -123,11 +123,49 @@ pub fn parameters(folder: &Path) -> Option<u64> {
     (!files.is_empty()).then_some(all)
 }
 
-/// Bytes of memory that the machine has free for a program, where that is known.
+/// Bytes of memory that a program may still take, where that is known: what the machine has free, or
+/// what the control group (a container) or the limit on address space leaves, if that is less.
 pub fn available() -> Option<u64> {
-    let info = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let read = |path: &str| fs::read_to_string(path).ok();
+    let machine = kilobytes(&read("/proc/meminfo")?, "MemAvailable:")?;
+    let group = read("/proc/self/cgroup").and_then(|groups| group(&groups, |path| fs::read_to_string(path).ok()));
+    let process = read("/proc/self/limits").zip(read("/proc/self/status"));
+    let process = process.and_then(|(limits, status)| address_space(&limits, &status));
+    [group, process].into_iter().flatten().fold(Some(machine), |least, bytes| least.map(|least| least.min(bytes)))
+}
+
+/// A number of kilobytes on a line of its own, in bytes.
+fn kilobytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+/// What the control groups that a process is in leave it (version 2; of the second column in
+/// `/proc/self/cgroup`, and all above it). In a container its own group is the root.
+fn group(groups: &str, read: impl Fn(&str) -> Option<String>) -> Option<u64> {
+    let mut path = groups.lines().find_map(|line| line.strip_prefix("0::"))?.trim_end_matches('/').to_owned();
+    let mut least = None;
+    loop {
+        let number = |name: &str| read(&format!("/sys/fs/cgroup{path}/{name}"))?.trim().parse::<u64>().ok();
+        if let (Some(most), Some(now)) = (number("memory.max"), number("memory.current")) {
+            // What is held of files can be given back.
+            let stat = read(&format!("/sys/fs/cgroup{path}/memory.stat")).unwrap_or_default();
+            let files = stat.lines().find_map(|line| line.strip_prefix("file ")).and_then(|n| n.parse::<u64>().ok());
+            let left = most.saturating_sub(now.saturating_sub(files.unwrap_or(0)));
+            least = Some(least.unwrap_or(left).min(left));
+        }
+        match path.rfind('/') {
+            Some(at) => path.truncate(at),
+            None => return least,
+        }
+    }
+}
+
+/// What a limit on address space (`ulimit -v`) leaves of it.
+fn address_space(limits: &str, status: &str) -> Option<u64> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
+    let most = line.split_whitespace().next()?.parse::<u64>().ok()?;
+    Some(most.saturating_sub(kilobytes(status, "VmSize:")?))
 }
 
 #[cfg(test)]
@@ -160,6 +198,26 @@ mod tests {
             assert!(error.contains(words), "{error}");
         }
         assert!(check(Path::new("/no/such/folder"), Some(0)).is_ok(), "others say that it is not there");
+    }
+
+    #[test]
+    fn limits_of_groups_and_processes() {
+        let files = |path: &str| {
+            let text = match path {
+                "/sys/fs/cgroup/a/b/memory.max" => "max",
+                "/sys/fs/cgroup/a/memory.max" => "1000",
+                "/sys/fs/cgroup/a/memory.current" => "700",
+                "/sys/fs/cgroup/a/memory.stat" => "anon 500\nfile 200\n",
+                _ => return None,
+            };
+            Some(text.to_owned())
+        };
+        assert_eq!(group("0::/a/b\n", files), Some(500));
+        assert_eq!(group("1:memory:/a\n0::/\n", files), None);
+        let limits = "Max data size  unlimited  unlimited  bytes\nMax address space  2048000  unlimited  bytes\n";
+        assert_eq!(address_space(limits, "VmSize:\t   1000 kB\n"), Some(1_024_000));
+        let unlimited = "Max address space         unlimited            unlimited            bytes";
+        assert_eq!(address_space(unlimited, "VmSize:\t   1000 kB\n"), None);
     }
 
     #[cfg(target_os = "linux")]
