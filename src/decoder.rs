@@ -251,7 +251,7 @@ impl<R: Read> Decoder<R> {
                 why: "",
             });
         }
-        if raw.len() > 0 {
+        if !raw.is_empty() {
             self.raw.push_back(raw);
         }
     }

@@ -28,6 +28,10 @@ impl Content {
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The content check of a block that is stored, or repeats one byte.
     pub(super) fn check(&self, cancel: Option<&CancellationToken>) -> Result<u64, CodecError> {
         let (byte, mut left) = match self {

@@ -197,7 +197,6 @@ impl<R: Read + Seek> Scan<'_, R> {
     /// The frames from the current place to `end`, and where something else begins before; nothing
     /// if no frame ends at `end`. The archive's own end is `length`: what reaches past that is
     /// incomplete.
-    #[expect(clippy::type_complexity, reason = "it is taken apart where it is made")]
     fn forward(&mut self, end: u64, length: u64) -> Result<Option<(Vec<Frame>, Option<u64>)>> {
         let mut frames = Vec::new();
         while self.at < end {
