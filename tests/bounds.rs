@@ -173,7 +173,7 @@ fn limits_at_their_extremes() {
             assert_eq!(seeked.is_ok(), well, "{limits:?}");
             let found = recover(Cursor::new(&archive), &options, |_| Ok(()));
             assert!(!well || found.is_ok_and(|found| found.raw == 20_000), "{limits:?}");
-            assert_eq!(Decoder::with_options(&b"\xebLZ\x10\x02"[..], options).read(&mut [0]).is_err(), true);
+            assert!(Decoder::with_options(&b"\xebLZ\x10\x02"[..], options).read(&mut [0]).is_err());
         }
     }
     for threads in [0, 1, 100_000, usize::MAX / 2, usize::MAX] {
@@ -181,7 +181,7 @@ fn limits_at_their_extremes() {
             let options = Options { memory, ..none(4096, threads) };
             assert!(compress(&raw, &options) == archive);
             assert_eq!(lmz::compress_many(&[&raw[..], b"x"], &options)[0], archive);
-            assert_eq!(lmz::compress_bare(b"some words", &options).len() > 2, true);
+            assert!(lmz::compress_bare(b"some words", &options).len() > 2);
         }
     }
     let mut encoder = Encoder::new(Vec::new(), Options { memory: 0, ..none(usize::MAX, usize::MAX) });

@@ -157,7 +157,7 @@ struct OddRead<'a> {
 impl Read for OddRead<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         self.calls += 1;
-        if self.calls >= self.from && self.calls % 2 == 0 {
+        if self.calls >= self.from && self.calls.is_multiple_of(2) {
             match self.fault {
                 Some(Fault::Error(kind)) => return Err(kind.into()),
                 Some(Fault::Panic) => panic!("the user's reader"),

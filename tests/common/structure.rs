@@ -172,7 +172,7 @@ fn write(frames: &[Frame]) -> Vec<u8> {
                 for (at, entry) in index {
                     match entries.get_mut(*at) {
                         Some(found) => *found = *entry,
-                        None if *at % 2 == 0 => entries.push(*entry),
+                        None if at.is_multiple_of(2) => entries.push(*entry),
                         None => drop(entries.pop()),
                     }
                 }
@@ -270,11 +270,11 @@ fn change(frames: &mut Vec<Frame>, c: &mut Choices) {
                         header.models.push(Model::Ppm { order: c.byte(), memory: 16 + c.byte() % 9 });
                     }
                     6 => drop(header.models.pop()),
-                    7 => header.dictionary = if c.byte() % 2 == 0 { None } else { Some(*dictionary().hash()) },
+                    7 => header.dictionary = if c.byte().is_multiple_of(2) { None } else { Some(*dictionary().hash()) },
                     8 if !blocks.is_empty() => blocks[n].wrong = u64::from(c.byte()),
                     9 if blocks.len() < 8 => {
                         let head = BlockHead {
-                            last: c.byte() % 4 == 0,
+                            last: c.byte().is_multiple_of(4),
                             method: Method::Stored,
                             raw: 0,
                             coded: 0,
