@@ -394,6 +394,34 @@ fn full_streams_are_errors() {
     }
 }
 
+/// A bound is told with the option that lifts it.
+#[test]
+fn bounds_and_their_options() {
+    let folder = folder_with("a", &vec![7; 10 << 20]);
+    fs::write(path(&folder, "b"), text()).unwrap();
+    ok(&lmz(&folder, &["-1", "a", "b"]));
+    for args in [
+        &["-d", "-f", "--limit-content", "1MiB", "a.lmz"][..],
+        &["-d", "-f", "--memory", "1MiB", "b.lmz"],
+        &["-t", "--memory", "1MiB", "b.lmz"],
+        &["-d", "--range", "1..2", "--memory", "1MiB", "b.lmz"],
+        &["-1", "-f", "--memory", "1MiB", "b"],
+    ] {
+        fails(&lmz(&folder, args), args[args.len() - 3]);
+    }
+    // Of what is under it nothing is refused.
+    ok(&lmz(&folder, &["-d", "-f", "--limit-content", "10MiB", "--limit-expansion", "10", "a.lmz"]));
+}
+
+#[test]
+fn pipes_in_which_nothing_can_be_sought_are_not_waited_for() {
+    let folder = TempDir::new().unwrap();
+    assert!(Command::new("mkfifo").arg(path(&folder, "pipe")).status().unwrap().success());
+    for args in [&["-l", "pipe"][..], &["-d", "--range", "1..", "pipe"], &["recover", "pipe", "-o", "x"], &["-l"]] {
+        fails(&lmz(&folder, args), "give a file");
+    }
+}
+
 #[test]
 fn damaged_archives_leave_no_file() {
     let folder = with_archive();

@@ -180,6 +180,9 @@ pub fn run(task: &Task, taken: &Taken, path: &Path) -> Result<bool> {
             "--rm removes inputs only where the output is a regular file; leave it out"
         );
     }
+    if task.range.is_some() || task.action == Action::Recover {
+        ensure_seekable(path)?;
+    }
     let mut input = Input::open(path, task.remove)?;
     let moved = match place {
         None => pump(task, &mut input, io::sink())?,
@@ -200,6 +203,25 @@ pub fn run(task: &Task, taken: &Taken, path: &Path) -> Result<bool> {
     };
     report(task, &input, &moved);
     Ok(moved.warned)
+}
+
+/// An error if a file cannot be seeked in; before it is opened, which would wait for the other end of a pipe.
+pub fn ensure_seekable(path: &Path) -> Result<()> {
+    let pipe = path == Path::new(STDIN) || is_pipe(&fs::metadata(path).context("cannot be read")?);
+    ensure!(!pipe, "is a pipe, in which nothing can be sought; give a file");
+    Ok(())
+}
+
+#[cfg(unix)]
+fn is_pipe(data: &Metadata) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    let kind = data.file_type();
+    kind.is_fifo() || kind.is_socket() || kind.is_char_device()
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: &Metadata) -> bool {
+    false
 }
 
 fn ensure_no_terminal(task: &Task, is_terminal: bool) -> Result<()> {

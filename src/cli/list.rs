@@ -4,11 +4,12 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use lmz::format::{Method, Model, Registered, Start};
 use lmz::scan::{Archive, Frame};
 
-use super::args::{STDIN, Task};
+use super::args::Task;
+use super::file::ensure_seekable;
 use super::pump::{shown, warn_of_trailing};
 use super::say::print_line;
 
@@ -16,9 +17,7 @@ pub const HEADING: &str = "frames  skips  blocks    compressed  uncompressed   r
 
 /// Lists an archive. Whether something was warned of.
 pub fn run(task: &Task, path: &Path) -> Result<bool> {
-    if path == Path::new(STDIN) {
-        bail!("a pipe cannot be listed; give a file");
-    }
+    ensure_seekable(path)?;
     let file = File::open(path).context("cannot be opened")?;
     let mut archive = Archive::open(std::io::BufReader::new(file), task.decoding.clone())?;
     let skips = archive.frames().iter().filter(|f| matches!(f.kind, Start::Skippable(_))).count();

@@ -33,6 +33,7 @@ use std::process::ExitCode;
 
 use args::{Action, Asked, Task, is_file};
 use lmz::Predictor;
+use lmz::format::FormatError;
 use pump::shown;
 use say::say;
 
@@ -137,13 +138,33 @@ fn work(mut task: Task) -> ExitCode {
     })
 }
 
-/// An error with its causes, each once: many messages of the library tell their cause themselves.
+/// An error with its causes, each once: many messages of the library tell their cause themselves. Then what to do about it
+/// here, if that is an option.
 fn told(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.contains(&cause) {
+    let told = error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.contains(&cause) {
         true => told,
         false if told.is_empty() => cause,
         false => format!("{told}: {cause}"),
-    })
+    });
+    match error.chain().find_map(option) {
+        Some(option) => format!("{told} ({option})"),
+        None => told,
+    }
+}
+
+/// The option that lifts the bound which an error of the library is about.
+fn option(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    let inside = error.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref());
+    let library = inside.and_then(|inside| inside.downcast_ref()).or_else(|| error.downcast_ref());
+    match library? {
+        lmz::Error::Memory { .. } => Some("--memory"),
+        lmz::Error::Format { source: FormatError::OverLimit { what, .. }, .. } => match *what {
+            "bytes of content" => Some("--limit-content"),
+            "bytes to be predicted for each byte of the archive" => Some("--limit-expansion"),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 #[cfg(feature = "bench")]
