@@ -11,6 +11,8 @@ mod pickle;
 mod pth;
 mod tensors;
 #[cfg(feature = "hub")]
+mod torch;
+#[cfg(feature = "hub")]
 mod zip;
 
 use std::collections::BTreeSet;

@@ -9,6 +9,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use super::torch::{Global, Kind, Tensor};
+
 /// The longest pickle, in bytes, and the most objects: some times what the largest checkpoints have.
 pub const LONGEST: u64 = 8 << 20;
 const OBJECTS: usize = 1 << 18;
@@ -16,82 +18,6 @@ const OBJECTS: usize = 1 << 18;
 const NAME: usize = 256;
 /// Of a tensor.
 const DIMENSIONS: usize = 8;
-
-/// The type of a tensor's elements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    F64,
-    F32,
-    F16,
-    BF16,
-    I64,
-    I32,
-    I16,
-    I8,
-    U8,
-    Bool,
-}
-
-impl Kind {
-    /// Bytes of an element.
-    pub fn size(self) -> u64 {
-        match self {
-            Self::F64 | Self::I64 => 8,
-            Self::F32 | Self::I32 => 4,
-            Self::F16 | Self::BF16 | Self::I16 => 2,
-            Self::I8 | Self::U8 | Self::Bool => 1,
-        }
-    }
-}
-
-/// What a pickle says of a tensor. Its elements are within the storage, and fill a part of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tensor {
-    pub kind: Kind,
-    /// The storage's name.
-    pub storage: String,
-    /// Elements of the storage, and before the tensor's first one.
-    pub all: u64,
-    pub offset: u64,
-    pub shape: Vec<usize>,
-    pub stride: Vec<usize>,
-    pub elements: u64,
-}
-
-/// A name that stands for something in PyTorch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Global {
-    OrderedDict,
-    RebuildTensor,
-    RebuildParameter,
-    RebuildFromType,
-    /// What a tensor is in Python.
-    Class,
-    Storage(Kind),
-}
-
-impl Global {
-    fn of(module: &str, name: &str) -> Option<Self> {
-        Some(match (module, name) {
-            ("collections", "OrderedDict") => Self::OrderedDict,
-            ("torch._utils", "_rebuild_tensor_v2") => Self::RebuildTensor,
-            ("torch._utils", "_rebuild_parameter") => Self::RebuildParameter,
-            ("torch._tensor", "_rebuild_from_type_v2") => Self::RebuildFromType,
-            ("torch", "Tensor") | ("torch.nn.parameter", "Parameter") => Self::Class,
-            ("torch", "DoubleStorage") => Self::Storage(Kind::F64),
-            ("torch", "FloatStorage") => Self::Storage(Kind::F32),
-            ("torch", "HalfStorage") => Self::Storage(Kind::F16),
-            ("torch", "BFloat16Storage") => Self::Storage(Kind::BF16),
-            ("torch", "LongStorage") => Self::Storage(Kind::I64),
-            ("torch", "IntStorage") => Self::Storage(Kind::I32),
-            ("torch", "ShortStorage") => Self::Storage(Kind::I16),
-            ("torch", "CharStorage") => Self::Storage(Kind::I8),
-            ("torch", "ByteStorage") => Self::Storage(Kind::U8),
-            ("torch", "BoolStorage") => Self::Storage(Kind::Bool),
-            _ => return None,
-        })
-    }
-}
 
 /// The number of an object.
 type Id = usize;
@@ -475,28 +401,7 @@ impl Machine<'_> {
                 "expected an offset, and sizes and strides of at most {DIMENSIONS} dimensions, all at least 0; found others"
             ));
         };
-        let fits = shape.len() == stride.len();
-        let elements = product(&shape).filter(|elements| fits && *elements <= *all);
-        // From the first to the last: as many as there are, so that they lie side by side.
-        let span = |elements: u64| match elements {
-            0 => Some(0),
-            _ => shape
-                .iter()
-                .zip(&stride)
-                .try_fold(1u64, |all, (n, step)| (*n as u64 - 1).checked_mul(*step as u64)?.checked_add(all)),
-        };
-        let found = elements.filter(|n| span(*n) == Some(*n));
-        let found = found.filter(|n| (offset as u64).checked_add(*n).is_some_and(|end| end <= *all));
-        let elements = found.ok_or_else(|| {
-            format!(
-                "expected a tensor that fills a part of its {all} elements, found {shape:?} by {stride:?} from {offset}"
-            )
-        })?;
         let storage = self.text(name)?.to_owned();
-        Ok(Tensor { kind: *kind, storage, all: *all, offset: offset as u64, shape, stride, elements })
+        Tensor::new(*kind, storage, *all, offset as u64, shape, stride)
     }
-}
-
-fn product(shape: &[usize]) -> Option<u64> {
-    shape.iter().try_fold(1u64, |all, n| all.checked_mul(*n as u64))
 }

@@ -8,8 +8,9 @@ use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::super::error::ModelError;
-use super::pickle::{self, Kind, Tensor};
+use super::pickle;
 use super::tensors::{Float, numbers};
+use super::torch::{Kind, Tensor};
 use super::zip::{self, Place};
 use crate::lm::file;
 
