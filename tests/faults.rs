@@ -1,6 +1,6 @@
-//! Each system call of a run of the command fails in turn. Whatever fails: the input is whole, or the output that replaces
-//! it is; nothing partial stands under a final name; nothing temporary is left; and the status is not 0 if anything is
-//! missing.
+//! Each system call of a run of the command fails in turn. Whatever fails: the input is whole, or
+//! the output that replaces it is; nothing partial stands under a final name; nothing temporary is
+//! left; and the status is not 0 if anything is missing.
 #![cfg(all(feature = "cli", target_os = "linux", target_arch = "x86_64"))]
 
 use std::collections::BTreeMap;
@@ -42,7 +42,8 @@ fn files(folder: &Path) -> Files {
 }
 
 impl Case {
-    /// With these files in the folder. None of them may be read by others than the owner and the group.
+    /// With these files in the folder. None of them may be read by others than the owner and the
+    /// group.
     fn new(args: &'static [&'static str], given: &[(&str, &[u8])]) -> Self {
         let given = given.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect();
         let mut case = Self { args, given, status: 0, made: Files::new() };
@@ -264,9 +265,9 @@ fn threads() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Memory that is not there, from the first large piece on and from each later one: nothing is lost, and nothing partial
-/// has a final name. Where it is missing to the smallest thing, Rust ends the program by SIGABRT, says so, and what is
-/// temporary stays; that alone is not held against it.
+/// Memory that is not there, from the first large piece on and from each later one: nothing is
+/// lost, and nothing partial has a final name. Where it is missing to the smallest thing, Rust ends
+/// the program by SIGABRT, says so, and what is temporary stays; that alone is not held against it.
 #[test]
 fn memory() {
     let case = Case::new(&THREADS, &[("f", &text())]);

@@ -1,5 +1,6 @@
-//! Archives are the same in every floating-point state of the processor, and the state is the host's again afterwards.
-//! Everything here in one process, to whose tables the normal state comes first; tests/fpstate_processes.rs has others.
+//! Archives are the same in every floating-point state of the processor, and the state is the
+//! host's again afterwards. Everything here in one process, to whose tables the normal state comes
+//! first; tests/fpstate_processes.rs has others.
 #![cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
@@ -26,11 +27,13 @@ fn other(number: usize) -> State {
     STATES[(number + 4) % STATES.len()]
 }
 
-/// Each codec, in the states that this test is for: the others share their arithmetic, and are for two states each.
+/// Each codec, in the states that this test is for: the others share their arithmetic, and are for
+/// two states each.
 const EACH: [&str; 7] =
     ["noise.bin", "zeros.bin", "primed.txt", "mix-message.txt", "mix-primed.txt", "joint-message.txt", "unmixed.txt"];
 
-/// Every codec, in short and full frames, with dictionaries and without: tests/golden has what each must give.
+/// Every codec, in short and full frames, with dictionaries and without: tests/golden has what each
+/// must give.
 #[test]
 fn golden_archives_in_every_state() {
     for (golden_number, golden) in archives::all().into_iter().enumerate() {
@@ -62,8 +65,8 @@ fn predictors() -> Vec<Options> {
     all
 }
 
-/// What goes another way than a whole archive at once: streams with flushes, messages in bulk and bare, parts, recovery,
-/// explanations.
+/// What goes another way than a whole archive at once: streams with flushes, messages in bulk and
+/// bare, parts, recovery, explanations.
 fn everything(options: &Options) -> Vec<Vec<u8>> {
     let (text, decoding) = (text(), options.decoding());
     let mut encoder = Encoder::new(Vec::new(), options.clone());
@@ -187,7 +190,8 @@ impl<T: Seek> Seek for Noting<T> {
     }
 }
 
-/// What the host gives to the library runs in the host's state, also where it changes it; and the archive is right.
+/// What the host gives to the library runs in the host's state, also where it changes it; and the
+/// archive is right.
 #[test]
 fn the_host_keeps_its_state_in_callbacks() {
     let text = text();

@@ -1,6 +1,7 @@
-//! Archives are the same in whatever floating-point state a process uses the library first: tables and built-in models
-//! are made once in a process, so each state has a process of its own. This test runs itself; and it runs the command,
-//! with a library loaded before it that sets the state before `main`.
+//! Archives are the same in whatever floating-point state a process uses the library first: tables
+//! and built-in models are made once in a process, so each state has a process of its own. This
+//! test runs itself; and it runs the command, with a library loaded before it that sets the state
+//! before `main`.
 #![cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 
 use std::process::{Command, Output};
@@ -22,7 +23,8 @@ const TASK: &str = "LMZ_TEST_FPSTATE";
 /// What a host uses first while its state is another one.
 const FIRST: [&str; 5] = ["all", "default", "model", "decode", "compress"];
 
-/// Few archives, because every process makes them: of each codec one, short and full frames, a dictionary.
+/// Few archives, because every process makes them: of each codec one, short and full frames, a
+/// dictionary.
 fn some() -> impl Iterator<Item = Golden> {
     let names = [
         "noise.bin",
@@ -56,13 +58,15 @@ fn child(first: &str, state: &str) -> Output {
     command.output().unwrap()
 }
 
-/// In a child: what comes first in a state, and the rest in the normal one, as where a host rounds down for a moment.
+/// In a child: what comes first in a state, and the rest in the normal one, as where a host rounds
+/// down for a moment.
 #[test]
 fn the_first_use_in_a_state() {
     let Ok(task) = std::env::var(TASK) else {
         // The parent. Two processes at a time, as many as there are processors on small machines.
         let tasks = FIRST.iter().flat_map(|first| STATES.iter().map(move |(_, state)| (*first, *state)));
-        // What differs from child to child is where tables come from: one state is enough for single parts.
+        // What differs from child to child is where tables come from: one state is enough for
+        // single parts.
         let tasks: Vec<_> = tasks.filter(|(first, state)| *first == "all" || *state == STATES[0].1).collect();
         thread::scope(|scope| {
             let run = |tasks: &[(&str, u64)]| {
@@ -101,8 +105,8 @@ fn the_first_use_in_a_state() {
     check(&what);
 }
 
-/// The command, whose process may be started in any state: by a library that is loaded before it, or a parent on systems
-/// that hand the state on.
+/// The command, whose process may be started in any state: by a library that is loaded before it,
+/// or a parent on systems that hand the state on.
 #[cfg(all(feature = "cli", target_os = "linux", target_arch = "x86_64"))]
 mod command {
     use std::fs;

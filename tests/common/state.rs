@@ -12,7 +12,8 @@ pub const NORMAL: u64 = 0x1f80;
 #[cfg(target_arch = "aarch64")]
 pub const NORMAL: u64 = 0;
 
-/// Every kind of state that a program can set. Where exceptions trap, one that occurs ends the program.
+/// Every kind of state that a program can set. Where exceptions trap, one that occurs ends the
+/// program.
 #[cfg(target_arch = "x86_64")]
 pub const STATES: [State; 11] = [
     ("rounding down", 0x3f80),

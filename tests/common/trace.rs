@@ -1,4 +1,5 @@
-//! Runs a command and lets one of its system calls fail: by `ptrace`, which sees every call, whatever library makes it.
+//! Runs a command and lets one of its system calls fail: by `ptrace`, which sees every call,
+//! whatever library makes it.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -8,7 +9,8 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Kinds of calls, and the numbers that belong to each. What is written to standard error is a kind of its own.
+/// Kinds of calls, and the numbers that belong to each. What is written to standard error is a kind
+/// of its own.
 pub const CALLS: [(&str, &[i64]); 16] = [
     ("say", &[libc::SYS_write, libc::SYS_writev]),
     ("open", &[libc::SYS_open, libc::SYS_openat, libc::SYS_openat2]),
@@ -40,8 +42,8 @@ pub enum How {
     Short,
 }
 
-/// The `number`-th call of a kind, counted from 1, on what lies in the folder that the command runs in. Once there is no
-/// memory, there is none from then on, since an allocator tries several calls.
+/// The `number`-th call of a kind, counted from 1, on what lies in the folder that the command runs
+/// in. Once there is no memory, there is none from then on, since an allocator tries several calls.
 #[derive(Debug, Clone, Copy)]
 pub struct Fault {
     pub kind: &'static str,
@@ -86,7 +88,8 @@ struct Tracer<'a> {
     results: HashMap<i32, i32>,
 }
 
-/// Runs a command, whose current folder must be set to `folder`, to its end. It may take so many seconds.
+/// Runs a command, whose current folder must be set to `folder`, to its end. It may take so many
+/// seconds.
 pub fn run(command: &mut Command, folder: &Path, seconds: u32, fault: Option<Fault>) -> io::Result<Ended> {
     let traced = move || {
         // SAFETY: two system calls, in a process that has just been forked.
@@ -140,7 +143,8 @@ impl Tracer<'_> {
             } else if signal == libc::SIGTRAP || signal == libc::SIGSTOP {
                 signal = 0; // events, and new threads
             }
-            // SAFETY: takes numbers only; a thread that has been killed meanwhile is met again above.
+            // SAFETY: takes numbers only; a thread that has been killed meanwhile is met again
+            // above.
             unsafe { libc::ptrace(libc::PTRACE_SYSCALL, tid, 0, signal) };
         }
     }

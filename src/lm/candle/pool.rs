@@ -1,8 +1,9 @@
 //! The threads that candle computes with.
 //!
-//! candle, and the kernels below it, compute on rayon's threads. Those that rayon begins by itself have the
-//! floating-point state of whoever was first to need them, perhaps of a host program that rounds otherwise. So there
-//! are threads of this library's own, in the standard state, and what is begun on them stays on them.
+//! candle, and the kernels below it, compute on rayon's threads. Those that rayon begins by itself
+//! have the floating-point state of whoever was first to need them, perhaps of a host program that
+//! rounds otherwise. So there are threads of this library's own, in the standard state, and what is
+//! begun on them stays on them.
 
 use std::sync::OnceLock;
 
