@@ -16,7 +16,7 @@
 //! The public functions of this library go through the gate as a whole, too. A host that traps
 //! exceptions would otherwise be ended by the first inexact operation, and choices of the encoder
 //! would depend on the state. What belongs to the host and is called from there (a reader, a
-//! writer, a callback) runs in the host's own state again: [`Host`], [`host`].
+//! writer, a callback) runs in the host's own state again (`Host` and `host`).
 
 mod arch;
 #[cfg(test)]
