@@ -13,8 +13,9 @@ pub fn restore(found: State) {
 mod target {
     use std::arch::asm;
 
-    /// MXCSR (Intel's manual, volume 1, 10.2.3). The control word of x87 is another register and decides nothing: f32
-    /// and f64 are computed by SSE, x87 only passes them on in the C convention of 32-bit x86, which changes no bit.
+    /// MXCSR (Intel's manual, volume 1, 10.2.3). The control word of x87 is another register and
+    /// decides nothing: f32 and f64 are computed by SSE, x87 only passes them on in the C
+    /// convention of 32-bit x86, which changes no bit.
     pub type State = u32;
     /// Rounding to nearest, no flushing, no traps, no flag of an exception.
     pub const WANTED: State = 0x1f80;
@@ -33,11 +34,12 @@ mod target {
         state
     }
 
-    /// An exception whose flag is set and that is not masked does not trap by this: only the next operation that
-    /// raises it does (10.2.3, 11.5.2).
+    /// An exception whose flag is set and that is not masked does not trap by this: only the next
+    /// operation that raises it does (10.2.3, 11.5.2).
     pub fn set(state: State) {
-        // SAFETY: loads 4 bytes from a place of 4; the value was found in the register, or has no reserved bit.
-        // A changed state is in force only around `opaque`, or for good in a program that asks for it.
+        // SAFETY: loads 4 bytes from a place of 4; the value was found in the register, or has no
+        // reserved bit. A changed state is in force only around `opaque`, or for good in a program
+        // that asks for it.
         unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const state, options(nostack)) };
     }
 }
@@ -54,7 +56,8 @@ mod target {
         pub flags: u64,
     }
 
-    /// Rounding to nearest (RMode), no flushing (FZ, FZ16, FIZ), no traps, no alternative behaviour (AH, NEP, DN).
+    /// Rounding to nearest (RMode), no flushing (FZ, FZ16, FIZ), no traps, no alternative behaviour
+    /// (AH, NEP, DN).
     pub const WANTED: State = State { control: 0, flags: 0 };
 
     /// Whether arithmetic in this state is the standard one.
@@ -64,7 +67,8 @@ mod target {
 
     pub fn get() -> State {
         let (control, flags);
-        // SAFETY: reads registers that every program may read. Not `nomem`: arithmetic before stays before.
+        // SAFETY: reads registers that every program may read. Not `nomem`: arithmetic before stays
+        // before.
         unsafe {
             asm!(
                 "mrs {}, fpcr", "mrs {}, fpsr", out(reg) control, out(reg) flags,
@@ -75,9 +79,9 @@ mod target {
     }
 
     pub fn set(state: State) {
-        // SAFETY: writes registers that every program may write; the values were found there, or are 0. No `nomem`, so
-        // that loads and stores stay on their side. A changed state is in force only around `opaque`, or for good in
-        // a program that asks for it.
+        // SAFETY: writes registers that every program may write; the values were found there, or
+        // are 0. No `nomem`, so that loads and stores stay on their side. A changed state is in
+        // force only around `opaque`, or for good in a program that asks for it.
         unsafe {
             asm!(
                 "msr fpcr, {}", "msr fpsr, {}", in(reg) state.control, in(reg) state.flags,
@@ -87,7 +91,8 @@ mod target {
     }
 }
 
-/// WebAssembly has no such state. Elsewhere it is not set but tried: arithmetic under another one would be wrong.
+/// WebAssembly has no such state. Elsewhere it is not set but tried: arithmetic under another one
+/// would be wrong.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "x86", target_arch = "aarch64")))]
 mod target {
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]

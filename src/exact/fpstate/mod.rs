@@ -1,20 +1,22 @@
-//! The floating-point control state, and the one gate to everything that computes in floating point.
+//! The floating-point control state, and the one gate to everything that computes in floating
+//! point.
 //!
-//! The control state belongs to a thread: how results are rounded, whether subnormal numbers are flushed to zero,
-//! which exceptions trap. A host program may have changed it (compilers' `-ffast-math` start-up code does, audio
-//! programs, games and interval arithmetic do), and the same source then gives other bits. The definitions
-//! (docs/ARITHMETIC.md, docs/MIXING.md) want the **standard state**: rounding to nearest even, subnormal numbers kept,
-//! no exception trapped.
+//! The control state belongs to a thread: how results are rounded, whether subnormal numbers are
+//! flushed to zero, which exceptions trap. A host program may have changed it (compilers'
+//! `-ffast-math` start-up code does, audio programs, games and interval arithmetic do), and the
+//! same source then gives other bits. The definitions (docs/ARITHMETIC.md, docs/MIXING.md) want the
+//! **standard state**: rounding to nearest even, subnormal numbers kept, no exception trapped.
 //!
-//! [`exact`] is the gate: it sets the standard state, runs what it is given, and restores what it found. It hands out
-//! an [`Exact`], and whatever decides a bit of an archive asks for one: tables, start states, kernels, the loading of
-//! models. So it cannot be computed outside of the gate by forgetting to go through it. What asks for no token is kept
-//! out of floating point by a lint (`clippy::float_arithmetic`, in `lib.rs`), which allows the modules that do.
+//! [`exact`] is the gate: it sets the standard state, runs what it is given, and restores what it
+//! found. It hands out an [`Exact`], and whatever decides a bit of an archive asks for one: tables,
+//! start states, kernels, the loading of models. So it cannot be computed outside of the gate by
+//! forgetting to go through it. What asks for no token is kept out of floating point by a lint
+//! (`clippy::float_arithmetic`, in `lib.rs`), which allows the modules that do.
 //!
-//! The public functions of this library go through the gate as a whole, too. A host that traps exceptions would
-//! otherwise be ended by the first inexact operation, and choices of the encoder would depend on the state. What
-//! belongs to the host and is called from there (a reader, a writer, a callback) runs in the host's own state again:
-//! [`Host`], [`host`].
+//! The public functions of this library go through the gate as a whole, too. A host that traps
+//! exceptions would otherwise be ended by the first inexact operation, and choices of the encoder
+//! would depend on the state. What belongs to the host and is called from there (a reader, a
+//! writer, a callback) runs in the host's own state again (`Host` and `host`).
 
 mod arch;
 #[cfg(test)]
@@ -30,17 +32,17 @@ thread_local! {
     static FOUND: Cell<Option<arch::State>> = const { Cell::new(None) };
 }
 
-/// Proof that the calling thread computes in the standard state. Only [`exact`] gives one. It cannot leave the call
-/// that it was given to, nor this thread.
+/// Proof that the calling thread computes in the standard state. Only [`exact`] gives one. It
+/// cannot leave the call that it was given to, nor this thread.
 #[derive(Debug, Clone, Copy)]
 pub struct Exact<'gate>(PhantomData<(&'gate (), *const ())>);
 
-/// Computes something in the standard state. What was in force before is in force afterwards, also if `f` panics:
-/// the control bits, and the flags that say which exceptions have occurred. So what is computed here leaves no trace,
-/// and no exception waits for a host that traps them.
+/// Computes something in the standard state. What was in force before is in force afterwards, also
+/// if `f` panics: the control bits, and the flags that say which exceptions have occurred. So what
+/// is computed here leaves no trace, and no exception waits for a host that traps them.
 ///
-/// Inside of the gate, going through it again costs two reads. Threads that `f` begins have a state of their own and
-/// go through the gate themselves.
+/// Inside of the gate, going through it again costs two reads. Threads that `f` begins have a state
+/// of their own and go through the gate themselves.
 ///
 /// ```
 /// use lmz::exact::{exp, fpstate::exact};
@@ -71,17 +73,17 @@ pub fn exact<R>(f: impl for<'gate> FnOnce(Exact<'gate>) -> R) -> R {
     black_box(opaque(black_box(|| f(Exact(PhantomData)))))
 }
 
-/// Sets the standard state for the calling thread, for good, and so for the threads that it begins where threads
-/// inherit the state, as they do on Linux and macOS. It is for programs whose process is their own, first thing in
-/// `main`; a library goes through [`exact`] instead.
+/// Sets the standard state for the calling thread, for good, and so for the threads that it begins
+/// where threads inherit the state, as they do on Linux and macOS. It is for programs whose process
+/// is their own, first thing in `main`; a library goes through [`exact`] instead.
 pub fn set_standard() {
     if !arch::fits(arch::get()) {
         arch::set(arch::WANTED);
     }
 }
 
-/// Runs what belongs to the host, from inside of the gate or not, in the state that the gate found. If `f` changes the
-/// state, then the changed one is what the gate restores.
+/// Runs what belongs to the host, from inside of the gate or not, in the state that the gate found.
+/// If `f` changes the state, then the changed one is what the gate restores.
 ///
 /// Nothing in `f` may compute with a token from outside of it.
 pub(crate) fn host<R>(f: impl FnOnce() -> R) -> R {
@@ -89,8 +91,8 @@ pub(crate) fn host<R>(f: impl FnOnce() -> R) -> R {
     black_box(opaque(black_box(f)))
 }
 
-/// The compiler takes the control state for constant and could move arithmetic across the change: what is computed
-/// must not be in sight of it.
+/// The compiler takes the control state for constant and could move arithmetic across the change:
+/// what is computed must not be in sight of it.
 #[inline(never)]
 fn opaque<R>(f: impl FnOnce() -> R) -> R {
     f()
@@ -195,7 +197,8 @@ impl<S: Seek> Seek for Host<S> {
     }
 }
 
-/// Whether arithmetic now rounds to nearest even and keeps subnormal numbers, tried on numbers that tell.
+/// Whether arithmetic now rounds to nearest even and keeps subnormal numbers, tried on numbers that
+/// tell.
 pub fn is_exact() -> bool {
     let (one, half_step) = (black_box(1.0f32), black_box(f32::EPSILON / 2.0));
     let nearest = one + half_step == 1.0 && -one - half_step == -1.0 && one + black_box(1.5 * half_step) > 1.0;

@@ -47,17 +47,21 @@ mod set {
         }
     }
 
-    /// Flush to zero and denormals are zero, singly and together; rounding down, up, to zero; all at once; no
-    /// exception masked.
+    /// Flush to zero and denormals are zero, singly and together; rounding down, up, to zero; all
+    /// at once; no exception masked.
     #[cfg(target_arch = "x86_64")]
     const STATES: [arch::State; 9] = [0x9fc0, 0x9f80, 0x1fc0, 0x3f80, 0x5f80, 0x7f80, 0xffc0, 0x0000, 0xe040];
     #[cfg(target_arch = "aarch64")]
-    const STATES: [arch::State; 6] = {
-        let control = |control| arch::State { control, flags: 0 };
-        [control(1 << 24), control(1 << 22), control(2 << 22), control(3 << 22), control(7 << 22), control(1 << 25)]
-    };
+    const STATES: [arch::State; 6] =
+        [control(1 << 24), control(1 << 22), control(2 << 22), control(3 << 22), control(7 << 22), control(1 << 25)];
 
-    /// The one state that changes nothing but NaNs is DN of AArch64; one that only traps changes nothing.
+    #[cfg(target_arch = "aarch64")]
+    const fn control(control: u64) -> arch::State {
+        arch::State { control, flags: 0 }
+    }
+
+    /// The one state that changes nothing but NaNs is DN of AArch64; one that only traps changes
+    /// nothing.
     fn computes_alike(state: arch::State) -> bool {
         #[cfg(target_arch = "x86_64")]
         return state & 0xe040 == 0;
@@ -112,7 +116,8 @@ mod set {
         }
     }
 
-    /// The host sees its own state inside of the gate, as deep as it calls and is called; what it makes of it stays.
+    /// The host sees its own state inside of the gate, as deep as it calls and is called; what it
+    /// makes of it stays.
     #[test]
     fn the_host_has_its_own_state() {
         let _restore = Restore::new();
@@ -146,8 +151,8 @@ mod set {
         assert_eq!((after_panic, outside), (own, own));
     }
 
-    /// Exceptions that occur inside leave no flag: not for a host that looks, and not for one that traps, which the next
-    /// operation would then end. One that was there before stays.
+    /// Exceptions that occur inside leave no flag: not for a host that looks, and not for one that
+    /// traps, which the next operation would then end. One that was there before stays.
     #[test]
     fn no_flag_is_left() {
         let _restore = Restore::new();
@@ -161,7 +166,8 @@ mod set {
         arch::set(flagged);
         exact(|_| host(|| assert_eq!(arch::get(), flagged)));
         let kept = arch::get();
-        // Division by zero is not masked, and its flag is set: restoring that traps nothing, nor does what follows.
+        // Division by zero is not masked, and its flag is set: restoring that traps nothing, nor
+        // does what follows.
         #[cfg(target_arch = "x86_64")]
         {
             const PENDING: arch::State = 0x1d84;
