@@ -88,7 +88,7 @@ fn work(mut task: Task) -> ExitCode {
             }
         }
     }
-    if task.action == Action::Compress {
+    if task.action == Action::Compress && task.models.is_empty() {
         task.options.predictor = Predictor::default();
     }
     for name in &task.models {

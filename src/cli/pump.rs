@@ -185,17 +185,32 @@ fn count(n: u64, what: &str) -> String {
 /// An error unless an archive decodes to what the input holds.
 pub fn verify(task: &Task, input: &mut Input, mut archive: &File) -> Result<()> {
     archive.rewind()?;
-    let mut original = BufReader::new(input.again()?);
-    let mut decoded = BufReader::new(Decoder::with_options(archive, task.decoding.clone()));
-    let (mut a, mut b) = (vec![0; 1 << 16], vec![0; 1 << 16]);
-    loop {
-        let n = decoded.read(&mut a)?;
-        if n == 0 {
-            ensure!(original.read(&mut b)? == 0, "the file is longer");
-            return Ok(());
-        }
-        original.read_exact(&mut b[..n]).context("the file is shorter")?;
-        ensure!(a[..n] == b[..n], "the bytes differ");
+    let mut original = Same { rest: BufReader::new(input.again()?), buffer: Vec::new() };
+    let mut decoder = Decoder::with_options(archive, task.decoding.clone());
+    copy(&mut decoder, &mut original)?;
+    let longer = io::copy(&mut original.rest.take(1), &mut io::sink())? > 0;
+    ensure!(!longer, "the file is longer");
+    Ok(())
+}
+
+/// Takes only what a reader has.
+struct Same<R> {
+    rest: R,
+    buffer: Vec<u8>,
+}
+
+impl<R: Read> Write for Same<R> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.buffer.resize(bytes.len(), 0);
+        self.rest.read_exact(&mut self.buffer).map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof => io::Error::other("the file is shorter"),
+            _ => error,
+        })?;
+        if self.buffer == bytes { Ok(bytes.len()) } else { Err(io::Error::other("the bytes differ")) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
