@@ -2,6 +2,7 @@
 //! function that decodes; nothing is computed twice.
 
 use super::range::{Coder, Decoder};
+use crate::cancel::CancellationToken;
 use crate::error::CodecError;
 use crate::vocab::{Token, Vocabulary};
 
@@ -43,8 +44,9 @@ pub struct Watcher<'a> {
 
 impl<'a> Watcher<'a> {
     /// A decoder of these coded bytes that notes what begins before place `limit` of the block.
-    pub fn new(coded: &'a [u8], limit: usize) -> Self {
-        Self { decoder: Decoder::new(coded), limit, notes: Vec::new(), noting: false, bits: 0.0 }
+    pub fn new(coded: &'a [u8], limit: usize, cancel: Option<&'a CancellationToken>) -> Self {
+        let decoder = Decoder::new(coded).cancelled_by(cancel);
+        Self { decoder, limit, notes: Vec::new(), noting: false, bits: 0.0 }
     }
 
     /// The notes, sorted by place, and the bits of the whole block.
