@@ -10,10 +10,10 @@ use crate::lm::rwkv7::{Identity, Ready, Stream};
 
 /// A reference text, like what is to be compressed: earlier messages, an older version, a sample.
 ///
-/// Every block is coded as if the text had come before it. An archive names it by its hash and
-/// cannot be decoded without it. What PPM learns from it is learnt once and shared by all clones.
-/// So is what a neural language model makes of its last [`READ`](Self::READ) bytes; context mixing
-/// reads all of it anew for each block and message.
+/// Every block is coded as if the text had come before it. An archive names it by its hash and cannot
+/// be decoded without it. What PPM learns from it is learnt once, with the parameters that were used
+/// last, and shared by all clones. So is what a neural language model makes of its last
+/// [`READ`](Self::READ) bytes; context mixing reads all of it anew for each block and message.
 ///
 /// ```
 /// use lmz::{DecodeOptions, Dictionary, Options};

@@ -138,7 +138,7 @@ fn watch(
     limit: usize,
 ) -> Result<(BlockCost, Vec<Note>), CodecError> {
     let BlockHead { method, raw, ref layout, .. } = *head;
-    let mut watcher = Watcher::new(fp, coded, limit);
+    let mut watcher = Watcher::new(fp, coded, limit, models.cancel);
     let mut content = Vec::new();
     block::decode_by(&mut watcher, method, raw, layout, models, coded, &mut content)?;
     if !content_check(&content, coded).to_le_bytes().starts_with(check) {

@@ -263,9 +263,10 @@ impl Task {
         let default =
             [raw.level_3, raw.level_4, raw.level_5, raw.level_6, raw.level_7, raw.level_8, raw.level_9].contains(&true);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let memory = raw.finding.memory().unwrap_or_else(|| usual_memory(cores, memory::available()));
+        let block = raw.block.unwrap_or(if raw.level_9 { 16 << 20 } else { lmz::Options::BLOCK as u64 });
+        let memory = raw.finding.memory().unwrap_or_else(|| usual_memory(cores, block, memory::available()));
         let options = lmz::Options {
-            block: raw.block.map_or(if raw.level_9 { 16 << 20 } else { lmz::Options::BLOCK }, |b| b as usize),
+            block: block as usize,
             threads: if raw.threads == 0 { cores } else { raw.threads },
             predictor: lmz::Predictor::None,
             mix: raw.mix == Switch::On,
@@ -292,7 +293,7 @@ impl Task {
         decoding.limits.memory = memory;
         decoding.limits.content = raw.limit_content.unwrap_or(decoding.limits.content);
         decoding.limits.expansion = raw.limit_expansion.unwrap_or(decoding.limits.expansion);
-        if options.block == 0 || options.block as u64 > lmz::Limits::default().block {
+        if block == 0 || block > lmz::Limits::default().block {
             return wrong("--block: expected 1 byte to 1GiB");
         }
         Ok(Self {
@@ -314,12 +315,14 @@ impl Task {
     }
 }
 
-/// Bytes of memory that a run may take unless it is said: what the cores can use, and no more than
-/// half of what is free.
-fn usual_memory(cores: usize, free: Option<u64>) -> u64 {
+/// Bytes of memory that a run may take unless it is said: what the cores can use, or one block needs that was asked for,
+/// and no more than half of what is free.
+fn usual_memory(cores: usize, block: u64, free: Option<u64>) -> u64 {
     const EACH: u64 = 128 << 20;
     const LEAST: u64 = 256 << 20;
-    let useful = (cores as u64).saturating_mul(EACH).max(lmz::Limits::MEMORY);
+    /// Times its raw bytes that a large block needs at most.
+    const BLOCK: u64 = 8;
+    let useful = (cores as u64).saturating_mul(EACH).max(block.saturating_mul(BLOCK)).max(lmz::Limits::MEMORY);
     free.map_or(useful, |free| useful.min(free / 2)).max(LEAST)
 }
 
@@ -336,9 +339,10 @@ mod tests {
 
     #[test]
     fn memory_unless_it_is_said() {
-        let usual = |cores, free: u64| usual_memory(cores, Some(free << 30)) >> 20;
+        let usual = |cores, free: u64| usual_memory(cores, 4 << 20, Some(free << 30)) >> 20;
         assert_eq!((usual(2, 64), usual(64, 64), usual(64, 4), usual(2, 0)), (4096, 8192, 2048, 256));
-        assert_eq!(usual_memory(1, None), lmz::Limits::MEMORY);
+        assert_eq!(usual_memory(1, 4 << 20, None), lmz::Limits::MEMORY);
+        assert_eq!(usual_memory(1, 1 << 30, Some(64 << 30)), 8 << 30);
         let task = parse("lmz --memory 1GiB --limit-content 5 --limit-expansion 7 a").unwrap();
         let lmz::Limits { memory, content, expansion, .. } = task.decoding.limits;
         assert_eq!((task.options.memory, memory, content, expansion), (1 << 30, 1 << 30, 5, 7));

@@ -12,6 +12,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result, bail, ensure};
 use lmz::Dictionary;
 
+use super::ahead::Ahead;
 use super::args::{Action, STDIN, Target, Task};
 use super::identity::{Identity, Taken};
 use super::list::ratio;
@@ -93,6 +94,15 @@ impl Input {
         match &self.file {
             Some(file) => Box::new(file),
             None => Box::new(io::stdin().lock()),
+        }
+    }
+
+    /// The same for who works on what has come while more is coming. `threads`: how many work.
+    pub fn reader_ahead(&mut self, threads: usize) -> Box<dyn Read + '_> {
+        let pipe = self.file.as_ref().filter(|_| threads > 1 && self.length().is_none());
+        match pipe.and_then(|file| Ahead::new(file.try_clone().ok()?).ok()) {
+            Some(ahead) => Box::new(ahead),
+            None => self.reader(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! 0 all went well, 1 something failed (other files were still done), 2 the command line was wrong, or
 //! something was warned of.
 
+mod ahead;
 mod args;
 #[cfg(feature = "bench")]
 mod compare;

@@ -56,7 +56,7 @@ fn decompress(task: &Task, input: &mut Input, output: impl Write) -> Result<Move
     let bar = bar(task.quiet, &input.name(), input.length());
     let shown = input.shown();
     let mut output = Counted::new(Told(output), None);
-    let mut from = Counted::new(input.reader(), Some(bar.clone()));
+    let mut from = Counted::new(input.reader_ahead(task.decoding.threads), Some(bar.clone()));
     let mut decoder = Decoder::with_options(&mut from, task.decoding.clone());
     if task.verbose > 0 {
         decoder.on_block(block_line());

@@ -2,6 +2,7 @@
 //! function that decodes; nothing is computed twice.
 
 use super::range::{Coder, Decoder};
+use crate::cancel::CancellationToken;
 use crate::error::CodecError;
 use crate::exact::fpstate::Exact;
 use crate::vocab::{Token, Vocabulary};
@@ -53,8 +54,9 @@ pub struct Watcher<'a> {
 
 impl<'a> Watcher<'a> {
     /// A decoder of these coded bytes that notes what begins before place `limit` of the block.
-    pub fn new(fp: Exact<'a>, coded: &'a [u8], limit: usize) -> Self {
-        Self { _fp: fp, decoder: Decoder::new(coded), limit, notes: Vec::new(), noting: false, bits: 0.0 }
+    pub fn new(fp: Exact<'a>, coded: &'a [u8], limit: usize, cancel: Option<&'a CancellationToken>) -> Self {
+        let decoder = Decoder::new(coded).cancelled_by(cancel);
+        Self { _fp: fp, decoder, limit, notes: Vec::new(), noting: false, bits: 0.0 }
     }
 
     /// The notes, sorted by place, and the bits of the whole block.

@@ -6,9 +6,7 @@ use lmz::format::{BlockHead, FrameHeader, Index, Input, Limits, ShortFrame, Trai
 use lmz::scan::Archive;
 use lmz::{DecodeOptions, Decoder, Dictionary, Encoder, Options, Predictor, compress_bare, decompress_bare};
 
-#[expect(dead_code, reason = "frames are not needed here")]
-#[path = "tiny.rs"]
-mod tiny;
+use super::tiny;
 
 /// Claims of gigabytes are allowed by the format; here they would only cost time.
 fn options() -> DecodeOptions {
