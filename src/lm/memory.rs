@@ -131,7 +131,7 @@ pub fn available() -> Option<u64> {
     let group = read("/proc/self/cgroup").and_then(|groups| group(&groups, |path| fs::read_to_string(path).ok()));
     let process = read("/proc/self/limits").zip(read("/proc/self/status"));
     let process = process.and_then(|(limits, status)| address_space(&limits, &status));
-    [group, process].into_iter().flatten().fold(Some(machine), |least, bytes| least.map(|least| least.min(bytes)))
+    [Some(machine), group, process].into_iter().flatten().min()
 }
 
 /// A number of kilobytes on a line of its own, in bytes.
