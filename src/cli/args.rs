@@ -275,7 +275,7 @@ impl Task {
             ppm_memory: raw.ppm_memory,
             dictionary: None,
             verify: !raw.no_verify,
-            memory: lmz::Limits::MEMORY,
+            memory,
         };
         let models = match () {
             _ if raw.level_1 => vec!["none".to_owned()],
