@@ -65,7 +65,7 @@ impl Input {
             ensure!(!data.is_symlink(), "is a link; --rm removes regular files only");
             ensure!(data.is_dir() || data.is_file(), "is not a regular file; --rm removes no other");
         }
-        let file = File::open(path).context("cannot be opened")?;
+        let file = File::open(path).context("cannot be read")?;
         let data = file.metadata().context("cannot be read")?;
         ensure!(!data.is_dir(), "is a directory; pack it first (tar -I lmz -cf DIR.tar.lmz DIR)");
         Ok(Self { path: path.to_owned(), file: Some(file), data: Some(data) })
