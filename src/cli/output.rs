@@ -35,7 +35,7 @@ impl Place {
         taken.ensure_free(output)?;
         match fs::metadata(output) {
             Ok(data) if data.is_dir() => {
-                bail!("the output {} is a directory; -o names a file", output.display());
+                bail!("{}: expected the name of a file to write, found a folder", output.display());
             }
             Ok(data) if !data.is_file() => {
                 ensure!(

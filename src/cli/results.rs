@@ -29,7 +29,7 @@ impl<'a> Output<'a> {
     /// Writes it and gives it its name.
     pub fn finish(self, content: &[u8]) -> Result<()> {
         match self.place {
-            Place::Stdout => super::say::write(content),
+            Place::Stdout => say::write(content),
             Place::Existing(path) => {
                 existing(&path)?.write_all(content).with_context(|| format!("{}: cannot be written", path.display()))
             }
