@@ -75,12 +75,14 @@ pub fn recover<R: Read + Seek>(
 }
 
 fn search<R: Read + Seek>(
-    inner: R,
+    mut inner: R,
     options: &DecodeOptions,
     mut write: impl FnMut(&[u8]) -> std::io::Result<()>,
 ) -> Result<Recovered> {
+    let length = inner.seek(SeekFrom::End(0))?;
     let mut search = Search {
         inner,
+        length,
         options: options.clone(),
         models: None,
         dictionary: None,
@@ -156,6 +158,8 @@ impl Overlaps {
 
 struct Search<R> {
     inner: R,
+    /// Bytes of the archive.
+    length: u64,
     options: DecodeOptions,
     /// Those of the last header, if there was one.
     models: Option<Vec<Model>>,
@@ -180,11 +184,19 @@ impl<R: Read + Seek> Search<R> {
         }
         let bytes = self.window.get(&mut self.inner, self.at, FIRST)?;
         let Some(first) = bytes.first() else { return Ok(Part::End) };
-        if *first == 0 && std::mem::take(&mut self.boundary) && self.only_zeros()? {
+        let behind_frame = std::mem::take(&mut self.boundary);
+        if *first == 0 && behind_frame && self.only_zeros()? {
             return Ok(Part::End);
         }
-        self.boundary = false;
-        match self.find()? {
+        // Nothing vouches for the head of a skippable frame, so it counts where a frame has to begin
+        // and if all of it is there. Else what it claims could hide what is whole.
+        let frame_begins = behind_frame || self.at == 0;
+        let rest = self.length.saturating_sub(self.at);
+        let counts = |found: &Found, n: u64| match found {
+            Found::Skippable { skip } => frame_begins && n.saturating_add(*skip) <= rest,
+            _ => true,
+        };
+        match self.find()?.filter(|(found, n)| counts(found, *n)) {
             Some((Found::Header(header), n)) => {
                 self.dictionary = self.dictionary(header.dictionary.as_ref().map(|h| &h[..]))?;
                 self.options.look_up(&header.models, &header.origins, self.at)?;
@@ -196,11 +208,8 @@ impl<R: Read + Seek> Search<R> {
                 self.at += n;
                 Ok(Part::Structure)
             }
-            Some((Found::End { skip }, n)) => {
-                self.at = self.at.saturating_add(n + skip);
-                self.boundary = true;
-                Ok(Part::Structure)
-            }
+            Some((Found::Trailer, n)) => self.end_frame(n),
+            Some((Found::Skippable { skip }, n)) => self.end_frame(n.saturating_add(skip)),
             Some((Found::Block(head), n)) => self.block(n, &head),
             Some((Found::Short(short), n)) => self.short(n, short),
             None => {
@@ -212,6 +221,13 @@ impl<R: Read + Seek> Search<R> {
                 Ok(Part::Damage { raw: 0 })
             }
         }
+    }
+
+    /// Moves behind the end of a frame.
+    fn end_frame(&mut self, n: u64) -> Result<Part> {
+        self.at = self.at.saturating_add(n);
+        self.boundary = true;
+        Ok(Part::Structure)
     }
 
     /// Whether there is nothing but zeros from here on.
@@ -378,8 +394,9 @@ enum Found {
     Block(BlockHead),
     Short(ShortFrame),
     Index,
-    /// A trailer, or a skippable frame's head and how many bytes follow it.
-    End {
+    Trailer,
+    /// A skippable frame's head, and how many bytes follow it.
+    Skippable {
         skip: u64,
     },
 }
@@ -395,10 +412,11 @@ impl Found {
             [0xc3, b'I', ..] => Index::read(input).map(|_| Found::Index),
             [0xeb, b'L', b'Z', _] => FrameHeader::read(input, limits).map(Found::Header),
             [0xeb, b'L', ..] => ShortFrame::read(input).map(Found::Short),
-            [0x50..0x60, 0x2a, 0x4d, 0x18] => input.take(8).and_then(start).map(|start| match start {
-                Start::Skippable(skip) => Found::End { skip },
-                _ => Found::End { skip: 0 },
-            }),
+            [0x50..0x60, 0x2a, 0x4d, 0x18] => match input.take(8).and_then(start) {
+                Ok(Start::Skippable(skip)) => Ok(Found::Skippable { skip }),
+                Ok(_) => Err(FormatError::NotAFrame { found: Vec::new() }),
+                Err(error) => Err(error),
+            },
             _ => Err(FormatError::NotAFrame { found: Vec::new() }),
         };
         if found.is_ok() {
@@ -410,7 +428,7 @@ impl Found {
             let mut trailer = from;
             if Trailer::read(&mut trailer).is_ok() {
                 *input = trailer;
-                return Ok(Found::End { skip: 0 });
+                return Ok(Found::Trailer);
             }
         }
         found

@@ -52,6 +52,32 @@ fn no_output_is_an_input_whatever_its_name() {
     assert!(read(&folder, "hard") == archive);
 }
 
+/// Files that are open already are the same files.
+#[test]
+fn open_files_are_files_too() {
+    let folder = with_archive();
+    fs::write(path(&folder, "like"), &text()[..1000]).unwrap();
+    for line in [
+        "$LMZ -1 -f -o a < a",
+        "$LMZ -1 -c - < a >> a",
+        "$LMZ -1 -c a >> a",
+        "$LMZ -1 a -o /dev/fd/3 3>> a",
+        "$LMZ -1 a -o /dev/stderr 2>> a; code=$?; tail -n 1 a >&2; exit $code",
+        "$LMZ -1 a -D like -o /dev/fd/3 3>> like",
+        "$LMZ -1 a -D like -c >> like",
+        "$LMZ explain --model none -f - -o a < a",
+        "$LMZ explain --model none a -c >> a",
+        "$LMZ explain --model none a -o /dev/fd/3 3>> a",
+    ] {
+        let output = shell(&folder, line);
+        assert_eq!(output.status.code(), Some(1), "{line}: {}", told(&output));
+        // A message may be appended where standard error is the file, but no archive.
+        assert!(read(&folder, "a").starts_with(&text()) && read(&folder, "a").len() < text().len() + 200, "{line}");
+        assert!(read(&folder, "like") == text()[..1000], "{line}");
+        fs::write(path(&folder, "a"), text()).unwrap();
+    }
+}
+
 #[test]
 fn no_output_is_a_dictionary_or_a_model() {
     let folder = folder_with("a", &text());
@@ -155,6 +181,21 @@ fn rights_are_those_of_the_input() {
     assert_eq!(["c", "d", "e"].map(|name| mode(&folder, name)), [0o640, 0o644, 0o644]);
     ok(&shell(&folder, "umask 077; cat a | $LMZ -1 -o f"));
     assert_eq!(mode(&folder, "f"), 0o600);
+}
+
+/// A pipe or device has rights as well, by whatever name it is read.
+#[test]
+fn rights_of_pipes_and_devices() {
+    let folder = TempDir::new().unwrap();
+    let line = "umask 022; mkfifo -m 600 ff; ln -s ff link
+        (echo secret > ff &); $LMZ -1 ff -o 1; (echo secret > ff &); $LMZ -1 link -o 2
+        (echo secret > ff &); $LMZ -1 - -o 3 < ff; echo open | $LMZ -1 -o 4";
+    ok(&shell(&folder, line));
+    assert_eq!(["1", "2", "3", "4"].map(|name| mode(&folder, name)), [0o600, 0o600, 0o600, 0o644]);
+    if shell(&folder, "mknod -m 600 nul c 1 3").status.success() {
+        ok(&shell(&folder, "umask 022; $LMZ -1 nul -o 5; $LMZ -1 - -o 6 < nul; $LMZ -1 /dev/stdin -o 7 < nul"));
+        assert_eq!(["5", "6", "7"].map(|name| mode(&folder, name)), [0o600; 3]);
+    }
 }
 
 #[test]
@@ -360,10 +401,17 @@ fn closed_streams_are_errors_before_the_work() {
         ("$LMZ -1 -o b <&-", "standard input is closed"),
         ("$LMZ -d -o b <&-", "standard input is closed"),
         ("$LMZ -1 - -o b <&-", "standard input is closed"),
+        ("$LMZ -1 a -f -o /dev/stdout >&-", "is closed"),
+        ("$LMZ -1 a -f -o /dev/fd/1 >&-", "is closed"),
+        ("$LMZ -1 -c /dev/stdin <&-", "is closed"),
+        ("$LMZ -1 -c /dev/fd/0 <&-", "is closed"),
     ] {
         fails(&shell(&folder, line), words);
     }
     assert_eq!(names(&folder), ["a", "a.lmz"]);
+    for name in ["/dev/stderr", "/dev/fd/2"] {
+        assert_eq!(shell(&folder, &format!("$LMZ -1 a -f -o {name} 2>&-")).status.code(), Some(1), "{name}");
+    }
     // A closed error stream is nobody's loss.
     ok(&shell(&folder, "$LMZ -d -v -f a.lmz -o b 2>&- && cmp a b"));
     ok(&shell(&folder, "$LMZ -1 -f a -o b.lmz <&- >&- 2>&-"));

@@ -35,6 +35,26 @@ fn a_whole_archive_has_no_holes() {
     assert_eq!(found.holes, []);
 }
 
+/// Nothing vouches for the length of a skippable frame, so it hides nothing that is whole.
+#[test]
+fn what_a_skippable_frame_claims_hides_nothing() {
+    let (first, second) = (compress(b"first", &options()), compress(b"second", &options()));
+    let skippable = |claims: u32| [&[0x50, 0x2a, 0x4d, 0x18][..], &claims.to_le_bytes()].concat();
+    // It claims more than there is.
+    let (out, found) = recovered(&[&first[..], &skippable(u32::MAX >> 1), &second].concat());
+    assert_eq!((&out[..], found.holes.len()), (&b"firstsecond"[..], 1));
+    // It is cut.
+    let (out, found) = recovered(&[&first[..], &skippable(9), b"x"].concat());
+    assert_eq!((&out[..], found.holes.len()), (&b"first"[..], 1));
+    // It is the content of a damaged block that is stored.
+    let noise = (0..20_000u32).flat_map(|i| i.wrapping_mul(2_654_435_761).wrapping_mul(i | 1).to_be_bytes());
+    let raw: Vec<u8> = skippable(30_000).into_iter().chain(noise).take(20_000).collect();
+    let mut archive = compress(&raw, &Options { block: 4096, ..none() });
+    archive[100] ^= 1;
+    let (out, found) = recovered(&archive);
+    assert!(out == raw[4096..] && found.holes.len() == 1, "{} bytes, {found:?}", out.len());
+}
+
 #[test]
 fn any_damaged_byte_costs_one_block_at_most() {
     let raw = content();

@@ -42,7 +42,7 @@ fn quiet(output: &Output) {
 #[test]
 fn a_signal_ends_it_as_it_ends_others() {
     let folder = large();
-    for (name, number) in [("INT", 2), ("HUP", 1), ("TERM", 15), ("QUIT", 3)] {
+    for (name, number) in [("INT", 2), ("HUP", 1), ("TERM", 15), ("QUIT", 3), ("USR1", 10), ("ABRT", 6)] {
         // Without a core file of SIGQUIT.
         let line = "ulimit -c 0; exec \"$LMZ\" -T1 a";
         let mut command = Command::new("bash");
@@ -60,7 +60,7 @@ fn a_signal_ends_it_as_it_ends_others() {
 #[test]
 fn ignored_signals_stay_ignored() {
     let folder = large();
-    for signal in ["HUP", "INT"] {
+    for signal in ["HUP", "INT", "ABRT"] {
         let line = format!("trap '' {signal}; exec \"$LMZ\" -1 -T1 -f a");
         let mut command = Command::new("bash");
         command.args(["-c", &line]).env("LMZ", env!("CARGO_BIN_EXE_lmz")).current_dir(&folder);

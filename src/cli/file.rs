@@ -14,13 +14,13 @@ use lmz::Dictionary;
 
 use super::ahead::Ahead;
 use super::args::{Action, STDIN, Target, Task};
-use super::identity::{Identity, Taken};
+use super::identity::{Identity, Taken, standard_input};
 use super::list::ratio;
 use super::output::{self, Place};
 use super::pump::{Moved, pump, shown, verify};
-use super::rights;
 use super::say::{ensure_input, ensure_output, say, say_line};
 use super::sparse::Sparse;
+use super::{rights, startup};
 
 const SUFFIX: &str = "lmz";
 
@@ -36,7 +36,7 @@ pub fn dictionary(path: &Path) -> Result<Dictionary> {
 /// What a task reads, which no output may be.
 pub fn taken(task: &Task) -> Taken {
     let mut taken = Taken::default();
-    task.inputs.iter().filter(|path| *path != Path::new(STDIN)).for_each(|path| taken.add_input(path));
+    task.inputs.iter().for_each(|path| taken.add_input(path));
     task.dictionaries.iter().for_each(|path| taken.add(path, "the dictionary"));
     task.models.iter().for_each(|name| taken.add_model(name));
     taken
@@ -65,6 +65,8 @@ impl Input {
             ensure!(!data.is_symlink(), "is a link; --rm removes regular files only");
             ensure!(data.is_dir() || data.is_file(), "is not a regular file; --rm removes no other");
         }
+        let closed = output::stream(path).is_some_and(startup::closed);
+        ensure!(!closed, "is closed, and would seem to be empty; give a file");
         let file = File::open(path).context("cannot be read")?;
         let data = file.metadata().context("cannot be read")?;
         ensure!(!data.is_dir(), "is a directory; pack it first (tar -I lmz -cf DIR.tar.lmz DIR)");
@@ -113,12 +115,12 @@ impl Input {
         Ok(file)
     }
 
-    /// Gives an output the rights of what was read. What has no rights of its own, as a pipe without a
-    /// name, leaves those that new files have.
+    /// Gives an output the rights of what was read. What has none of its own, as a pipe without a name
+    /// or a terminal, leaves those that new files have.
     pub fn give_rights(&self, to: &File) -> io::Result<()> {
-        let named = self.path != Path::new(STDIN) && fs::symlink_metadata(&self.path).is_ok_and(|d| !d.is_symlink());
         match &self.file {
-            Some(file) if named || self.length().is_some() => rights::take_over(file, to),
+            Some(file) if self.length().is_some() => rights::take_over(file, to),
+            Some(file) if !file.is_terminal() && !is_anonymous(file) => rights::at_most(file, to),
             _ => rights::usual(to),
         }
     }
@@ -136,6 +138,19 @@ impl Input {
     }
 }
 
+/// Whether an open file is a pipe or socket without a name, whose mode says nothing.
+#[cfg(target_os = "linux")]
+fn is_anonymous(file: &File) -> bool {
+    use std::os::fd::AsRawFd;
+    let name = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()));
+    name.is_ok_and(|name| !name.is_absolute())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_anonymous(_: &File) -> bool {
+    false
+}
+
 #[cfg(unix)]
 fn same(a: &Metadata, b: &Metadata) -> bool {
     Identity::of(a) == Identity::of(b)
@@ -144,30 +159,6 @@ fn same(a: &Metadata, b: &Metadata) -> bool {
 #[cfg(not(unix))]
 fn same(a: &Metadata, b: &Metadata) -> bool {
     a.len() == b.len() && a.modified().ok() == b.modified().ok()
-}
-
-#[cfg(unix)]
-fn standard_input() -> Option<File> {
-    use std::os::fd::AsFd;
-    io::stdin().as_fd().try_clone_to_owned().ok().map(File::from)
-}
-
-#[cfg(not(unix))]
-fn standard_input() -> Option<File> {
-    None
-}
-
-/// What standard output is, where the system gives it as a file.
-#[cfg(unix)]
-fn standard_output() -> Option<Identity> {
-    use std::os::fd::AsFd;
-    let file = File::from(io::stdout().as_fd().try_clone_to_owned().ok()?);
-    file.metadata().ok().filter(Metadata::is_file).map(|data| Identity::of(&data))
-}
-
-#[cfg(not(unix))]
-fn standard_output() -> Option<Identity> {
-    None
 }
 
 /// Does the task's action on one input. Whether something was warned of.
@@ -199,9 +190,7 @@ pub fn run(task: &Task, taken: &Taken, path: &Path) -> Result<bool> {
         Some(Place::Stdout) => {
             ensure_output()?;
             ensure_no_terminal(task, io::stdout().is_terminal())?;
-            if let Some(what) = standard_output().and_then(|output| taken.what(&output)) {
-                bail!("standard output is {what}: nothing was written");
-            }
+            taken.ensure_stdout_free()?;
             pump(task, &mut input, io::stdout().lock())?
         }
         Some(Place::Existing(output)) => {

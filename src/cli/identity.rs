@@ -1,11 +1,11 @@
 //! Which file a name stands for: names may differ where files do not.
 
-use std::fs;
-#[cfg(unix)]
-use std::fs::Metadata;
+use std::fs::{self, File, Metadata};
 use std::path::Path;
 
 use anyhow::{Result, bail};
+
+use super::args::STDIN;
 
 /// A file, whatever it is called: where there are such numbers, its device and inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,14 @@ impl Identity {
         return fs::canonicalize(path).ok().map(Self);
     }
 
+    /// That of an open regular file.
+    fn of_file(file: &File) -> Option<Self> {
+        #[cfg(unix)]
+        return file.metadata().ok().filter(Metadata::is_file).map(|data| Self::of(&data));
+        #[cfg(not(unix))]
+        return None.filter(|()| file.metadata().is_ok()).map(|()| Self(Default::default()));
+    }
+
     #[cfg(unix)]
     pub fn of(data: &Metadata) -> Self {
         use std::os::unix::fs::MetadataExt;
@@ -48,9 +56,10 @@ pub struct Taken {
 }
 
 impl Taken {
-    /// Takes an input. What is not there cannot be written over.
+    /// Takes an input, which is standard input if it is called so. What is not there cannot be written over.
     pub fn add_input(&mut self, path: &Path) {
-        self.inputs.extend(Identity::at(path));
+        let file = || standard_input().and_then(|file| Identity::of_file(&file));
+        self.inputs.extend(if path == Path::new(STDIN) { file() } else { Identity::at(path) });
     }
 
     /// Takes something else that is needed: a file, or a folder with the files in it.
@@ -77,9 +86,19 @@ impl Taken {
 
     /// An error if an output is one of these files.
     pub fn ensure_free(&self, output: &Path) -> Result<()> {
-        let what = Identity::at(output).and_then(|identity| self.what(&identity));
+        // A terminal or a pipe may well be both.
+        let holds_data = fs::metadata(output).is_ok_and(|data| data.is_file() || is_block_device(&data));
+        let what = Identity::at(output).filter(|_| holds_data).and_then(|identity| self.what(&identity));
         match what {
             Some(what) => bail!("the output {} is also {what}; name another (-o)", output.display()),
+            None => Ok(()),
+        }
+    }
+
+    /// An error if standard output is one of these files.
+    pub fn ensure_stdout_free(&self) -> Result<()> {
+        match standard_output().and_then(|file| Identity::of_file(&file)).and_then(|identity| self.what(&identity)) {
+            Some(what) => bail!("standard output is {what}: nothing was written"),
             None => Ok(()),
         }
     }
@@ -94,6 +113,39 @@ impl Taken {
     pub fn beside_input(&self, identity: &Identity) -> Option<&'static str> {
         self.others.iter().find(|(taken, _)| taken == identity).map(|(_, what)| *what)
     }
+}
+
+/// Standard input as a file, where the system gives it as one.
+#[cfg(unix)]
+pub fn standard_input() -> Option<File> {
+    use std::os::fd::AsFd;
+    std::io::stdin().as_fd().try_clone_to_owned().ok().map(File::from)
+}
+
+#[cfg(unix)]
+fn standard_output() -> Option<File> {
+    use std::os::fd::AsFd;
+    std::io::stdout().as_fd().try_clone_to_owned().ok().map(File::from)
+}
+
+#[cfg(not(unix))]
+pub fn standard_input() -> Option<File> {
+    None
+}
+
+#[cfg(not(unix))]
+fn standard_output() -> Option<File> {
+    None
+}
+
+#[cfg(unix)]
+pub fn is_block_device(data: &Metadata) -> bool {
+    std::os::unix::fs::FileTypeExt::is_block_device(&data.file_type())
+}
+
+#[cfg(not(unix))]
+pub fn is_block_device(_: &Metadata) -> bool {
+    false
 }
 
 #[cfg(test)]

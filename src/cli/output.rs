@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::NamedTempFile;
 
-use super::identity::Taken;
-use super::signals;
+use super::identity::{Taken, is_block_device};
+use super::{signals, startup};
 
 /// What an output's name stands for.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,6 +30,9 @@ impl Place {
     /// `force`, or one of those that are needed for something else.
     pub fn of(output: &Path, force: bool, taken: &Taken) -> Result<Self> {
         if let Some(stream) = stream(output) {
+            // Rust has put /dev/null in its place, which would take everything.
+            ensure!(!startup::closed(stream), "{} is closed; -o names a file", output.display());
+            taken.ensure_free(output)?;
             return Ok(if stream == 1 { Self::Stdout } else { Self::Existing(output.to_owned()) });
         }
         taken.ensure_free(output)?;
@@ -53,19 +56,9 @@ impl Place {
     }
 }
 
-#[cfg(unix)]
-fn is_block_device(data: &fs::Metadata) -> bool {
-    std::os::unix::fs::FileTypeExt::is_block_device(&data.file_type())
-}
-
-#[cfg(not(unix))]
-fn is_block_device(_: &fs::Metadata) -> bool {
-    false
-}
-
 /// The number of the open file that a name stands for (`/dev/stdout`, `/dev/fd/63`), itself or through
 /// links. What it leads to may be a regular file, and yet it is no name of that.
-fn stream(output: &Path) -> Option<u32> {
+pub fn stream(output: &Path) -> Option<u32> {
     let mut path = output.to_owned();
     for _ in 0..40 {
         match path.to_str()? {

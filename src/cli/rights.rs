@@ -29,6 +29,15 @@ fn set_times(data: &Metadata, to: &File) -> io::Result<()> {
     to.set_times(times)
 }
 
+/// Gives a new file no more rights than an open device or pipe has, nor than new files have. They are
+/// about other things than a file, so neither owner nor times are taken over.
+pub fn at_most(from: &File, to: &File) -> io::Result<()> {
+    #[cfg(unix)]
+    return unix::at_most(&from.metadata()?, to);
+    #[cfg(not(unix))]
+    return from.metadata().and_then(|_| usual(to));
+}
+
 /// Gives a new file the rights that files have which take them from nothing else: those of the mask
 /// for new files.
 pub fn usual(file: &File) -> io::Result<()> {
@@ -48,6 +57,12 @@ mod unix {
     pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
         lists::remove(file)?;
         file.set_permissions(Permissions::from_mode(mode))
+    }
+
+    pub fn at_most(data: &Metadata, to: &File) -> io::Result<()> {
+        let same = to.metadata()?.gid() == data.gid();
+        let mode = if same { data.mode() } else { narrowed(data.mode()) };
+        set_mode(to, mode & crate::cli::startup::mode_of_new_files())
     }
 
     pub fn take_over(from: &File, data: &Metadata, to: &File) -> io::Result<()> {

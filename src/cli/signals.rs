@@ -72,7 +72,17 @@ mod unix {
     use super::remove_partial;
 
     /// Signals that ask a program to end.
-    const ENDING: [c_int; 5] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGXCPU];
+    const ENDING: [c_int; 9] = [
+        libc::SIGHUP,
+        libc::SIGINT,
+        libc::SIGQUIT,
+        libc::SIGTERM,
+        libc::SIGXCPU,
+        libc::SIGALRM,
+        libc::SIGVTALRM,
+        libc::SIGUSR1,
+        libc::SIGUSR2,
+    ];
 
     /// The path of the partial output for the handler of SIGABRT, which may not wait for a lock.
     static ON_ABORT: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
@@ -89,7 +99,9 @@ mod unix {
     pub fn watch() {
         // A file that may not grow further is an error of writing, as a full disk is.
         set_action(libc::SIGXFSZ, libc::SIG_IGN);
-        set_action(libc::SIGABRT, on_abort as extern "C" fn(c_int) as libc::sighandler_t);
+        if action(libc::SIGABRT) == Some(libc::SIG_DFL) {
+            set_action(libc::SIGABRT, on_abort as Handler as libc::sighandler_t);
+        }
         let mut set = MaybeUninit::<libc::sigset_t>::uninit();
         // SAFETY: makes the place an empty set.
         unsafe { libc::sigemptyset(set.as_mut_ptr()) };
@@ -137,6 +149,7 @@ mod unix {
         // SAFETY: all zeros is a `sigaction` with an empty mask and no flags.
         let mut action = unsafe { MaybeUninit::<libc::sigaction>::zeroed().assume_init() };
         action.sa_sigaction = handler;
+        action.sa_flags = libc::SA_SIGINFO;
         // SAFETY: the handler is one of the constants or `on_abort`, which does only what a handler may.
         unsafe { libc::sigaction(signal, &action, ptr::null_mut()) };
     }
@@ -157,8 +170,10 @@ mod unix {
         std::process::exit(128 + signal)
     }
 
+    type Handler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut libc::c_void);
+
     /// Memory that is not there ends a Rust program by SIGABRT, after a message of how much was asked for.
-    extern "C" fn on_abort(_: c_int) {
+    extern "C" fn on_abort(signal: c_int, about: *mut libc::siginfo_t, _: *mut libc::c_void) {
         const TOLD: &[u8] = b"lmz: aborted, for the reason in the line above; where that is memory, fewer threads \
             (-T1) or smaller blocks (--block) take less, and --memory keeps within a bound\n";
         let path = ON_ABORT.load(Ordering::Acquire);
@@ -166,6 +181,12 @@ mod unix {
         unsafe {
             if !path.is_null() {
                 libc::unlink(path);
+            }
+            if (*about).si_pid() != libc::getpid() {
+                // From somebody else: an end as it would have been.
+                libc::signal(signal, libc::SIG_DFL);
+                libc::raise(signal);
+                return;
             }
             libc::write(2, TOLD.as_ptr().cast(), TOLD.len());
             libc::_exit(1)

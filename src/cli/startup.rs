@@ -19,7 +19,7 @@ mod unix {
 
     /// Whether standard input (0), output (1) or the error stream (2) was closed.
     pub fn closed(stream: u32) -> bool {
-        CLOSED.load(Relaxed) >> stream & 1 == 1
+        stream < 3 && CLOSED.load(Relaxed) >> stream & 1 == 1
     }
 
     /// Whether SIGPIPE was ignored, so that a closed pipe is an error to be told and no reason to end.

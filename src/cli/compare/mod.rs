@@ -94,6 +94,9 @@ fn compare(line: &Line, codecs: &[Box<dyn Codec>]) -> Result<bool> {
     let [output, plot, bars] = [&line.output, &line.plot, &line.bars]
         .map(|path| path.as_deref().map(|path| Output::begin(path, &taken)).transpose());
     let (output, plot, bars) = (output?, plot?, bars?);
+    if output.is_none() {
+        taken.ensure_stdout_free()?;
+    }
     line.resume.iter().try_for_each(|path| taken.ensure_free(path))?;
     let state = line.resume.as_deref().map(State::open).transpose()?;
     let bar = bar(line.quiet, (files.len() * codecs.len()) as u64);

@@ -101,7 +101,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 /// Where the page goes.
-fn output(line: &Line) -> Result<Place> {
+fn output(line: &Line, taken: &Taken) -> Result<Place> {
     let name = match &line.output {
         Some(path) if path == Path::new(STDIN) => return Ok(Place::Stdout),
         Some(path) => path.clone(),
@@ -112,18 +112,19 @@ fn output(line: &Line) -> Result<Place> {
             name.into()
         }
     };
-    let mut taken = Taken::default();
-    taken.add_input(&line.file);
-    line.dictionary.iter().for_each(|path| taken.add(path, "the dictionary"));
-    line.model.iter().for_each(|name| taken.add_model(name));
-    Place::of(&name, line.force, &taken)
+    Place::of(&name, line.force, taken)
 }
 
 fn explain(line: &Line, predictor: Predictor) -> Result<()> {
     // Before the work; what is a file is looked at again when the page takes its name.
-    let place = output(line)?;
+    let mut taken = Taken::default();
+    taken.add_input(&line.file);
+    line.dictionary.iter().for_each(|path| taken.add(path, "the dictionary"));
+    line.model.iter().for_each(|name| taken.add_model(name));
+    let place = output(line, &taken)?;
     if place == Place::Stdout {
         say::ensure_output()?;
+        taken.ensure_stdout_free()?;
         ensure!(
             line.force || !io::stdout().is_terminal(),
             "a page is not written to a terminal; -o names a file, -f writes it anyway"
