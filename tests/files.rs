@@ -125,6 +125,8 @@ fn rm_removes_only_regular_files_by_their_own_names() {
     fails(&lmz(&folder, &["-1", "--rm", "pipe"]), "not a regular file");
     fails(&lmz(&folder, &["-1", "--rm", "target", "-o", "pipe"]), "--rm removes inputs only where");
     fails(&lmz(&folder, &["-1", "--rm", "target", "-o", "/dev/stdout"]), "--rm removes inputs only where");
+    // Who waits to write into it is let go.
+    ok(&shell(&folder, "(echo > pipe) & sleep 0.3; $LMZ -1 --rm pipe; wait"));
     assert_eq!(names(&folder), ["link", "pipe", "target"]);
     assert!(fs::symlink_metadata(path(&folder, "pipe")).unwrap().file_type().is_fifo());
     // Without it all of them can be read.

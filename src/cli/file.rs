@@ -60,16 +60,22 @@ impl Input {
             return Ok(Self { path: path.to_owned(), file, data });
         }
         if remove {
-            // Before it is opened, which would wait for the other end of a pipe.
-            let data = fs::symlink_metadata(path).context("cannot be read")?;
-            ensure!(!data.is_symlink(), "is a link; --rm removes regular files only");
-            ensure!(data.is_dir() || data.is_file(), "is not a regular file; --rm removes no other");
+            let link = fs::symlink_metadata(path).context("cannot be read")?.is_symlink();
+            ensure!(!link, "is a link; --rm removes regular files only");
         }
         let closed = output::stream(path).is_some_and(startup::closed);
         ensure!(!closed, "is closed, and would seem to be empty; give a file");
-        let file = File::open(path).context("cannot be read")?;
+        let mut options = File::options();
+        #[cfg(unix)]
+        if remove {
+            // What is no regular file is not waited for, and who waits at its other end is let go.
+            use std::os::unix::fs::OpenOptionsExt;
+            options.custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW);
+        }
+        let file = options.read(true).open(path).context("cannot be read")?;
         let data = file.metadata().context("cannot be read")?;
         ensure!(!data.is_dir(), "is a directory; pack it first (tar -I lmz -cf DIR.tar.lmz DIR)");
+        ensure!(!remove || data.is_file(), "is not a regular file; --rm removes no other");
         Ok(Self { path: path.to_owned(), file: Some(file), data: Some(data) })
     }
 
