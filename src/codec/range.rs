@@ -124,8 +124,11 @@ impl Encoder {
             debug_assert!(!carry, "without held-back words the interval does not wrap");
         }
         let mut bytes: Vec<u8> = words.iter().flat_map(|w| w.to_be_bytes()).collect();
+        // Of the words before, zeros stay: a decoder takes more than `FREE_WORDS` that are missing for
+        // an input that was cut.
+        let kept = bytes.len();
         bytes.extend(tail.to_be_bytes());
-        while bytes.last() == Some(&0) {
+        while bytes.len() > kept && bytes.last() == Some(&0) {
             bytes.pop();
         }
         bytes
