@@ -34,7 +34,11 @@ impl Identity {
         #[cfg(unix)]
         return file.metadata().ok().filter(Metadata::is_file).map(|data| Self::of(&data));
         #[cfg(not(unix))]
-        return None.filter(|()| file.metadata().is_ok()).map(|()| Self(Default::default()));
+        {
+            // An open file has no number there, and its name is not known.
+            let _ = file;
+            None
+        }
     }
 
     #[cfg(unix)]
