@@ -124,9 +124,9 @@ impl Encoder {
             debug_assert!(!carry, "without held-back words the interval does not wrap");
         }
         let mut bytes: Vec<u8> = words.iter().flat_map(|w| w.to_be_bytes()).collect();
-        // Of the words before, zeros stay: a decoder takes more than `FREE_WORDS` that are missing for
-        // an input that was cut.
-        let kept = bytes.len();
+        // One byte of the last word before the tail stays, even if it is zero: a decoder takes an
+        // input of which more than `FREE_WORDS` words are missing for one that was cut.
+        let kept = bytes.len().saturating_sub(3);
         bytes.extend(tail.to_be_bytes());
         while bytes.len() > kept && bytes.last() == Some(&0) {
             bytes.pop();
@@ -243,6 +243,20 @@ mod tests {
             let expected: Vec<bool> = decisions.iter().map(|d| d.0).collect();
             if let Some((_, shorter)) = bytes.split_last() {
                 prop_assert_ne!(decode(shorter, &decisions).ok(), Some(expected));
+            }
+        }
+    }
+
+    /// An outcome of 1 takes the part of the interval that begins at its lower end, so that these
+    /// words are all zeros.
+    #[test]
+    fn words_of_zeros_survive() {
+        for count in 0..200 {
+            let decisions = vec![(true, 32768); count];
+            let bytes = encode(&decisions);
+            assert_eq!(decode(&bytes, &decisions).unwrap(), vec![true; count]);
+            if let Some((_, shorter)) = bytes.split_last() {
+                assert!(decode(shorter, &decisions).is_err(), "{count} decisions, {} bytes", bytes.len());
             }
         }
     }
