@@ -6,8 +6,8 @@
 //!     cargo bench --bench engine -- shapes          shapes to choose a model from
 //!     LMZ_BENCH_MODEL=PATH cargo bench --bench engine -- load    where the time goes when that model is loaded
 //!
-//! `LMZ_BENCH_KERNEL=NAME` restricts it to one kernel, `LMZ_BENCH_SECONDS` sets the time for each figure (0.3).
-//! Figures are medians.
+//! `LMZ_BENCH_KERNEL=NAME` restricts it to one kernel, `LMZ_BENCH_SECONDS` sets the time for each
+//! figure (0.3). Figures are medians.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -47,7 +47,10 @@ fn load(path: &Path) {
     });
     print("reading the files (in the page cache)", files);
     print("opening: that, quantising, identity", median(|| drop(black_box(Model::open(path)))));
-    print("identity", median(|| _ = black_box(Identity::new(model.weights(), model.vocabulary(), None))));
+    print(
+        "identity",
+        median(|| _ = black_box(Identity::new(model.weights(), model.vocabulary(), None))),
+    );
     print("packing", median(|| drop(black_box(Network::for_model(&model, Kernel::chosen())))));
 }
 
@@ -96,7 +99,8 @@ impl Bench {
     }
 
     fn read(&mut self, token: impl Fn(u32) -> Token) {
-        let mut rows: Vec<_> = self.streams.iter_mut().zip(0..).map(|(s, i)| (s, token(i))).collect();
+        let mut rows: Vec<_> =
+            self.streams.iter_mut().zip(0..).map(|(s, i)| (s, token(i))).collect();
         self.engine.step(&mut rows);
     }
 
@@ -112,18 +116,25 @@ fn micros(time: Duration) -> f64 {
 }
 
 fn network(config: &Config, kernel: Kernel) -> Arc<Network> {
-    Arc::new(Network::new(&Weights::random(config, 1), kernel).expect("a shape that the engine takes"))
+    Arc::new(
+        Network::new(&Weights::random(config, 1), kernel).expect("a shape that the engine takes"),
+    )
 }
 
 fn steps() {
     println!("\n### Whole steps, microseconds a token (of all threads together)\n");
     let batches = [1, 2, 4, 8, 16, 32, 64];
-    println!("| model | kernel | threads | {} |", batches.map(|b| format!("batch {b}")).join(" | "));
+    println!(
+        "| model | kernel | threads | {} |",
+        batches.map(|b| format!("batch {b}")).join(" | ")
+    );
     println!("|---|---|---:|{}", "---:|".repeat(batches.len()));
     for (name, config) in [NANO, BASE, LARGE] {
         for kernel in kernels() {
             let network = network(&config, kernel);
-            for (threads, alone, how) in [(1, 1, "1"), (2, 0, "2, rows split"), (2, usize::MAX / 8, "2, rows shared")] {
+            for (threads, alone, how) in
+                [(1, 1, "1"), (2, 0, "2, rows split"), (2, usize::MAX / 8, "2, rows shared")]
+            {
                 let row = batches.map(|batch| {
                     let mut bench = Bench::new(&network, batch, threads);
                     bench.engine.set_alone(alone);
@@ -157,7 +168,11 @@ fn parts() {
                     format!("{:.1}", micros(times[times.len() / 2]) / batch as f64)
                 });
                 let all = micros(all) / batch as f64;
-                println!("| {name} | {} | {batch} | {} | {all:.1} |", kernel.name(), row.join(" | "));
+                println!(
+                    "| {name} | {} | {batch} | {} | {all:.1} |",
+                    kernel.name(),
+                    row.join(" | ")
+                );
             }
         }
     }
@@ -167,13 +182,15 @@ fn parts() {
 fn shapes() {
     println!("\n### Shapes, fastest kernel, one thread, microseconds a token\n");
     println!(
-        "| layers | D | inner | V | head | ranks w a v g | weights, M | batch 1 | batch 8 | batch 16 | batch 32 |"
+        "| layers | D | inner | V | head | ranks w a v g | weights, M | batch 1 | batch 8 | batch \
+        16 | batch 32 |"
     );
     println!("|---:|---:|---:|---:|---:|---|---:|---:|---:|---:|---:|");
     let base = BASE.1;
     let deep = Config { layers: 12, hidden: 192, intermediate: 768, ..base };
     let wide = Config { layers: 5, hidden: 320, intermediate: 1280, ..base };
-    let ranks = |w, a, v, g, config| Config { decay_rank: w, a_rank: a, v_rank: v, gate_rank: g, ..config };
+    let ranks =
+        |w, a, v, g, config| Config { decay_rank: w, a_rank: a, v_rank: v, gate_rank: g, ..config };
     let shapes = [
         base,
         Config { head_size: 64, ..base },
@@ -203,11 +220,24 @@ fn shapes() {
             let mut bench = Bench::new(&network, batch, 1);
             format!("{:.1}", micros(median(|| bench.step())) / batch as f64)
         });
-        let Config { layers, hidden, intermediate, vocab, head_size, decay_rank, a_rank, v_rank, gate_rank, .. } =
-            config;
+        let Config {
+            layers,
+            hidden,
+            intermediate,
+            vocab,
+            head_size,
+            decay_rank,
+            a_rank,
+            v_rank,
+            gate_rank,
+            ..
+        } = config;
         let weights = (network.arena.bytes() + vocab * hidden) as f64 / 1e6;
         let ranks = format!("{decay_rank} {a_rank} {v_rank} {gate_rank}");
         let times = times.join(" | ");
-        println!("| {layers} | {hidden} | {intermediate} | {vocab} | {head_size} | {ranks} | {weights:.1} | {times} |");
+        println!(
+            "| {layers} | {hidden} | {intermediate} | {vocab} | {head_size} | {ranks} | \
+            {weights:.1} | {times} |"
+        );
     }
 }

@@ -17,7 +17,8 @@ fn main() {
     for name in files {
         let began = Instant::now();
         let vocabulary =
-            Vocabulary::parse(&std::fs::read(&name).expect("the vocabulary can be read")).expect("it parses");
+            Vocabulary::parse(&std::fs::read(&name).expect("the vocabulary can be read"))
+                .expect("it parses");
         let built = began.elapsed();
         let mut tokens = 0;
         let mut best = Duration::MAX;
@@ -27,7 +28,8 @@ fn main() {
             best = best.min(began.elapsed());
         }
         println!(
-            "{name}: {} tokens, parsed and built in {:.1} ms; {path}: {:.3} bytes a token, {:.0} MB/s",
+            "{name}: {} tokens, parsed and built in {:.1} ms; {path}: {:.3} bytes a token, {:.0} \
+            MB/s",
             vocabulary.len(),
             1e3 * built.as_secs_f64(),
             text.len() as f64 / tokens as f64,

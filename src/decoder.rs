@@ -14,7 +14,9 @@ use crate::codec::work::Work;
 use crate::encoder::BlockReport;
 use crate::error::{Error, Result};
 use crate::exact::fpstate::{Host, exact, host};
-use crate::format::{BlockHead, FormatError, FrameHeader, Input, Origins, ShortFrame, Start, start, within};
+use crate::format::{
+    BlockHead, FormatError, FrameHeader, Input, Origins, ShortFrame, Start, start, within,
+};
 use crate::options::DecodeOptions;
 use crate::parallel;
 use frame::{Inside, end_frame};
@@ -77,7 +79,10 @@ enum End {
 impl End {
     /// While foreign code runs, which may panic: if it does, this stays.
     fn panicked() -> Self {
-        Self::Badly(io::ErrorKind::Other, "an earlier read panicked: what comes next is not known".into())
+        Self::Badly(
+            io::ErrorKind::Other,
+            "an earlier read panicked: what comes next is not known".into(),
+        )
     }
 }
 
@@ -184,7 +189,9 @@ impl<R: Read> Decoder<R> {
                     }
                     self.state = State::Frame;
                 }
-                State::Blocks(inside) if inside.last_seen && inside.short => self.state = State::Frame,
+                State::Blocks(inside) if inside.last_seen && inside.short => {
+                    self.state = State::Frame
+                }
                 State::Blocks(inside) if inside.last_seen => {
                     let at = self.source.at();
                     self.state = State::Ending { at, expected: inside.ending(at) };
@@ -203,15 +210,17 @@ impl<R: Read> Decoder<R> {
         let begin = self.source.at();
         let kind = loop {
             match start(self.source.have()) {
-                Err(FormatError::Incomplete) if self.source.fill(self.source.have().len() + 1, 0)? => {}
+                Err(FormatError::Incomplete)
+                    if self.source.fill(self.source.have().len() + 1, 0)? => {}
                 kind => break kind,
             }
         };
         match kind {
             Ok(Start::Full) => {
                 let limits = &self.options.limits;
-                let header =
-                    self.source.parse(FrameHeader::longest(limits), true, |input| FrameHeader::read(input, limits))?;
+                let header = self.source.parse(FrameHeader::longest(limits), true, |input| {
+                    FrameHeader::read(input, limits)
+                })?;
                 let header = header.unwrap_or_default();
                 let dictionary = header.dictionary.as_ref().map(|h| &h[..]);
                 let dictionary = self.options.dictionary(dictionary, begin)?.cloned();
@@ -220,13 +229,22 @@ impl<R: Read> Decoder<R> {
                 self.state = State::Blocks(Inside::new(models, dictionary, begin));
             }
             Ok(Start::Short) => {
-                let Some(short) = self.source.parse(ShortFrame::LONGEST as u64, true, ShortFrame::read)? else {
+                let Some(short) =
+                    self.source.parse(ShortFrame::LONGEST as u64, true, ShortFrame::read)?
+                else {
                     return Ok(());
                 };
-                let dictionary = self.options.dictionary(short.dictionary.as_ref().map(|d| &d[..]), begin)?.cloned();
+                let dictionary = self
+                    .options
+                    .dictionary(short.dictionary.as_ref().map(|d| &d[..]), begin)?
+                    .cloned();
                 let models = self.options.models(&short.models(), &Origins::new(), begin)?;
                 let next = Some((short.into_head(), begin, Vec::new()));
-                self.state = State::Blocks(Inside { short: true, next, ..Inside::new(models, dictionary, begin) });
+                self.state = State::Blocks(Inside {
+                    short: true,
+                    next,
+                    ..Inside::new(models, dictionary, begin)
+                });
             }
             Ok(Start::Skippable(length)) => {
                 self.source.skip(8);
@@ -280,7 +298,8 @@ impl<R: Read> Decoder<R> {
             }
         }
         let State::Blocks(inside) = &self.state else { return Ok(()) };
-        let (models, dictionary, options) = (&inside.models, inside.dictionary.as_ref(), &self.options);
+        let (models, dictionary, options) =
+            (&inside.models, inside.dictionary.as_ref(), &self.options);
         let decode = |Job { number, at, raw_at, head, coded, check }: Job, threads| {
             let context = options.context(models, dictionary, threads);
             let content = block::content(&head, coded, &check, &context);
@@ -310,14 +329,18 @@ impl<R: Read> Decoder<R> {
         if inside.next.is_none() {
             let (at, models) = (source.at(), inside.models.len());
             let read = |input: &mut Input| BlockHead::read(input, models, limits);
-            let head = source.parse(BlockHead::longest(limits), beside.is_none(), read)?.ok_or(NotNow::Later)?;
+            let head = source
+                .parse(BlockHead::longest(limits), beside.is_none(), read)?
+                .ok_or(NotNow::Later)?;
             inside.next = Some((head, at, Vec::new()));
         }
         let Some((head, at, bytes)) = &mut inside.next else { return Err(NotNow::Later) };
         let at = *at;
         let format = |source| Error::Format { at, source };
-        within("bytes of content", self.raw_at.saturating_add(head.raw), limits.content).map_err(format)?;
-        let context = self.options.context(&inside.models, inside.dictionary.as_ref(), self.options.threads);
+        within("bytes of content", self.raw_at.saturating_add(head.raw), limits.content)
+            .map_err(format)?;
+        let context =
+            self.options.context(&inside.models, inside.dictionary.as_ref(), self.options.threads);
         let needed = memory::decoding(head, &context);
         let listed = (inside.index.capacity() as u64).saturating_sub(LISTED);
         memory::allow("a block", needed.saturating_add(listed), limits.memory)?;
@@ -336,7 +359,9 @@ impl<R: Read> Decoder<R> {
             None if head.coded <= memory::BUFFERED => {
                 let others = (most as u64 - 1).saturating_mul(head.coded.saturating_add(64));
                 let ahead = others.min(AHEAD).min(free.saturating_sub(needed) / 4);
-                source.fill(whole.saturating_sub(bytes.len()), ahead as usize).map_err(Error::from)?;
+                source
+                    .fill(whole.saturating_sub(bytes.len()), ahead as usize)
+                    .map_err(Error::from)?;
             }
             _ => {}
         }

@@ -10,9 +10,9 @@ use crate::lm::rwkv7::{Identity, Ready, Stream};
 
 /// A reference text, like what is to be compressed: earlier messages, an older version, a sample.
 ///
-/// Every block is coded as if the text had come before it. An archive names it by its hash and cannot
-/// be decoded without it. What PPM learns from it is learnt once, with the parameters that were used
-/// last, and shared by all clones. So is what a neural language model makes of its last
+/// Every block is coded as if the text had come before it. An archive names it by its hash and
+/// cannot be decoded without it. What PPM learns from it is learnt once, with the parameters that
+/// were used last, and shared by all clones. So is what a neural language model makes of its last
 /// [`READ`](Self::READ) bytes; context mixing reads all of it anew for each block and message.
 ///
 /// ```
@@ -59,7 +59,12 @@ impl Dictionary {
         }
         let hash = *blake3::hash(bytes).as_bytes();
         let bytes = bytes.to_vec();
-        Ok(Self(Arc::new(Inner { bytes, hash, primed: Mutex::default(), streams: Mutex::default() })))
+        Ok(Self(Arc::new(Inner {
+            bytes,
+            hash,
+            primed: Mutex::default(),
+            streams: Mutex::default(),
+        })))
     }
 
     /// The BLAKE3 hash by which archives name it.
@@ -92,7 +97,8 @@ impl Dictionary {
     /// The stream of a neural model that has read the end of it.
     fn stream(&self, model: &Ready) -> Arc<Stream> {
         let mut streams = self.0.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, found)) = streams.iter().find(|(identity, _)| *identity == model.identity()) {
+        if let Some((_, found)) = streams.iter().find(|(identity, _)| *identity == model.identity())
+        {
             return Arc::clone(found);
         }
         let bytes = self.bytes();

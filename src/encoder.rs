@@ -8,7 +8,8 @@ use crate::codec::memory;
 use crate::error::{CodecError, Error, Result};
 use crate::exact::fpstate::{Host, exact, host};
 use crate::format::{
-    BlockHead, Entry, FrameHeader, Index, Limits, Method, ShortFrame, ShortModel, TRAILER_BYTES, Trailer, content_check,
+    BlockHead, Entry, FrameHeader, Index, Limits, Method, ShortFrame, ShortModel, TRAILER_BYTES,
+    Trailer, content_check,
 };
 use crate::options::Options;
 use crate::parallel;
@@ -121,7 +122,8 @@ impl<W: Write> Encoder<W> {
     fn end(&mut self) -> Result<()> {
         // Of one block at most, so that the number of threads does not decide.
         let length = self.pending.len();
-        if self.written == 0 && (length as u64) < ShortFrame::LIMIT && length <= self.options.block {
+        if self.written == 0 && (length as u64) < ShortFrame::LIMIT && length <= self.options.block
+        {
             self.write_short(None)?;
         } else {
             let blocks = self.code()?;
@@ -162,14 +164,22 @@ impl<W: Write> Encoder<W> {
         self.bind()?;
         memory::allow("a block", self.needed(self.pending.len()), self.options.memory)?;
         let raw = mem::take(&mut self.pending);
-        let (models, coding) = (Models { made, ..self.models(self.options.threads) }, self.coding());
-        let mut coded =
-            code_block(&raw, Plan::of(&raw, &models), &models, Coding { apart: ShortFrame::SAVES, ..coding })?;
+        let (models, coding) =
+            (Models { made, ..self.models(self.options.threads) }, self.coding());
+        let mut coded = code_block(
+            &raw,
+            Plan::of(&raw, &models),
+            &models,
+            Coding { apart: ShortFrame::SAVES, ..coding },
+        )?;
         if coded.method.is_bound() && self.options.mix {
             // The header that names such a model can be more than it gains. The rest of a full
             // frame takes about 60 bytes.
-            let alone = Plan::Alone("so short that the device-bound model gains less than its header takes");
-            let alone = code_block(&raw, alone, &models, Coding { apart: ShortFrame::SAVES, ..coding })?;
+            let alone = Plan::Alone(
+                "so short that the device-bound model gains less than its header takes",
+            );
+            let alone =
+                code_block(&raw, alone, &models, Coding { apart: ShortFrame::SAVES, ..coding })?;
             let mut header = Vec::new();
             self.header(&self.models).write(&mut header);
             if alone.bytes.len() < coded.bytes.len() + header.len() + 60 {
@@ -246,7 +256,9 @@ impl<W: Write> Encoder<W> {
     /// have, and the probe.
     fn bind(&mut self) -> Result<()> {
         let length = self.pending.len().min(self.options.block);
-        if let Some(Model::Bound(model, entry)) = self.models.first_mut().filter(|_| length > 0 && self.written == 0) {
+        if let Some(Model::Bound(model, entry)) =
+            self.models.first_mut().filter(|_| length > 0 && self.written == 0)
+        {
             let streams = self.options.streams.unwrap_or_else(|| model.streams(length));
             let most = BlockHead::most_streams(length as u64) as usize;
             let mut found = model.0.entry(streams.min(most).min(length) as u64)?;
@@ -259,14 +271,30 @@ impl<W: Write> Encoder<W> {
     /// What a block is coded with, when it has so many threads to itself.
     fn models(&self, threads: usize) -> Models<'_> {
         let Options { dictionary, mix, .. } = &self.options;
-        Models { table: &self.models, dictionary: dictionary.as_ref(), mix: *mix, made: None, threads, cancel: None }
+        Models {
+            table: &self.models,
+            dictionary: dictionary.as_ref(),
+            mix: *mix,
+            made: None,
+            threads,
+            cancel: None,
+        }
     }
 
     /// The header of a frame with these models.
     fn header(&self, models: &[Model]) -> FrameHeader {
         let dictionary = self.options.dictionary.as_ref().map(|d| *d.hash());
-        let origins = models.iter().enumerate().filter_map(|(i, model)| Some((i, model.origin()?.clone()))).collect();
-        FrameHeader { models: models.iter().map(Model::named).collect(), origins, dictionary, raw: None }
+        let origins = models
+            .iter()
+            .enumerate()
+            .filter_map(|(i, model)| Some((i, model.origin()?.clone())))
+            .collect();
+        FrameHeader {
+            models: models.iter().map(Model::named).collect(),
+            origins,
+            dictionary,
+            raw: None,
+        }
     }
 
     /// Writes blocks, after the header where it is missing. `last`: the frame ends with them.
@@ -274,12 +302,21 @@ impl<W: Write> Encoder<W> {
         let mut out = Vec::new();
         if self.written == 0 {
             // Of content of one block it is known what it needs.
-            let needless = last && blocks.len() == 1 && blocks[0].1.layout.segments.iter().all(|s| s.model.is_none());
+            let needless = last
+                && blocks.len() == 1
+                && blocks[0].1.layout.segments.iter().all(|s| s.model.is_none());
             self.header(if needless { &[] } else { &self.models }).write(&mut out);
             self.put(&out)?;
         }
         if last && blocks.is_empty() {
-            blocks.push((Vec::new(), Coded::stored(&[], "the frame ends"))); // every frame has a last block
+            blocks.push((
+                Vec::new(),
+                Coded::stored(
+                    &[],
+                    "the frame \
+                ends",
+                ),
+            )); // every frame has a last block
         }
         let count = blocks.len();
         for (i, (raw, mut coded)) in blocks.into_iter().enumerate() {
@@ -335,7 +372,8 @@ fn code_block(raw: &[u8], plan: Plan, models: &Models, coding: Coding) -> Result
         let check = content_check(raw, &coded.bytes).to_le_bytes();
         let models = Models::to_decode(models.table, models.dictionary, models.threads);
         let Coded { method, layout, bytes, .. } = &coded;
-        block::decode_checked(*method, raw.len() as u64, layout, &models, bytes, &check).map_err(failed)?;
+        block::decode_checked(*method, raw.len() as u64, layout, &models, bytes, &check)
+            .map_err(failed)?;
     }
     Ok(coded)
 }
@@ -384,7 +422,10 @@ impl<W: Write> Write for Encoder<W> {
 /// more memory than [`Options::memory`] allows; an [`Encoder`] reports that.
 pub fn compress(raw: &[u8], options: &Options) -> Vec<u8> {
     let mut encoder = Encoder::new(Vec::new(), options.clone());
-    encoder.write_all(raw).and_then(|()| encoder.finish().map_err(Into::into)).expect("a vector takes every byte")
+    encoder
+        .write_all(raw)
+        .and_then(|()| encoder.finish().map_err(Into::into))
+        .expect("a vector takes every byte")
 }
 
 /// The same for content that fits a short frame, when its bitstream of codec 4 in one stream has

@@ -5,7 +5,6 @@ use std::io;
 use crate::dictionary::{Dictionary, hex};
 use crate::format::{FormatError, HubName, Numerics, Registered};
 use crate::lm::bound::BoundError;
-use crate::lm::rwkv7::ModelError;
 
 /// A coded block that does not decode.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +26,8 @@ pub enum CodecError {
     Streams { found: u64 },
     /// A device-bound model does not give the frequencies that it gave the encoder.
     #[error(
-        "from byte {at} of the block on, the model gives other frequencies here than it gave the encoder: its files, the \
+        "from byte {at} of the block on, the model gives other frequencies here than it gave the \
+        encoder: its files, the \
          device or the libraries are not what made the archive"
     )]
     Diverged { at: u64 },
@@ -38,7 +38,9 @@ pub enum CodecError {
     #[error("it needs {needed} bytes of memory, and the system has not as much for it")]
     Memory { needed: u64 },
     /// It needs more memory than [`Options::memory`](crate::Options::memory) allows.
-    #[error("it needs {needed} bytes of memory, over the limit of {limit}: raise the limit on memory")]
+    #[error(
+        "it needs {needed} bytes of memory, over the limit of {limit}: raise the limit on memory"
+    )]
     MemoryLimit { needed: u64, limit: u64 },
     /// The work was ended by a [`CancellationToken`](crate::CancellationToken).
     #[error("the work was cancelled")]
@@ -66,21 +68,24 @@ pub enum Error {
     /// The models of a frame have read a dictionary that was not given. `needed` is its BLAKE3
     /// hash, or the beginning of it.
     #[error(
-        "at byte {at} of the archive: made with a dictionary whose BLAKE3 hash is {}; give that file",
+        "at byte {at} of the archive: made with a dictionary whose BLAKE3 hash is {}; give that \
+        file",
         hash(needed)
     )]
     NoDictionary { at: u64, needed: Vec<u8> },
     /// A frame names a neural model that is neither built in nor given, nor in the hub's cache.
     /// `needed` is its identity, or the beginning of it; `origin` is where on the hub it was got,
     /// if the frame says so.
-    #[error("at byte {at} of the archive: made with {}; {}", model(needed), remedy(needed, origin.as_deref()))]
+    #[error("at byte {at} of the archive: made with {}; \
+        {}", model(needed), remedy(needed, origin.as_deref()))]
     NoModel { at: u64, needed: Vec<u8>, origin: Option<Box<HubName>> },
     /// A model is in the hub's cache and cannot be loaded.
     #[error("at byte {at} of the archive: made with {origin}, which is in the cache: {reason}")]
-    Model { at: u64, origin: Box<HubName>, reason: Box<ModelError> },
+    Model { at: u64, origin: Box<HubName>, reason: Box<dyn std::error::Error + Send + Sync> },
     /// What the hub's cache has is not the model that the frame needs.
     #[error(
-        "at byte {at} of the archive: made with {}; what the cache has as {origin} is another: remove it (lmz model rm {origin}) and get it \
+        "at byte {at} of the archive: made with {}; what the cache has as {origin} is another: \
+        remove it (lmz model rm {origin}) and get it \
          again, or use the lmz that made the archive",
         model(needed)
     )]
@@ -88,13 +93,20 @@ pub enum Error {
     /// A frame names a device-bound model that was not given and is not in the hub's cache;
     /// `origin` is where on the hub it was got, if the frame says so.
     #[error(
-        "at byte {at} of the archive: made with a model that ran as {numerics}, and whose identity is {}; {}",
+        "at byte {at} of the archive: made with a model that ran as {numerics}, and whose \
+        identity is {}; {}",
         hex(identity), bound_remedy(origin.as_deref())
     )]
-    NoBoundModel { at: u64, identity: [u8; 32], numerics: Box<Numerics>, origin: Option<Box<HubName>> },
+    NoBoundModel {
+        at: u64,
+        identity: [u8; 32],
+        numerics: Box<Numerics>,
+        origin: Option<Box<HubName>>,
+    },
     /// A device-bound model does not give here what it gave the encoder.
     #[error(
-        "at byte {at} of the archive: the model does not give here what it gave where the archive was made, so it cannot be \
+        "at byte {at} of the archive: the model does not give here what it gave where the archive \
+        was made, so it cannot be \
          decoded here. Made with {made}; here it is {here}. {}",
         advice(made, here)
     )]
@@ -104,15 +116,18 @@ pub enum Error {
     Bound(#[from] BoundError),
     /// What was encoded does not decode.
     #[error(
-        "the block at byte {raw_at} of the content does not decode to what it was ({source}): the model does not give the same \
-         frequencies twice on this device. Take another device (--device), or context mixing alone (--model none); \
+        "the block at byte {raw_at} of the content does not decode to what it was ({source}): the \
+        model does not give the same \
+         frequencies twice on this device. Take another device (--device), or context mixing \
+         alone (--model none); \
          --no-verify would only hide it"
     )]
     NotReproduced { raw_at: u64, source: CodecError },
     /// Something needs more memory than [`Limits::memory`](crate::Limits::memory) or
     /// [`Options::memory`](crate::Options::memory) allows.
     #[error(
-        "{what} needs {needed} bytes of memory, over the limit of {limit}: raise the limit on memory \
+        "{what} needs {needed} bytes of memory, over the limit of {limit}: raise the limit on \
+        memory \
          if the machine has as much"
     )]
     Memory { what: &'static str, needed: u64, limit: u64 },
@@ -133,7 +148,9 @@ impl Error {
         match self {
             Self::Io(error) => error.kind(),
             Self::Format { source: FormatError::Incomplete, .. } => io::ErrorKind::UnexpectedEof,
-            Self::Memory { .. } | Self::Block { source: CodecError::Memory { .. }, .. } => io::ErrorKind::OutOfMemory,
+            Self::Memory { .. } | Self::Block { source: CodecError::Memory { .. }, .. } => {
+                io::ErrorKind::OutOfMemory
+            }
             // Not `Interrupted`: who gets that tries again.
             Self::Cancelled => io::ErrorKind::Other,
             _ => io::ErrorKind::InvalidData,
@@ -142,7 +159,11 @@ impl Error {
 
     /// The kind and message that every later call gives of what failed with this.
     pub(crate) fn lasting(&self) -> (io::ErrorKind, String) {
-        let kind = if self.kind() == io::ErrorKind::Interrupted { io::ErrorKind::Other } else { self.kind() };
+        let kind = if self.kind() == io::ErrorKind::Interrupted {
+            io::ErrorKind::Other
+        } else {
+            self.kind()
+        };
         (kind, format!("an earlier call failed: {self}"))
     }
 
@@ -173,27 +194,28 @@ fn hash(bytes: &[u8]) -> String {
 }
 
 fn model(identity: &[u8]) -> String {
-    let name = Registered::by_identity(identity).map_or("a model".into(), |r| format!("the model {}", r.name));
+    let name = Registered::by_identity(identity)
+        .map_or("a model".into(), |r| format!("the model {}", r.name));
     format!("{name} whose identity is {}", hash(identity))
 }
 
 /// How to get a model.
 fn remedy(identity: &[u8], origin: Option<&HubName>) -> String {
-    let hub = if cfg!(feature = "hub") { "" } else { " (with an lmz that has the feature hub)" };
     match (Registered::by_identity(identity), origin) {
-        (Some(_), _) => "give its folder (--model PATH), or use an lmz that has it built in (feature embed)".into(),
-        (_, Some(origin)) => format!("get it: lmz model pull {origin}{hub}, or give its folder (--model PATH)"),
-        (None, None) => "give its folder (--model PATH), or its name on the hub (--model hf:OWNER/NAME)".into(),
+        (Some(_), _) => "give its folder (--model PATH), or use an lmz that has it built in".into(),
+        (_, Some(origin)) => format!(
+            "get it: lmz model pull {origin} (with the feature hub), or give its folder (--model \
+            PATH)"
+        ),
+        (None, None) => {
+            "give its folder (--model PATH), or its name on the hub (--model hf:OWNER/NAME)".into()
+        }
     }
 }
 
 /// How to get a device-bound model.
 fn bound_remedy(origin: Option<&HubName>) -> String {
-    let folder = if cfg!(feature = "hub") {
-        "give its folder (--model PATH)"
-    } else {
-        "this lmz cannot run such models: build one with the feature hub, and give the model's folder to it"
-    };
+    let folder = "give its folder (--model PATH) to an lmz that has the feature hub";
     match origin {
         Some(origin) => format!("get it: lmz model pull {origin}; or {folder}"),
         None => folder.into(),
@@ -205,6 +227,9 @@ fn advice(made: &Numerics, here: &Numerics) -> &'static str {
     match () {
         () if made.device != here.device => "Decode it on such a device (--device picks one)",
         () if made.backend != here.backend => "Decode it with the lmz that made it",
-        () => "Decode it with the build of lmz that made it, on the same machine if there is no other way",
+        () => {
+            "Decode it with the build of lmz that made it, on the same machine if there is no \
+            other way"
+        }
     }
 }

@@ -90,23 +90,33 @@ pub fn explain_archive(archive: &[u8], options: &DecodeOptions, limit: u64) -> R
     exact(|fp| watch_archive(fp, archive, options, limit))
 }
 
-fn watch_archive(fp: Exact, archive: &[u8], options: &DecodeOptions, limit: u64) -> Result<Explanation> {
+fn watch_archive(
+    fp: Exact,
+    archive: &[u8],
+    options: &DecodeOptions,
+    limit: u64,
+) -> Result<Explanation> {
     let mut scan = Archive::open(Cursor::new(archive), options.clone())?;
     let mut options = options.clone();
-    let mut out = Explanation { raw: scan.raw(), archive: archive.len() as u64, ..Explanation::default() };
+    let mut out =
+        Explanation { raw: scan.raw(), archive: archive.len() as u64, ..Explanation::default() };
     for frame in scan.frames().to_vec() {
         options.look_up(&frame.models, &frame.origins, frame.at)?;
         let dictionary = options.dictionary(frame.dictionary.as_deref(), frame.at)?;
         let table = options.models(&frame.models, &frame.origins, frame.at)?;
         let models = options.context(&table, dictionary, options.threads);
-        for (number, b) in frame.blocks.iter().enumerate().filter(|(_, b)| b.raw > 0 && b.raw_at < limit) {
+        for (number, b) in
+            frame.blocks.iter().enumerate().filter(|(_, b)| b.raw > 0 && b.raw_at < limit)
+        {
             let (head, coded, check) = scan.block(&frame, number)?;
             let notes = (limit - b.raw_at).min(b.raw).saturating_mul(NOTE);
             let needed = memory::decoding(&head, &models).saturating_add(notes);
             memory::allow("a block and what is said of it", needed, options.limits.memory)?;
-            memory::available(needed).map_err(|e| Error::of_block(number as u64, b.at, b.raw_at, e))?;
-            let (cost, notes) = watch(fp, &head, &coded, &check, &models, (limit - b.raw_at).min(b.raw) as usize)
-                .map_err(|source| Error::of_block(number as u64, b.at, b.raw_at, source))?;
+            memory::available(needed)
+                .map_err(|e| Error::of_block(number as u64, b.at, b.raw_at, e))?;
+            let (cost, notes) =
+                watch(fp, &head, &coded, &check, &models, (limit - b.raw_at).min(b.raw) as usize)
+                    .map_err(|source| Error::of_block(number as u64, b.at, b.raw_at, source))?;
             out.add(b.raw_at, cost, notes);
         }
     }
@@ -158,5 +168,8 @@ fn watch(
     if parts.is_empty() {
         parts.push(SegmentCost { range: 0..raw, read: false });
     }
-    Ok((BlockCost { range: 0..raw, method, coded: coded.len() as u64, bits, segments: parts }, notes))
+    Ok((
+        BlockCost { range: 0..raw, method, coded: coded.len() as u64, bits, segments: parts },
+        notes,
+    ))
 }

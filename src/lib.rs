@@ -1,16 +1,14 @@
 //! lmz: a lossless compressor whose predictions come from a language model.
 //!
-//! Being built. So far: the container, context mixing alone, together with a neural language model ([`Predictor::find`]), and
-//! PPM as a baseline; the training kit is in `scripts/train`, the models in `models`, and the arithmetic that the neural
-//! models follow bit for bit in `docs/ARITHMETIC.md`.
+//! Being built. So far: the container, context mixing alone, together with a neural language model
+//! ([`Predictor::find`]), and PPM as a baseline; the training kit is in `scripts/train`, the models
+//! in `models`, and the arithmetic that the neural models follow bit for bit in
+//! `docs/ARITHMETIC.md`.
 
-// Floating point is computed in the standard state alone, where `exact::fpstate` gives a proof of it. Modules that ask
-// for that proof, or run inside of the gate, say so where they allow it.
+// Floating point is computed in the standard state alone, where `exact::fpstate` gives a proof of
+// it. Modules that ask for that proof, or run inside of the gate, say so where they allow it.
 #![cfg_attr(not(test), deny(clippy::float_arithmetic))]
 
-#[cfg(feature = "bench")]
-#[allow(clippy::float_arithmetic, reason = "figures for people")]
-pub mod bench;
 mod cancel;
 pub mod codec;
 mod decoder;
@@ -21,17 +19,17 @@ pub mod error;
 pub mod exact;
 pub mod explain;
 pub mod format;
-#[cfg(feature = "hub")]
-pub mod hub;
 pub mod lm;
 mod message;
 #[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
-mod mix;
+pub mod mix;
 #[cfg(feature = "train")]
 pub use mix::train;
 mod options;
-mod parallel;
+#[doc(hidden)]
+pub mod parallel;
 mod predictor;
+mod provider;
 pub mod recover;
 pub mod scan;
 pub mod vocab;
@@ -47,3 +45,4 @@ pub use format::Limits;
 pub use message::{compress_bare, compress_many, decompress_bare};
 pub use options::{DecodeOptions, Options};
 pub use predictor::Predictor;
+pub use provider::ModelProvider;

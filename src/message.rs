@@ -39,7 +39,11 @@ fn compress_all(messages: &[&[u8]], options: &Options) -> Vec<Vec<u8>> {
     // The threads have messages of their own.
     let longest = messages.iter().map(|message| message.len()).max().unwrap_or(0);
     let table = options.models();
-    let needed = memory::encoding(longest.min(options.block) as u64, &with(options, &table), options.streams);
+    let needed = memory::encoding(
+        longest.min(options.block) as u64,
+        &with(options, &table),
+        options.streams,
+    );
     let fit = usize::try_from(options.memory / needed.max(1)).unwrap_or(usize::MAX).max(1);
     let threads = parallel::at_once(options.threads).min(fit).min(messages.len().max(1));
     let each = Options { threads: 1, memory: options.memory / threads as u64, ..options.clone() };
@@ -53,12 +57,15 @@ fn compress_all(messages: &[&[u8]], options: &Options) -> Vec<Vec<u8>> {
         let mut archives = Vec::new();
         if let Predictor::Model(model) = &options.predictor {
             let rows = batched.len().div_ceil(threads);
-            let batch = Batch { model, dictionary: options.dictionary.as_ref(), rows, memory: each.memory };
+            let batch =
+                Batch { model, dictionary: options.dictionary.as_ref(), rows, memory: each.memory };
             batch.encode(&next_batched, |number, made| {
                 archives.push((number, compress_made(messages[number], &made, &each)));
             });
         }
-        archives.extend(std::iter::from_fn(&next_singly).map(|(number, raw)| (number, compress(raw, &each))));
+        archives.extend(
+            std::iter::from_fn(&next_singly).map(|(number, raw)| (number, compress(raw, &each))),
+        );
         archives
     };
     let mut archives = parallel::map(vec![(); threads], work).concat();
@@ -96,7 +103,11 @@ pub fn compress_bare(message: &[u8], options: &Options) -> Vec<u8> {
 
 /// Decompresses what [`compress_bare`] made of `length` bytes. Other bytes give an error or, since
 /// there is no check, another message.
-pub fn decompress_bare(coded: &[u8], length: usize, options: &Options) -> Result<Vec<u8>, CodecError> {
+pub fn decompress_bare(
+    coded: &[u8],
+    length: usize,
+    options: &Options,
+) -> Result<Vec<u8>, CodecError> {
     exact(|_| decode_bare(coded, length, options))
 }
 
@@ -139,5 +150,12 @@ fn table(options: &Options) -> Result<Vec<Model>, CodecError> {
 
 fn with<'a>(options: &'a Options, table: &'a [Model]) -> Models<'a> {
     let Options { dictionary, mix, threads, .. } = options;
-    Models { table, dictionary: dictionary.as_ref(), mix: *mix, made: None, threads: *threads, cancel: None }
+    Models {
+        table,
+        dictionary: dictionary.as_ref(),
+        mix: *mix,
+        made: None,
+        threads: *threads,
+        cancel: None,
+    }
 }

@@ -1,6 +1,8 @@
 //! How to compress and decompress; and finding what an archive names, which are dictionaries and
 //! models.
 
+use std::sync::Arc;
+
 use crate::cancel::CancellationToken;
 use crate::codec::block::{Model, Models};
 use crate::dictionary::Dictionary;
@@ -8,8 +10,9 @@ use crate::error::{Error, Result};
 use crate::format::{self, DeviceBound, Limits, Origins, within};
 use crate::lm::bound::Bound;
 use crate::lm::rwkv7::Ready;
-use crate::lm::{Finder, Found, ppm};
+use crate::lm::{Found, ppm};
 use crate::predictor::Predictor;
+use crate::provider::ModelProvider;
 
 /// How to compress.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +96,7 @@ impl Options {
 }
 
 /// How to decompress. The content does not depend on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct DecodeOptions {
     pub limits: Limits,
     /// Dictionaries that the archive may name.
@@ -103,11 +106,9 @@ pub struct DecodeOptions {
     pub models: Vec<Ready>,
     /// Device-bound models that the archive may name.
     pub bound: Vec<Bound>,
-    /// How models are found in the hub's cache that the archive names and that are neither given
-    /// nor built in (feature `hub`). Only a model that the archive says was got from the hub is
-    /// looked for, where it says, and nothing is ever got from the network. `None`: none is looked
-    /// for.
-    pub finder: Option<Finder>,
+    /// What finds models that the archive names and that are neither given nor built in. Only a
+    /// model that the archive says was got from the hub is looked for. `None`: none is looked for.
+    pub provider: Option<Arc<dyn ModelProvider>>,
     /// Threads: blocks that have arrived together are decoded at once, no more than there are
     /// processors, and a neural model is computed beside the coder.
     pub threads: usize,
@@ -122,7 +123,7 @@ impl Default for DecodeOptions {
             dictionaries: Vec::new(),
             models: Vec::new(),
             bound: Vec::new(),
-            finder: Some(Finder::default()),
+            provider: None,
             threads: 1,
             cancel: None,
         }
@@ -155,23 +156,32 @@ impl DecodeOptions {
 
     /// Adds the models of a frame's table that are not there but in the hub's cache, where the
     /// frame says that they were got; `at` is for messages.
-    pub(crate) fn look_up(&mut self, table: &[format::Model], origins: &Origins, at: u64) -> Result<()> {
+    pub(crate) fn look_up(
+        &mut self,
+        table: &[format::Model],
+        origins: &Origins,
+        at: u64,
+    ) -> Result<()> {
         for (number, model) in table.iter().enumerate() {
-            let (Some(origin), Some(finder)) = (origins.get(&number), &self.finder) else { continue };
+            let (Some(origin), Some(provider)) = (origins.get(&number), &self.provider) else {
+                continue;
+            };
             let (there, identity) = match model {
                 format::Model::Ppm { .. } => continue,
-                format::Model::Rwkv7 { identity } => (self.model(identity).is_some(), &identity[..]),
+                format::Model::Rwkv7 { identity } => {
+                    (self.model(identity).is_some(), &identity[..])
+                }
                 format::Model::Bound(entry) => (self.given(entry).is_some(), &entry.identity[..]),
             };
             if there {
                 continue;
             }
-            let failed = |reason| Error::Model { at, origin: Box::new(origin.clone()), reason: Box::new(reason) };
-            let found = match finder.cached(origin).map_err(failed)? {
+            let failed = |reason| Error::Model { at, origin: Box::new(origin.clone()), reason };
+            let found = match provider.model(origin).map_err(failed)? {
                 None => continue,
                 // Another model than the frame's is not kept: an archive can name many.
                 Some(Found::Exact(model)) if model.identity().0.starts_with(identity) => {
-                    self.models.push(Ready::new(&model).map_err(failed)?);
+                    self.models.push(Ready::new(&model).map_err(|error| failed(error.into()))?);
                     true
                 }
                 Some(Found::Bound(model)) if model.identity().0 == identity => {
@@ -189,9 +199,16 @@ impl DecodeOptions {
     }
 
     /// The models of a frame's table, ready to predict; `at` is for the message.
-    pub(crate) fn models(&self, table: &[format::Model], origins: &Origins, at: u64) -> Result<Vec<Model>> {
+    pub(crate) fn models(
+        &self,
+        table: &[format::Model],
+        origins: &Origins,
+        at: u64,
+    ) -> Result<Vec<Model>> {
         let find = |(number, model): (usize, &format::Model)| match model {
-            format::Model::Ppm { order, memory } => Ok(Model::Ppm { order: *order, memory: *memory }),
+            format::Model::Ppm { order, memory } => {
+                Ok(Model::Ppm { order: *order, memory: *memory })
+            }
             format::Model::Rwkv7 { identity } => {
                 let origin = origins.get(&number).cloned().map(Box::new);
                 let found = self.model(identity).map(Model::Rwkv7);
@@ -208,11 +225,21 @@ impl DecodeOptions {
     }
 
     /// A device-bound model, if it gives what it gave the encoder.
-    fn bound(&self, entry: &DeviceBound, origin: Option<&format::HubName>, at: u64) -> Result<Model> {
+    fn bound(
+        &self,
+        entry: &DeviceBound,
+        origin: Option<&format::HubName>,
+        at: u64,
+    ) -> Result<Model> {
         let numerics = || Box::new(entry.numerics.clone());
         let Some(model) = self.given(entry) else {
             let origin = origin.cloned().map(Box::new);
-            return Err(Error::NoBoundModel { at, identity: entry.identity, numerics: numerics(), origin });
+            return Err(Error::NoBoundModel {
+                at,
+                identity: entry.identity,
+                numerics: numerics(),
+                origin,
+            });
         };
         within("rows of a device-bound model", entry.batch, self.limits.segments)
             .map_err(|source| Error::Format { at, source })?;

@@ -11,7 +11,8 @@ use crate::exact::fpstate::exact;
 /// has processors, since what waits for a processor needs as much memory as what has one.
 pub fn at_once(threads: usize) -> usize {
     static PROCESSORS: OnceLock<Option<usize>> = OnceLock::new();
-    let processors = PROCESSORS.get_or_init(|| thread::available_parallelism().ok().map(usize::from));
+    let processors =
+        PROCESSORS.get_or_init(|| thread::available_parallelism().ok().map(usize::from));
     threads.clamp(1, processors.unwrap_or(usize::MAX).max(1)).min(MOST)
 }
 
@@ -19,8 +20,9 @@ pub fn at_once(threads: usize) -> usize {
 const MOST: usize = 1024;
 
 /// Applies `work` to each item, all at the same time: one on this thread, a thread for each other,
-/// in the standard floating-point state. A single item needs no threads, so that targets without them can do all but more than that. What
-/// there is no thread for, because the system gives no more, is done on this one.
+/// in the standard floating-point state. A single item needs no threads, so that targets without
+/// them can do all but more than that. What there is no thread for, because the system gives no
+/// more, is done on this one.
 pub fn map<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
     let mut items = items.into_iter();
     let Some(first) = items.next() else { return Vec::new() };
@@ -30,7 +32,11 @@ pub fn map<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec
     let places: Vec<Mutex<Option<T>>> = items.map(|item| Mutex::new(Some(item))).collect();
     let take = |place: &Mutex<Option<T>>| place.lock().ok().and_then(|mut item| item.take());
     thread::scope(|scope| {
-        let begin = |place| thread::Builder::new().spawn_scoped(scope, move || exact(|_| take(place).map(work))).ok();
+        let begin = |place| {
+            thread::Builder::new()
+                .spawn_scoped(scope, move || exact(|_| take(place).map(work)))
+                .ok()
+        };
         let running: Vec<_> = places.iter().map(begin).collect();
         let mut out = vec![work(first)];
         for (thread, place) in running.into_iter().zip(&places) {
@@ -53,14 +59,17 @@ pub fn share<T: Send, R: Send>(
     uses: impl Fn(&T) -> usize,
     work: impl Fn(T, usize) -> R + Sync,
 ) -> Vec<R> {
-    let mut waiting: Vec<_> = items.into_iter().map(|item| (uses(&item).max(1), item)).enumerate().collect();
+    let mut waiting: Vec<_> =
+        items.into_iter().map(|item| (uses(&item).max(1), item)).enumerate().collect();
     waiting.sort_by_key(|(_, (uses, _))| *uses);
     let mut done = Vec::new();
     while let Some((_, (uses, _))) = waiting.first() {
         let alike = waiting.iter().take_while(|(_, (others, _))| others == uses).count();
         let together = threads.div_ceil(*uses).clamp(1, alike);
         let batch = waiting.drain(..together).collect();
-        done.extend(map(batch, |(number, (_, item))| (number, work(item, (threads / together).max(1)))));
+        done.extend(map(batch, |(number, (_, item))| {
+            (number, work(item, (threads / together).max(1)))
+        }));
     }
     done.sort_by_key(|(number, _)| *number);
     done.into_iter().map(|(_, result)| result).collect()
@@ -72,7 +81,9 @@ mod tests {
 
     #[test]
     fn threads_are_shared() {
-        let run = |items: &[usize], threads| share(items.to_vec(), threads, |n| *n, |n, threads| (n, threads));
+        let run = |items: &[usize], threads| {
+            share(items.to_vec(), threads, |n| *n, |n, threads| (n, threads))
+        };
         assert_eq!(run(&[2, 1, 2, 1], 2), [(2, 2), (1, 1), (2, 2), (1, 1)]);
         assert_eq!(run(&[2, 2, 2], 4), [(2, 2), (2, 2), (2, 4)]);
         assert_eq!(run(&[2, 1], 7), [(2, 7), (1, 7)]);

@@ -3,7 +3,7 @@
 use crate::exact::fpstate::exact;
 use crate::lm::bound::Bound;
 use crate::lm::rwkv7::{ModelError, Ready};
-use crate::lm::{Finder, Found};
+use crate::lm::{self, Found};
 use crate::options::Options;
 
 /// What predicts the content.
@@ -15,8 +15,8 @@ pub enum Predictor {
     Ppm,
     /// A neural language model, together with context mixing. A decoder needs the same model.
     Model(Ready),
-    /// Any other language model, computed by ordinary floating-point kernels (feature `hub`). A decoder needs the same model,
-    /// and a device that gives the same numbers.
+    /// Any other language model, computed by ordinary floating-point kernels (package `lmz-hub`). A
+    /// decoder needs the same model, and a device that gives the same numbers.
     Bound(Bound),
 }
 
@@ -24,10 +24,11 @@ impl Predictor {
     /// The name of what predicts unless something else is asked for. The one place to change it.
     pub const DEFAULT: &str = "base";
 
-    /// What a name stands for: `none`, `ppm`, a built-in model, the path of a model folder, or a name of the hub (`hf:OWNER/NAME`).
+    /// What a name stands for: `none`, `ppm`, a built-in model, or the path of a model folder.
+    /// Models of the Hugging Face hub are found by the package `lmz-hub`.
     ///
     /// ```
-    /// # #[cfg(feature = "embed")] {
+    /// # #[cfg(feature = "nano")] {
     /// use lmz::{Options, Predictor};
     ///
     /// let options = Options { predictor: Predictor::find("nano")?, ..Options::default() };
@@ -38,25 +39,25 @@ impl Predictor {
     /// # Ok::<(), lmz::lm::rwkv7::ModelError>(())
     /// ```
     pub fn find(name_or_path: &str) -> Result<Self, ModelError> {
-        Self::find_with(name_or_path, &Finder::default())
+        match Self::named(name_or_path) {
+            Some(found) => found,
+            None => exact(|_| lm::ready(name_or_path, None)).map(Self::Model),
+        }
     }
 
-    /// The same, found in a way that the caller says.
-    pub fn find_with(name_or_path: &str, finder: &Finder) -> Result<Self, ModelError> {
-        exact(|_| Self::load(name_or_path, finder))
+    /// What a name stands for that needs no file: `none`, `ppm` or a built-in model.
+    pub fn named(name: &str) -> Option<Result<Self, ModelError>> {
+        match name {
+            "none" => Some(Ok(Self::None)),
+            "ppm" => Some(Ok(Self::Ppm)),
+            // Built-in models are loaded once.
+            _ => exact(|_| Ready::builtin(name)).map(|ready| ready.map(Self::Model)),
+        }
     }
 
-    fn load(name_or_path: &str, finder: &Finder) -> Result<Self, ModelError> {
-        match name_or_path {
-            "none" => return Ok(Self::None),
-            "ppm" => return Ok(Self::Ppm),
-            _ => {}
-        }
-        // Built-in models are loaded once.
-        if let Some(built_in) = Ready::builtin(name_or_path) {
-            return built_in.map(Self::Model);
-        }
-        match finder.find(name_or_path)? {
+    /// What predicts if it is this model.
+    pub fn of(found: Found) -> Result<Self, ModelError> {
+        match found {
             Found::Exact(model) => Ready::new(&model).map(Self::Model),
             Found::Bound(model) => Ok(Self::Bound(model)),
         }

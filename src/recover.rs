@@ -18,8 +18,8 @@ use crate::dictionary::Dictionary;
 use crate::error::{CodecError, Error, Result};
 use crate::exact::fpstate::{Host, exact, host};
 use crate::format::{
-    BlockHead, FormatError, FrameHeader, Index, Input, Limits, Method, Origins, ShortFrame, Start, TRAILER_BYTES,
-    Trailer, start, within,
+    BlockHead, FormatError, FrameHeader, Index, Input, Limits, Method, Origins, ShortFrame, Start,
+    TRAILER_BYTES, Trailer, start, within,
 };
 use crate::lm::bound::Bound;
 use crate::lm::ppm;
@@ -110,7 +110,8 @@ fn search<R: Read + Seek>(
                 out.blocks += 1;
             }
             Part::Damage { raw } => {
-                let hole = hole.get_or_insert(Hole { at: begin, bytes: 0, raw_at: out.raw, raw_known: 0 });
+                let hole =
+                    hole.get_or_insert(Hole { at: begin, bytes: 0, raw_at: out.raw, raw_known: 0 });
                 hole.raw_known = hole.raw_known.saturating_add(raw);
                 hole.bytes = search.at - hole.at;
                 continue;
@@ -188,8 +189,8 @@ impl<R: Read + Seek> Search<R> {
         if *first == 0 && behind_frame && self.only_zeros()? {
             return Ok(Part::End);
         }
-        // Nothing vouches for the head of a skippable frame, so it counts where a frame has to begin
-        // and if all of it is there. Else what it claims could hide what is whole.
+        // Nothing vouches for the head of a skippable frame, so it counts where a frame has to
+        // begin and if all of it is there. Else what it claims could hide what is whole.
         let frame_begins = behind_frame || self.at == 0;
         let rest = self.length.saturating_sub(self.at);
         let counts = |found: &Found, n: u64| match found {
@@ -200,7 +201,8 @@ impl<R: Read + Seek> Search<R> {
             Some((Found::Header(header), n)) => {
                 self.dictionary = self.dictionary(header.dictionary.as_ref().map(|h| &h[..]))?;
                 self.options.look_up(&header.models, &header.origins, self.at)?;
-                self.models = Some(self.options.models(&header.models, &header.origins, self.at)?);
+                self.models =
+                    Some(self.options.models(&header.models, &header.origins, self.at)?);
                 self.at += n;
                 Ok(Part::Structure)
             }
@@ -261,7 +263,9 @@ impl<R: Read + Seek> Search<R> {
             let mut input = Input::new(bytes);
             match Found::read(&mut input, models, limits) {
                 Ok(found) => return Ok(Some((found, input.position() as u64))),
-                Err(FormatError::Incomplete) if !all && (want as u64) < most => want = want.saturating_mul(8),
+                Err(FormatError::Incomplete) if !all && (want as u64) < most => {
+                    want = want.saturating_mul(8)
+                }
                 Err(FormatError::Incomplete) => {
                     let length = bytes.len() as u64;
                     self.parsed.add(self.at, length);
@@ -311,10 +315,14 @@ impl<R: Read + Seek> Search<R> {
         let built_in = rwkv7::Model::builtin_names().filter_map(|name| Ready::find(name).ok());
         let neural = || self.options.models.iter().cloned().chain(built_in).map(Model::Rwkv7);
         // With what would be computed here, if nothing was said when compressing.
-        let bound = |model: &Bound| Some(Model::Bound(model.clone(), Box::new(model.0.entry(self.rows).ok()?)));
+        let bound = |model: &Bound| {
+            Some(Model::Bound(model.clone(), Box::new(model.0.entry(self.rows).ok()?)))
+        };
         match head.method {
             Method::Joint => neural().collect(),
-            Method::Bound | Method::BoundAlone => self.options.bound.iter().filter_map(bound).collect(),
+            Method::Bound | Method::BoundAlone => {
+                self.options.bound.iter().filter_map(bound).collect()
+            }
             Method::Coded => std::iter::once(ppm).chain(neural()).collect(),
             _ => vec![ppm],
         }
@@ -327,12 +335,14 @@ impl<R: Read + Seek> Search<R> {
             found => found?,
         };
         // As for the dictionary; without its model nothing can come out.
-        let table = self.options.models(&short.models(), &Origins::new(), self.at).unwrap_or_default();
+        let table =
+            self.options.models(&short.models(), &Origins::new(), self.at).unwrap_or_default();
         let head = short.into_head();
         let context = self.options.context(&table, dictionary.as_ref(), self.options.threads);
         // Nothing vouches for the head, so what it needs is no reason to end.
         let fits = memory::decoding(&head, &context) <= self.options.limits.memory;
-        let found = if fits { self.decode(n, &head, 4, &table, dictionary.as_ref())? } else { None };
+        let found =
+            if fits { self.decode(n, &head, 4, &table, dictionary.as_ref())? } else { None };
         if found.is_some() {
             self.boundary = true;
         } else {
@@ -353,7 +363,9 @@ impl<R: Read + Seek> Search<R> {
         if self.decoded.enough(self.at) {
             return Ok(None);
         }
-        let Some(length) = head.coded.checked_add(check as u64).and_then(|n| usize::try_from(n).ok()) else {
+        let Some(length) =
+            head.coded.checked_add(check as u64).and_then(|n| usize::try_from(n).ok())
+        else {
             return Ok(None);
         };
         let begin = self.at + n;
@@ -380,7 +392,9 @@ impl<R: Read + Seek> Search<R> {
                 Ok(Some(Part::Content(raw)))
             }
             Err(CodecError::Cancelled) => Err(Error::Cancelled),
-            Err(source @ CodecError::Memory { .. }) => Err(Error::Block { block: 0, at: self.at, raw_at: 0, source }),
+            Err(source @ CodecError::Memory { .. }) => {
+                Err(Error::Block { block: 0, at: self.at, raw_at: 0, source })
+            }
             Err(_) => {
                 self.decoded.add(self.at, whole);
                 Ok(None)

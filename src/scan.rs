@@ -111,7 +111,8 @@ impl<R: Read + Seek> Archive<R> {
     pub fn open(inner: R, options: DecodeOptions) -> Result<Self> {
         let mut inner = Host::new(inner);
         let length = inner.seek(SeekFrom::End(0))?;
-        let Structure { mut frames, trailing, memory } = Structure::read(&mut inner, &options.limits, length)?;
+        let Structure { mut frames, trailing, memory } =
+            Structure::read(&mut inner, &options.limits, length)?;
         if frames.is_empty() {
             return Err(Error::Empty);
         }
@@ -122,9 +123,10 @@ impl<R: Read + Seek> Archive<R> {
                 block.raw_at = raw_at;
                 raw_at = within("bytes of a block", block.raw, options.limits.block)
                     .and_then(|raw| {
-                        raw_at
-                            .checked_add(raw)
-                            .ok_or(FormatError::Malformed { what: "index", found: "more than 2^64 bytes" })
+                        raw_at.checked_add(raw).ok_or(FormatError::Malformed {
+                            what: "index",
+                            found: "more than 2^64 bytes",
+                        })
                     })
                     .and_then(|end| within("bytes of content", end, options.limits.content))
                     .map_err(|source| Error::Format { at: block.at, source })?;
@@ -163,7 +165,11 @@ impl<R: Read + Seek> Archive<R> {
     }
 
     /// A block as it stands in the archive: its head, its coded bytes and its check.
-    pub(crate) fn block(&mut self, frame: &Frame, number: usize) -> Result<(BlockHead, Vec<u8>, Vec<u8>)> {
+    pub(crate) fn block(
+        &mut self,
+        frame: &Frame,
+        number: usize,
+    ) -> Result<(BlockHead, Vec<u8>, Vec<u8>)> {
         let mut stored = fetch_head(&mut self.inner, frame, number, &self.options.limits)?;
         fetch_rest(&mut self.inner, &mut stored)?;
         let check = stored.bytes.split_off(stored.head.coded as usize);
@@ -180,7 +186,11 @@ impl<R: Read + Seek> Archive<R> {
     /// the content is left out. Blocks without content are checked too where they lie in the range
     /// or at its ends, and a range to the end of the content ends with [`Error::TrailingData`]
     /// where a decoder would.
-    pub fn read_range(&mut self, range: Range<u64>, mut write: impl FnMut(&[u8]) -> io::Result<()>) -> Result<()> {
+    pub fn read_range(
+        &mut self,
+        range: Range<u64>,
+        mut write: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<()> {
         let mut write = |bytes: &[u8]| host(|| write(bytes));
         self.once(|archive| {
             // Frames before this one end before the range begins.
@@ -212,7 +222,8 @@ impl<R: Read + Seek> Archive<R> {
             _ => range.start.max(b.raw_at) < range.end.min(b.raw_at + b.raw),
         };
         let rest = blocks[first..].iter().take_while(|b| b.raw_at <= range.end);
-        let numbers: Vec<usize> = rest.zip(first..).filter(|(b, _)| touched(b)).map(|(_, number)| number).collect();
+        let numbers: Vec<usize> =
+            rest.zip(first..).filter(|(b, _)| touched(b)).map(|(_, number)| number).collect();
         if numbers.is_empty() {
             return Ok(());
         }
@@ -249,7 +260,8 @@ impl<R: Read + Seek> Archive<R> {
         if self.options.cancel.as_ref().is_some_and(CancellationToken::is_cancelled) {
             return Err(Error::Cancelled);
         }
-        let stored = fetch_head(&mut self.inner, &self.frames[frame], number, &self.options.limits)?;
+        let stored =
+            fetch_head(&mut self.inner, &self.frames[frame], number, &self.options.limits)?;
         let needed = self.allow(frame, &stored)?;
         Ok((stored, needed))
     }
@@ -296,7 +308,8 @@ impl<R: Read + Seek> Archive<R> {
     fn allow(&mut self, frame: usize, stored: &Stored) -> Result<u64> {
         self.resolve(frame)?;
         let Some(Resolved { models, dictionary, .. }) = &self.resolved else { return Ok(0) };
-        let (context, limits) = (self.options.context(models, dictionary.as_ref(), 1), &self.options.limits);
+        let (context, limits) =
+            (self.options.context(models, dictionary.as_ref(), 1), &self.options.limits);
         let listed = self.memory.saturating_sub(LISTED);
         let needed = memory::decoding(&stored.head, &context).saturating_add(listed);
         memory::allow("a block", needed, limits.memory)?;
@@ -373,7 +386,8 @@ impl<R: Read + Seek> Archive<R> {
     /// Does what may fail or, where foreign code runs, panic.
     fn once<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.go_on()?;
-        self.failure = Some((io::ErrorKind::Other, "an earlier call panicked: open the archive anew".into()));
+        self.failure =
+            Some((io::ErrorKind::Other, "an earlier call panicked: open the archive anew".into()));
         let result = exact(|_| work(self));
         self.failure = result.as_ref().err().map(Error::lasting);
         result
@@ -402,7 +416,10 @@ impl<R: Read + Seek> Seek for Archive<R> {
             SeekFrom::Current(by) => self.position.checked_add_signed(by),
         };
         self.position = position.ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidInput, "a seek to before the beginning of the content")
+            io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a seek to before the beginning of the content",
+            )
         })?;
         Ok(self.position)
     }

@@ -28,7 +28,8 @@ impl Window {
         let there = at >= self.at && (self.ends || at.saturating_add(n as u64) <= end);
         if !there {
             let from = at.saturating_sub(self.before);
-            let want = usize::try_from(at - from).unwrap_or(usize::MAX).saturating_add(n.max(self.behind));
+            let want =
+                usize::try_from(at - from).unwrap_or(usize::MAX).saturating_add(n.max(self.behind));
             inner.seek(SeekFrom::Start(from))?;
             self.bytes = Vec::new();
             read_up_to(inner, &mut self.bytes, want)?;

@@ -18,7 +18,11 @@ struct UpTo {
 
 impl Read for UpTo {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        assert!(self.at < self.arrived.get(), "asked for more than {} bytes, which are enough", self.at);
+        assert!(
+            self.at < self.arrived.get(),
+            "asked for more than {} bytes, which are enough",
+            self.at
+        );
         let n = (self.arrived.get() - self.at).min(out.len()).min(self.step);
         out[..n].copy_from_slice(&self.archive[self.at..][..n]);
         self.at += n;
@@ -56,7 +60,8 @@ fn flushed(messages: &[Vec<u8>], options: &Options) -> (Vec<u8>, Vec<(usize, usi
 fn check(archive: Vec<u8>, places: &[(usize, usize)], threads: usize, step: usize) {
     let arrived = Rc::new(Cell::new(0));
     let reader = UpTo { archive, at: 0, arrived: Rc::clone(&arrived), step };
-    let mut decoder = Decoder::with_options(reader, DecodeOptions { threads, ..DecodeOptions::default() });
+    let mut decoder =
+        Decoder::with_options(reader, DecodeOptions { threads, ..DecodeOptions::default() });
     let mut had = 0;
     for (bytes, content) in places {
         arrived.set(*bytes);
@@ -67,8 +72,9 @@ fn check(archive: Vec<u8>, places: &[(usize, usize)], threads: usize, step: usiz
 
 #[test]
 fn blocks_that_were_flushed() {
-    let messages: Vec<Vec<u8>> =
-        [9usize, 3000, 200, 1, 70_000, 30].map(|n| (0..n).map(|i| (i * i % 91) as u8 + 32).collect()).to_vec();
+    let messages: Vec<Vec<u8>> = [9usize, 3000, 200, 1, 70_000, 30]
+        .map(|n| (0..n).map(|i| (i * i % 91) as u8 + 32).collect())
+        .to_vec();
     let options = Options { predictor: Predictor::None, block: 50_000, ..Options::default() };
     let (archive, places) = flushed(&messages, &options);
     for threads in [1, 2, 4] {

@@ -9,11 +9,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use counting::peak;
-use lmz::format::{BlockHead, FrameHeader, Index, Layout, Limits, Method, Model, Segment, content_check};
+use lmz::format::{
+    BlockHead, FrameHeader, Index, Layout, Limits, Method, Model, Segment, content_check,
+};
 use lmz::recover::recover;
 use lmz::scan::Archive;
 use lmz::{
-    CancellationToken, CodecError, DecodeOptions, Decoder, Dictionary, Encoder, Error, Options, Predictor, compress,
+    CancellationToken, CodecError, DecodeOptions, Decoder, Dictionary, Encoder, Error, Options,
+    Predictor, compress,
 };
 
 #[global_allocator]
@@ -34,7 +37,11 @@ fn none(block: usize, threads: usize) -> Options {
 }
 
 fn limited(memory: u64, threads: usize) -> DecodeOptions {
-    DecodeOptions { limits: Limits { memory, ..Limits::default() }, threads, ..DecodeOptions::default() }
+    DecodeOptions {
+        limits: Limits { memory, ..Limits::default() },
+        threads,
+        ..DecodeOptions::default()
+    }
 }
 
 fn text(n: usize) -> Vec<u8> {
@@ -46,8 +53,14 @@ fn fill_bomb(blocks: usize) -> Vec<u8> {
     let mut out = Vec::new();
     FrameHeader::default().write(&mut out);
     for _ in 0..blocks {
-        BlockHead { last: false, method: Method::Fill, raw: 1 << 30, coded: 1, layout: Layout::default() }
-            .write(&mut out);
+        BlockHead {
+            last: false,
+            method: Method::Fill,
+            raw: 1 << 30,
+            coded: 1,
+            layout: Layout::default(),
+        }
+        .write(&mut out);
         out.extend([0; 9]); // a wrong check: it costs time to find out
     }
     out
@@ -70,14 +83,20 @@ fn what_repeats_a_byte_is_not_held() {
             std::io::copy(&mut opened, &mut std::io::sink()).unwrap();
         });
         assert!(most < BESIDE, "{most} bytes when seeking");
-        let (_, most) = peak(|| recover(Cursor::new(&archive), &limited(MIB, threads), |_| Ok(())).unwrap());
+        let (_, most) =
+            peak(|| recover(Cursor::new(&archive), &limited(MIB, threads), |_| Ok(())).unwrap());
         assert!(most < BESIDE, "{most} bytes to recover");
     }
-    let (_, most) = peak(|| Decoder::with_options(&fill_bomb(20)[..], limited(MIB, 8)).read(&mut [0]).unwrap_err());
+    let (_, most) = peak(|| {
+        Decoder::with_options(&fill_bomb(20)[..], limited(MIB, 8)).read(&mut [0]).unwrap_err()
+    });
     assert!(most < BESIDE, "{most} bytes");
     // All content at once is memory too.
     let (result, most) = peak(|| lmz::decompress_with(&archive, &limited(60 * MIB, 1)));
-    assert!(matches!(result, Err(Error::Memory { limit, .. }) if limit == 60 * MIB) && most < (60 << 20) + BESIDE);
+    assert!(
+        matches!(result, Err(Error::Memory { limit, .. }) if limit == 60 * MIB)
+            && most < (60 << 20) + BESIDE
+    );
 }
 
 #[test]
@@ -101,7 +120,10 @@ fn blocks_at_once_fit_into_memory() {
             let mut decoder = Decoder::with_options(&archive[..], decoding.clone());
             std::io::copy(&mut decoder, &mut std::io::sink()).unwrap()
         });
-        assert!(n == 1 << 20 && most < memory as usize + BESIDE, "{most} bytes to decompress, {memory} allowed");
+        assert!(
+            n == 1 << 20 && most < memory as usize + BESIDE,
+            "{most} bytes to decompress, {memory} allowed"
+        );
         let (_, most) = peak(|| {
             let mut opened = Archive::open(Cursor::new(&archive), decoding.clone()).unwrap();
             opened.read_range(0..u64::MAX, |_| Ok(())).unwrap();
@@ -111,13 +133,21 @@ fn blocks_at_once_fit_into_memory() {
         let few = Options { memory: 9 * MIB, ..options.clone() };
         let mut encoder = Encoder::new(Vec::new(), few);
         let error = encoder.write_all(&raw).unwrap_err().to_string();
-        assert!(error.contains("over the limit of 9437184") && encoder.finish().is_err(), "{error}");
+        assert!(
+            error.contains("over the limit of 9437184") && encoder.finish().is_err(),
+            "{error}"
+        );
         let error = lmz::decompress_with(&archive, &limited(9 * MIB, 2)).unwrap_err();
         let Error::Memory { needed, limit, .. } = error else { panic!("{error}") };
         assert_eq!(limit, 9 * MIB);
         let mut out = Vec::new();
-        Decoder::with_options(&archive[..], limited(needed + MIB, 2)).read_to_end(&mut out).unwrap();
-        assert!(out == raw, "what is said to be needed for the first block is about enough for all");
+        Decoder::with_options(&archive[..], limited(needed + MIB, 2))
+            .read_to_end(&mut out)
+            .unwrap();
+        assert!(
+            out == raw,
+            "what is said to be needed for the first block is about enough for all"
+        );
         assert!(recover(Cursor::new(&archive), &limited(9 * MIB, 2), |_| Ok(())).is_err());
         let opened = Archive::open(Cursor::new(&archive), limited(9 * MIB, 2));
         assert!(opened.unwrap().read(&mut [0]).is_err());
@@ -131,7 +161,10 @@ fn many_small_blocks_at_once_take_little() {
     let work = |threads| peak(|| compress(&raw, &none(16 << 10, threads))).1;
     let (one, sixteen) = (work(1), work(16));
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    assert!(sixteen < one * 3 || processors > 2, "{one} bytes with one thread, {sixteen} with sixteen");
+    assert!(
+        sixteen < one * 3 || processors > 2,
+        "{one} bytes with one thread, {sixteen} with sixteen"
+    );
 }
 
 #[test]
@@ -162,10 +195,14 @@ fn limits_at_their_extremes() {
         Limits { segments: 0, ..full.clone() },
     ];
     // Which need nothing here.
-    let needless = [Limits { field: 0, models: 0, ..full.clone() }, Limits { expansion: 100, ..full }];
-    for (limits, well) in max.into_iter().chain(needless).map(|l| (l, true)).chain(zero.map(|l| (l, false))) {
+    let needless =
+        [Limits { field: 0, models: 0, ..full.clone() }, Limits { expansion: 100, ..full }];
+    for (limits, well) in
+        max.into_iter().chain(needless).map(|l| (l, true)).chain(zero.map(|l| (l, false)))
+    {
         for threads in [0, usize::MAX] {
-            let options = DecodeOptions { limits: limits.clone(), threads, ..DecodeOptions::default() };
+            let options =
+                DecodeOptions { limits: limits.clone(), threads, ..DecodeOptions::default() };
             let decoded = lmz::decompress_with(&archive, &options);
             assert_eq!(decoded.is_ok_and(|d| d == raw), well, "{limits:?}");
             let seeked = Archive::open(Cursor::new(&archive), options.clone());
@@ -184,7 +221,8 @@ fn limits_at_their_extremes() {
             assert!(lmz::compress_bare(b"some words", &options).len() > 2);
         }
     }
-    let mut encoder = Encoder::new(Vec::new(), Options { memory: 0, ..none(usize::MAX, usize::MAX) });
+    let mut encoder =
+        Encoder::new(Vec::new(), Options { memory: 0, ..none(usize::MAX, usize::MAX) });
     assert!(encoder.write_all(&raw).and_then(|()| encoder.flush()).is_err());
 }
 
@@ -200,13 +238,19 @@ fn bare_messages_of_absurd_lengths() {
         }
         let small = Options { memory: 5 * MIB, ..options.clone() };
         let bytes = lmz::compress_bare(&text(60_000), &options);
-        assert!(matches!(lmz::decompress_bare(&bytes, 60_000, &small), Err(CodecError::MemoryLimit { .. })));
+        assert!(matches!(
+            lmz::decompress_bare(&bytes, 60_000, &small),
+            Err(CodecError::MemoryLimit { .. })
+        ));
     }
-    #[cfg(feature = "embed")]
+    #[cfg(feature = "nano")]
     for n in [1 << 33, usize::MAX] {
         let options = Options { predictor: Predictor::find("nano").unwrap(), ..none(4096, 1) };
         let (result, most) = peak(|| lmz::decompress_bare(b"abc", n, &options));
-        assert!(matches!(result, Err(CodecError::MemoryLimit { .. })) && most < BESIDE, "{n}: {most} bytes");
+        assert!(
+            matches!(result, Err(CodecError::MemoryLimit { .. })) && most < BESIDE,
+            "{n}: {most} bytes"
+        );
     }
     assert!(started.elapsed() < Duration::from_secs(60));
 }
@@ -217,7 +261,8 @@ fn work_bomb(coded: usize) -> Vec<u8> {
     let mut out = Vec::new();
     FrameHeader::default().write(&mut out);
     let layout = Layout::whole(raw, None);
-    BlockHead { last: true, method: Method::Mixed, raw, coded: coded as u64, layout }.write(&mut out);
+    BlockHead { last: true, method: Method::Mixed, raw, coded: coded as u64, layout }
+        .write(&mut out);
     out.extend(vec![0; coded + 8]);
     out
 }
@@ -235,7 +280,8 @@ fn work_can_be_limited_and_cancelled() {
     assert!(started.elapsed() < Duration::from_secs(5));
     // What people compress is far below.
     let raw = text(1 << 20);
-    let options = DecodeOptions { limits: Limits { expansion: 30, ..Limits::default() }, ..options };
+    let options =
+        DecodeOptions { limits: Limits { expansion: 30, ..Limits::default() }, ..options };
     assert!(lmz::decompress_with(&compress(&raw, &none(1 << 20, 1)), &options).unwrap() == raw);
     for at_once in [true, false] {
         let cancel = CancellationToken::default();
@@ -254,8 +300,14 @@ fn work_can_be_limited_and_cancelled() {
                 lmz::decompress_with(&fill_bomb(1 << 10), &options).map(drop),
             ]
         });
-        assert!(results.iter().all(|r| matches!(r, Err(Error::Cancelled | Error::Block { .. }))), "{results:?}");
-        assert!(matches!(results[0], Err(Error::Cancelled)) && matches!(results[1], Err(Error::Cancelled)));
+        assert!(
+            results.iter().all(|r| matches!(r, Err(Error::Cancelled | Error::Block { .. }))),
+            "{results:?}"
+        );
+        assert!(
+            matches!(results[0], Err(Error::Cancelled))
+                && matches!(results[1], Err(Error::Cancelled))
+        );
     }
     assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }
@@ -269,26 +321,38 @@ fn linear(what: &str, n: usize, mut work: impl FnMut(usize)) {
     };
     time(n / 4);
     let (small, large) = (time(n), time(4 * n));
-    assert!(large < 9.0 * small + 0.5, "{what}: {n} took {small:.2} s, four times as many {large:.2} s");
+    assert!(
+        large < 9.0 * small + 0.5,
+        "{what}: {n} took {small:.2} s, four times as many {large:.2} s"
+    );
 }
 
 #[test]
 fn time_in_proportion() {
     let _alone = alone();
     let one = compress(b"ab", &none(4096, 1));
-    let open = |archive: &[u8]| Archive::open(Cursor::new(archive.to_vec()), DecodeOptions::default()).unwrap();
+    let open = |archive: &[u8]| {
+        Archive::open(Cursor::new(archive.to_vec()), DecodeOptions::default()).unwrap()
+    };
     linear("reading small frames", 5000, |n| {
         let mut out = Vec::new();
         open(&one.repeat(n)).read_to_end(&mut out).unwrap();
         assert_eq!(out.len(), 2 * n);
     });
-    linear("a range of small frames", 5000, |n| open(&one.repeat(n)).read_range(0..u64::MAX, |_| Ok(())).unwrap());
+    linear("a range of small frames", 5000, |n| {
+        open(&one.repeat(n)).read_range(0..u64::MAX, |_| Ok(())).unwrap()
+    });
     let skippable = [0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0];
     linear("skippable frames", 20_000, |n| {
         let archive = [&skippable.repeat(n)[..], &one].concat();
         open(&archive).read_to_end(&mut Vec::new()).unwrap();
         assert_eq!(lmz::decompress(&archive).unwrap(), b"ab");
-        assert!(recover(Cursor::new(&archive), &DecodeOptions::default(), |_| Ok(())).unwrap().holes.is_empty());
+        assert!(
+            recover(Cursor::new(&archive), &DecodeOptions::default(), |_| Ok(()))
+                .unwrap()
+                .holes
+                .is_empty()
+        );
     });
     linear("empty blocks", 5000, |n| {
         let mut archive = Vec::new();
@@ -298,15 +362,29 @@ fn time_in_proportion() {
         drop(encoder);
         let head = archive.len();
         for _ in 0..n {
-            BlockHead { last: false, method: Method::Stored, raw: 0, coded: 0, layout: Layout::default() }
-                .write(&mut archive);
+            BlockHead {
+                last: false,
+                method: Method::Stored,
+                raw: 0,
+                coded: 0,
+                layout: Layout::default(),
+            }
+            .write(&mut archive);
             archive.extend(content_check(b"", b"").to_le_bytes());
         }
-        assert!(archive.len() > head && Decoder::new(&archive[..]).read_to_end(&mut Vec::new()).is_err());
-        assert!(recover(Cursor::new(&archive), &DecodeOptions::default(), |_| Ok(())).unwrap().blocks > n as u64);
+        assert!(
+            archive.len() > head
+                && Decoder::new(&archive[..]).read_to_end(&mut Vec::new()).is_err()
+        );
+        assert!(
+            recover(Cursor::new(&archive), &DecodeOptions::default(), |_| Ok(())).unwrap().blocks
+                > n as u64
+        );
     });
     let recovered = |what: &str, n: usize, part: &dyn Fn(usize) -> Vec<u8>| {
-        linear(what, n, |n| drop(recover(Cursor::new(part(n)), &DecodeOptions::default(), |_| Ok(())).unwrap()));
+        linear(what, n, |n| {
+            drop(recover(Cursor::new(part(n)), &DecodeOptions::default(), |_| Ok(())).unwrap())
+        });
     };
     recovered("headers without an end", 20_000, &|n| b"\xebLZ\x10\x06\x04".repeat(n));
     recovered("indexes without an end", 20_000, &|n| b"\xc3IDX\xff\xff\xff\xff\x7f".repeat(n));
@@ -314,7 +392,8 @@ fn time_in_proportion() {
         let mut out = Vec::new();
         for i in 0..n {
             let (raw, layout) = (40 * (n - i) as u64, Layout::default());
-            BlockHead { last: false, method: Method::Stored, raw, coded: raw, layout }.write(&mut out);
+            BlockHead { last: false, method: Method::Stored, raw, coded: raw, layout }
+                .write(&mut out);
         }
         out.extend(vec![1; 40 * n]);
         out
@@ -322,7 +401,10 @@ fn time_in_proportion() {
     let padded = [&one[..], &vec![0; 1 << 26]].concat();
     let (_, most) = peak(|| {
         std::io::copy(&mut Decoder::new(&padded[..]), &mut std::io::sink()).unwrap();
-        Archive::open(Cursor::new(&padded), DecodeOptions::default()).unwrap().read_to_end(&mut Vec::new()).unwrap();
+        Archive::open(Cursor::new(&padded), DecodeOptions::default())
+            .unwrap()
+            .read_to_end(&mut Vec::new())
+            .unwrap();
         recover(Cursor::new(&padded), &DecodeOptions::default(), |_| Ok(())).unwrap();
     });
     assert!(most < BESIDE, "{most} bytes for zeros");
@@ -332,9 +414,11 @@ fn time_in_proportion() {
 /// of its own whose parameters are out of range: all are one model by another name.
 fn primed(count: usize) -> f64 {
     let dictionary = Dictionary::new(&text(1 << 20)).unwrap();
-    let models: Vec<Model> = (0..count as u8).map(|i| Model::Ppm { order: 40 + i, memory: 40 + i }).collect();
+    let models: Vec<Model> =
+        (0..count as u8).map(|i| Model::Ppm { order: 40 + i, memory: 40 + i }).collect();
     let mut archive = Vec::new();
-    FrameHeader { models, dictionary: Some(*dictionary.hash()), ..FrameHeader::default() }.write(&mut archive);
+    FrameHeader { models, dictionary: Some(*dictionary.hash()), ..FrameHeader::default() }
+        .write(&mut archive);
     let segments = (0..count).map(|i| Segment { length: 1, model: Some(i) }).collect();
     let (raw, layout) = (count as u64, Layout::of(segments));
     BlockHead { last: true, method: Method::Coded, raw, coded: 500, layout }.write(&mut archive);

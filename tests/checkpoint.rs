@@ -1,5 +1,5 @@
-//! RWKV-7 checkpoints in the two layouts in which they are published, against logits computed in float32
-//! (`scripts/train/checkpoint.py` makes both).
+//! RWKV-7 checkpoints in the two layouts in which they are published, against logits computed in
+//! float32 (`scripts/train/checkpoint.py` makes both).
 
 #[path = "common/golden_archive.rs"]
 mod golden_archive;
@@ -21,20 +21,23 @@ fn folder(layout: &str) -> PathBuf {
 
 #[test]
 fn both_layouts_are_the_same_model() {
-    let [reference, transformers] = ["reference", "transformers"].map(|layout| Model::open(&folder(layout)).unwrap());
+    let [reference, transformers] =
+        ["reference", "transformers"].map(|layout| Model::open(&folder(layout)).unwrap());
     assert_eq!(reference.weights(), transformers.weights());
     assert_eq!(reference.identity(), transformers.identity());
     assert_eq!(reference.vocabulary().len(), 320);
     assert_eq!(reference.vocabulary().token(259), "é€".as_bytes());
 }
 
-/// How far the logits are from those of PyTorch: the largest difference, and the root of the mean square.
+/// How far the logits are from those of PyTorch: the largest difference, and the root of the mean
+/// square.
 fn differences(weights: &Weights) -> (f32, f64) {
     let file = std::fs::read(folder("logits.safetensors")).unwrap();
     let file = SafeTensors::deserialize(&file).unwrap();
     let [ids, logits] = ["ids", "logits"].map(|name| file.tensor(name).unwrap());
     let ids = ids.data().as_chunks::<8>().0.iter().map(|b| i64::from_le_bytes(*b) as u32);
-    let expected: Vec<f32> = logits.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+    let expected: Vec<f32> =
+        logits.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
     let mut oracle = Oracle::new(weights);
     let mut largest: f32 = 0.0;
     let mut squares = 0.0;
@@ -47,8 +50,9 @@ fn differences(weights: &Weights) -> (f32, f64) {
     (largest, (squares / expected.len() as f64).sqrt())
 }
 
-/// Weights and embedding are the same numbers on both sides; the engine rounds activations to 16 bits besides, where PyTorch
-/// keeps 24. With 8 bits, for which checkpoints are not trained, the logits would be much further off.
+/// Weights and embedding are the same numbers on both sides; the engine rounds activations to 16
+/// bits besides, where PyTorch keeps 24. With 8 bits, for which checkpoints are not trained, the
+/// logits would be much further off.
 #[test]
 fn logits_are_those_of_float32() {
     let mut weights = Model::open(&folder("reference")).unwrap().weights().clone();
@@ -58,7 +62,10 @@ fn logits_are_those_of_float32() {
     let eight = differences(&weights);
     println!("16 bits: {largest} at most, {root} in the root mean square; 8 bits: {eight:?}");
     assert!(largest < 0.01, "logits of up to 15 differ by {largest}");
-    assert!(eight.0 > 20.0 * largest && eight.1 > 20.0 * root, "{largest} {root}, with 8 bits {eight:?}");
+    assert!(
+        eight.0 > 20.0 * largest && eight.1 > 20.0 * root,
+        "{largest} {root}, with 8 bits {eight:?}"
+    );
 }
 
 /// Activations of 16 bits, and the names and numbers of published checkpoints.
@@ -74,7 +81,7 @@ fn golden_archive() {
 #[test]
 fn text_goes_there_and_back() {
     let model = Ready::find(folder("transformers").to_str().unwrap()).unwrap();
-    let raw = include_bytes!("../docs/ARITHMETIC.md");
+    let raw = include_bytes!("../testdata/technical.md");
     for mix in [true, false] {
         let options = Options {
             predictor: Predictor::Model(model.clone()),
@@ -110,7 +117,8 @@ fn what_is_wrong_is_said() {
             std::fs::write(folder.join(file), text.replace(from, to)).unwrap();
         }
     };
-    let remove = |file: &'static str| move |folder: &Path| std::fs::remove_file(folder.join(file)).unwrap();
+    let remove =
+        |file: &'static str| move |folder: &Path| std::fs::remove_file(folder.join(file)).unwrap();
     const INDEX: &str = "model.safetensors.index.json";
     const WORLD: &str = "rwkv_vocab_v20230424.txt";
     type Case<'a> = (&'a dyn Fn(&Path), &'a str);
@@ -118,7 +126,10 @@ fn what_is_wrong_is_said() {
         (&remove(INDEX), "holds config.json, model.safetensors (or its index and parts)"),
         (&remove("model-00002-of-00002.safetensors"), "model-00002-of-00002.safetensors"),
         (&remove(WORLD), WORLD),
-        (&replace(INDEX, "model-00001", "../model-00001"), "expected names of files, found ../model-00001"),
+        (
+            &replace(INDEX, "model-00001", "../model-00001"),
+            "expected names of files, found ../model-00001",
+        ),
         (&replace("config.json", "\"head_dim\": 64", "\"head_dim\": 32"), "expected head_dim 64"),
         (&replace("config.json", "1e-05", "1e-06"), "norm_eps 0.00001, found 64 and 0.000001"),
         (&replace("config.json", "false", "true"), "tie_word_embeddings"),

@@ -3,14 +3,22 @@
 use std::io::{Cursor, Write};
 
 use lmz::scan::Archive;
-use lmz::{DecodeOptions, Decoder, Dictionary, Encoder, Error, Options, compress, decompress, decompress_with};
+use lmz::{
+    DecodeOptions, Decoder, Dictionary, Encoder, Error, Options, compress, decompress,
+    decompress_with,
+};
 
 fn text(name: &str) -> Vec<u8> {
-    (0..300).flat_map(|i| format!("{name}: the value of entry {i} is {}\n", i * 7919 % 1000).into_bytes()).collect()
+    (0..300)
+        .flat_map(|i| {
+            format!("{name}: the value of entry {i} is {}\n", i * 7919 % 1000).into_bytes()
+        })
+        .collect()
 }
 
 fn with(dictionary: &Dictionary) -> (Options, DecodeOptions) {
-    let options = Options { dictionary: Some(dictionary.clone()), block: 2000, ..Options::default() };
+    let options =
+        Options { dictionary: Some(dictionary.clone()), block: 2000, ..Options::default() };
     (options, DecodeOptions { dictionaries: vec![dictionary.clone()], ..DecodeOptions::default() })
 }
 
@@ -39,19 +47,29 @@ fn the_right_one_is_needed() {
     for raw in [&text("second")[..400], &text("second")] {
         let archive = compress(raw, &options);
         for wrong in [DecodeOptions::default(), with(&other).1] {
-            let Err(Error::NoDictionary { at: 0, needed }) = decompress_with(&archive, &wrong) else {
+            let Err(Error::NoDictionary { at: 0, needed }) = decompress_with(&archive, &wrong)
+            else {
                 panic!("decoded with another dictionary")
             };
             assert!(dictionary.hash().starts_with(&needed));
-            let mut archive = Archive::open(Cursor::new(&archive), wrong).expect("what it holds can be listed");
+            let mut archive =
+                Archive::open(Cursor::new(&archive), wrong).expect("what it holds can be listed");
             assert_eq!(archive.raw(), raw.len() as u64);
-            assert!(matches!(archive.read_range(0..1, |_| Ok(())), Err(Error::NoDictionary { .. })));
+            assert!(matches!(
+                archive.read_range(0..1, |_| Ok(())),
+                Err(Error::NoDictionary { .. })
+            ));
         }
         // Among several the right one is found.
-        let both = DecodeOptions { dictionaries: vec![other.clone(), dictionary.clone()], ..decoding.clone() };
+        let both = DecodeOptions {
+            dictionaries: vec![other.clone(), dictionary.clone()],
+            ..decoding.clone()
+        };
         assert_eq!(decompress_with(&archive, &both).unwrap(), raw);
         let mut found = Vec::new();
-        let recovered = lmz::recover::recover(Cursor::new(&archive), &both, |bytes| found.write_all(bytes)).unwrap();
+        let recovered =
+            lmz::recover::recover(Cursor::new(&archive), &both, |bytes| found.write_all(bytes))
+                .unwrap();
         assert_eq!((found.as_slice(), recovered.holes.len()), (raw, 0));
     }
 }
@@ -77,12 +95,18 @@ fn every_flipped_bit_is_an_error() {
 #[test]
 fn lengths_that_cannot_be() {
     assert!(matches!(Dictionary::new(b""), Err(Error::DictionaryLength { found: 0 })));
-    assert!(matches!(Dictionary::new(&vec![0; Dictionary::LONGEST + 1]), Err(Error::DictionaryLength { .. })));
+    assert!(matches!(
+        Dictionary::new(&vec![0; Dictionary::LONGEST + 1]),
+        Err(Error::DictionaryLength { .. })
+    ));
 }
 
 #[test]
 fn bare_messages() {
     let (options, _) = with(&Dictionary::new(&text("first")).unwrap());
     let coded = lmz::compress_bare(&text("second"), &options);
-    assert_eq!(lmz::decompress_bare(&coded, text("second").len(), &options).unwrap(), text("second"));
+    assert_eq!(
+        lmz::decompress_bare(&coded, text("second").len(), &options).unwrap(),
+        text("second")
+    );
 }

@@ -18,13 +18,15 @@ fn token(d: usize, i: usize, vocab: usize) -> Token {
     match i {
         0 => START,
         _ => {
-            1 + (((d * 7919 + i * 104_729) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) as Token
+            1 + (((d * 7919 + i * 104_729) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33)
+                as Token
                 % (vocab as Token - 1)
         }
     }
 }
 
-/// What the oracle says of each document's first tokens: logits, and the sums that follow from them.
+/// What the oracle says of each document's first tokens: logits, and the sums that follow from
+/// them.
 struct Expected {
     logits: Vec<Vec<Vec<u32>>>,
     sums: Vec<Vec<Vec<u64>>>,
@@ -35,8 +37,13 @@ impl Expected {
         let (mut logits, mut sums) = (vec![], vec![]);
         for d in 0..documents {
             let mut oracle = Oracle::new(weights);
-            let rows: Vec<Vec<f32>> = (0..length).map(|i| oracle.step(token(d, i, weights.config.vocab))).collect();
-            sums.push(rows.iter().map(|row| prefix_sums(exact(|fp| frequencies(fp, row, |id| id != 0)))).collect());
+            let rows: Vec<Vec<f32>> =
+                (0..length).map(|i| oracle.step(token(d, i, weights.config.vocab))).collect();
+            sums.push(
+                rows.iter()
+                    .map(|row| prefix_sums(exact(|fp| frequencies(fp, row, |id| id != 0))))
+                    .collect(),
+            );
             logits.push(rows.iter().map(|row| row.iter().map(|x| bits(*x)).collect()).collect());
         }
         Self { logits, sums }
@@ -49,7 +56,8 @@ impl Expected {
     }
 }
 
-/// Runs documents that begin at different steps, and end at different ones; in some steps some streams wait.
+/// Runs documents that begin at different steps, and end at different ones; in some steps some
+/// streams wait.
 fn run(engine: &mut Engine, expected: &Expected, documents: usize, length: usize, what: &str) {
     let vocab = engine.network().config.vocab;
     let mut streams: Vec<Option<(Stream, usize)>> = (0..documents).map(|_| None).collect();
@@ -87,13 +95,15 @@ fn check(weights: &Weights, documents: usize, length: usize) {
         for (threads, alone) in [(1, 1), (2, 1), (2, usize::MAX / 8), (3, 2)] {
             let mut engine = Engine::new(Arc::clone(&network), threads);
             engine.set_alone(alone);
-            let what = format!("{:?}, {}, {threads} threads, {alone}", weights.config, kernel.name());
+            let what =
+                format!("{:?}, {}, {threads} threads, {alone}", weights.config, kernel.name());
             run(&mut engine, &expected, documents, length, &what);
         }
     }
 }
 
-/// Ranks, inner channels and vocabularies that fill no vector or block; head sizes of one to five vectors.
+/// Ranks, inner channels and vocabularies that fill no vector or block; head sizes of one to five
+/// vectors.
 #[test]
 fn shapes() {
     let odd = Config {
@@ -117,8 +127,8 @@ fn shapes() {
     }
 }
 
-/// A scale so large that activations overflow: infinities and NaNs have one result, too. And so small that products
-/// are subnormal, or nothing.
+/// A scale so large that activations overflow: infinities and NaNs have one result, too. And so
+/// small that products are subnormal, or nothing.
 #[test]
 fn extremes() {
     for scale in [1e30f32, 1e-18, 1e-38] {
@@ -183,7 +193,8 @@ fn panics_come_back() {
     }
 }
 
-/// A vocabulary that is not sorted, with several empty tokens: sums are by rank, empty tokens have none.
+/// A vocabulary that is not sorted, with several empty tokens: sums are by rank, empty tokens have
+/// none.
 #[test]
 fn lock_step_gives_sums_by_rank() {
     let config = Config::new(2, 64, 300);
@@ -194,7 +205,8 @@ fn lock_step_gives_sums_by_rank() {
     tokens[299] = vec![255];
     let vocabulary = Vocabulary::new(tokens.clone()).unwrap();
     let weights = Weights::random(&config, 8);
-    let network = Arc::new(Network::with_vocabulary(&weights, &vocabulary, Kernel::fastest()).unwrap());
+    let network =
+        Arc::new(Network::with_vocabulary(&weights, &vocabulary, Kernel::fastest()).unwrap());
     let sorted = vocabulary.sorted().to_vec();
     assert!(!sorted.is_sorted());
     let mut model = LockStep::new(network, Arc::new(vocabulary), 2);
@@ -206,7 +218,10 @@ fn lock_step_gives_sums_by_rank() {
             if let Some(token) = next[d] {
                 let logits = oracle.step(token);
                 let f = exact(|fp| frequencies(fp, &logits, |id| !tokens[id].is_empty()));
-                assert!(model.sums(d) == prefix_sums(sorted.iter().map(|id| f[*id as usize])), "stream {d}, step {i}");
+                assert!(
+                    model.sums(d) == prefix_sums(sorted.iter().map(|id| f[*id as usize])),
+                    "stream {d}, step {i}"
+                );
                 assert_eq!(model.sums(d)[..3], [0, 0, 0]);
             }
         }

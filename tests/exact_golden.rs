@@ -26,6 +26,10 @@ fn a_changed_model_is_noticed() {
         let mut changed = model.weights().clone();
         change(&mut changed);
         assert!(TINY.check(&changed, engine).is_err(), "change {i}");
-        assert_ne!(Identity::new(&changed, model.vocabulary(), None), model.identity(), "change {i}");
+        assert_ne!(
+            Identity::new(&changed, model.vocabulary(), None),
+            model.identity(),
+            "change {i}"
+        );
     }
 }

@@ -15,15 +15,23 @@ fn sound(raw: &[u8], explanation: &Explanation) {
         assert!(token.range.end > at && token.bits >= 0.0);
         at = token.range.end;
         if let Some(said) = &token.said {
-            assert!(said.bits >= 0.0 && said.guesses.len() <= 5 && said.guesses.is_sorted_by(|a, b| a.1 >= b.1));
+            assert!(
+                said.bits >= 0.0
+                    && said.guesses.len() <= 5
+                    && said.guesses.is_sorted_by(|a, b| a.1 >= b.1)
+            );
             assert!(said.guesses.iter().map(|g| g.1).sum::<f32>() < 1.0001);
         }
     }
     assert_eq!((at, explanation.raw), (raw.len() as u64, raw.len() as u64));
     let mut at = 0;
     for block in &explanation.blocks {
-        let bits: f64 =
-            explanation.tokens.iter().filter(|t| block.range.contains(&t.range.start)).map(|t| t.bits).sum();
+        let bits: f64 = explanation
+            .tokens
+            .iter()
+            .filter(|t| block.range.contains(&t.range.start))
+            .map(|t| t.bits)
+            .sum();
         let coded = block.coded as f64 * 8.0;
         assert!((bits - block.bits).abs() < 1e-6 * bits + 1e-6, "{bits} and {}", block.bits);
         // The coder rounds up to bytes, and leaves out bytes at the end that happen to be 0.
@@ -52,7 +60,8 @@ fn noise(n: u32) -> Vec<u8> {
     (0..n).map(next).collect()
 }
 
-const TEXT: &str = "It was a dark and stormy night; the rain fell in torrents, except at occasional intervals.\r\n\
+const TEXT: &str = "It was a dark and stormy night; the rain fell in torrents, except at \
+    occasional intervals.\r\n\
     The rain fell on \u{65e5}\u{672c}.\n";
 
 fn options(predictor: Predictor) -> Options {
@@ -63,8 +72,15 @@ fn options(predictor: Predictor) -> Options {
 fn small_contents_of_every_kind() {
     for predictor in [Predictor::default(), Predictor::None, Predictor::Ppm] {
         let options = options(predictor);
-        for raw in [&b""[..], b"x", b"\0\0\0\0\0\0\0\0", b"\r\n\r\n", b"\xff<script>\0", TEXT.as_bytes(), &noise(3000)]
-        {
+        for raw in [
+            &b""[..],
+            b"x",
+            b"\0\0\0\0\0\0\0\0",
+            b"\r\n\r\n",
+            b"\xff<script>\0",
+            TEXT.as_bytes(),
+            &noise(3000),
+        ] {
             check(raw, &options);
         }
     }
@@ -97,13 +113,24 @@ fn blocks_and_a_limit() {
 fn segments_are_in_the_order_of_the_content() {
     let raw = [TEXT.repeat(5).into_bytes(), noise(300), TEXT.repeat(7).into_bytes()].concat();
     let first = 5 * TEXT.len() as u64;
-    let segments = [tiny::read(100), tiny::read(first - 100), tiny::unread(300), tiny::read(7 * TEXT.len() as u64)];
+    let segments = [
+        tiny::read(100),
+        tiny::read(first - 100),
+        tiny::unread(300),
+        tiny::read(7 * TEXT.len() as u64),
+    ];
     let last = [tiny::read(TEXT.len() as u64)];
-    let archive = tiny::full(&[(&raw, tiny::layout(&segments, 3, 90)), (TEXT.as_bytes(), tiny::layout(&last, 1, 0))]);
+    let archive = tiny::full(&[
+        (&raw, tiny::layout(&segments, 3, 90)),
+        (TEXT.as_bytes(), tiny::layout(&last, 1, 0)),
+    ]);
     let options = DecodeOptions { models: vec![tiny::tiny()], ..DecodeOptions::default() };
     let found = explain_archive(&archive, &options, u64::MAX).unwrap();
     sound(&[&raw, TEXT.as_bytes()].concat(), &found);
-    assert_eq!(found.blocks[0].segments.iter().map(|s| s.read).collect::<Vec<_>>(), [true, true, false, true]);
+    assert_eq!(
+        found.blocks[0].segments.iter().map(|s| s.read).collect::<Vec<_>>(),
+        [true, true, false, true]
+    );
     for token in &found.tokens {
         let unread = (first..first + 300).contains(&token.range.start);
         assert_eq!(token.said.is_none(), unread, "{token:?}");
@@ -117,7 +144,7 @@ fn segments_are_in_the_order_of_the_content() {
     assert!(explain_archive(&damaged, &options, u64::MAX).is_err());
 }
 
-#[cfg(feature = "embed")]
+#[cfg(feature = "nano")]
 mod with_nano {
     use super::*;
 
@@ -157,6 +184,9 @@ mod with_nano {
         let dictionary = lmz::Dictionary::new(TEXT.as_bytes()).unwrap();
         let options = Options { dictionary: Some(dictionary), ..Options::default() };
         let bits = |e: Explanation| e.blocks[0].bits;
-        assert!(bits(check(TEXT.as_bytes(), &options)) < bits(check(TEXT.as_bytes(), &Options::default())) / 4.0);
+        assert!(
+            bits(check(TEXT.as_bytes(), &options))
+                < bits(check(TEXT.as_bytes(), &Options::default())) / 4.0
+        );
     }
 }

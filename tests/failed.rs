@@ -70,9 +70,11 @@ fn must_have_failed(result: Result<Flaky, lmz::Error>, out: &Rc<RefCell<Vec<u8>>
 #[test]
 fn an_encoder_that_failed_stays_failed() {
     let text = text(40_000);
-    let kinds = [ErrorKind::WouldBlock, ErrorKind::StorageFull, ErrorKind::TimedOut, ErrorKind::BrokenPipe];
+    let kinds =
+        [ErrorKind::WouldBlock, ErrorKind::StorageFull, ErrorKind::TimedOut, ErrorKind::BrokenPipe];
     let faults = kinds.map(Fault::Error).into_iter().chain([Fault::Panic]);
-    for (fault, threads, most) in faults.flat_map(|f| [(f, 1, 7000), (f, 3, 100), (f, 1, 1 << 20)]) {
+    for (fault, threads, most) in faults.flat_map(|f| [(f, 1, 7000), (f, 3, 100), (f, 1, 1 << 20)])
+    {
         for fail_at in 1..=6 {
             let (writer, out) = Flaky::new(&[fail_at], fault, most);
             let mut encoder = Encoder::new(writer, options(threads));
@@ -80,12 +82,19 @@ fn an_encoder_that_failed_stays_failed() {
             for piece in text.chunks(1000) {
                 let written = catch_unwind(AssertUnwindSafe(|| encoder.write_all(piece)));
                 let well = matches!(written, Ok(Ok(())));
-                assert!(!failed || matches!(written, Ok(Err(_))), "a write after a failure must give an error");
+                assert!(
+                    !failed || matches!(written, Ok(Err(_))),
+                    "a write after a failure must give an error"
+                );
                 failed |= !well;
             }
             if failed {
                 assert!(encoder.flush().is_err() && encoder.write(b"more").is_err());
-                must_have_failed(encoder.finish(), &out, &format!("call {fail_at}, {threads} threads"));
+                must_have_failed(
+                    encoder.finish(),
+                    &out,
+                    &format!("call {fail_at}, {threads} threads"),
+                );
             }
         }
     }
@@ -93,7 +102,9 @@ fn an_encoder_that_failed_stays_failed() {
 
 #[test]
 fn a_flush_that_failed_is_not_forgotten() {
-    for fault in [Fault::Error(ErrorKind::WouldBlock), Fault::Error(ErrorKind::Interrupted), Fault::Panic] {
+    for fault in
+        [Fault::Error(ErrorKind::WouldBlock), Fault::Error(ErrorKind::Interrupted), Fault::Panic]
+    {
         // Header, block, flush; header, block, flush.
         for fail_at in 1..=5 {
             let (writer, out) = Flaky::new(&[fail_at], fault, usize::MAX);
@@ -108,8 +119,12 @@ fn a_flush_that_failed_is_not_forgotten() {
             }
             let result = catch_unwind(AssertUnwindSafe(|| encoder.finish()));
             match result {
-                Ok(Ok(_)) => assert!(!failed && lmz::decompress(&out.borrow()).unwrap() == b"first second"),
-                _ => assert!(lmz::decompress(&out.borrow()).ok().is_none_or(|d| d == b"first second")),
+                Ok(Ok(_)) => {
+                    assert!(!failed && lmz::decompress(&out.borrow()).unwrap() == b"first second")
+                }
+                _ => assert!(
+                    lmz::decompress(&out.borrow()).ok().is_none_or(|d| d == b"first second")
+                ),
             }
         }
     }
@@ -285,7 +300,8 @@ fn an_archive_that_failed_stays_failed() {
     for fault in [Fault::Error(ErrorKind::Other), Fault::Panic] {
         for call in 2..60 {
             let file = OddFile(Cursor::new(archive.clone()), call, fault);
-            let opened = catch_unwind(AssertUnwindSafe(|| Archive::open(file, DecodeOptions::default())));
+            let opened =
+                catch_unwind(AssertUnwindSafe(|| Archive::open(file, DecodeOptions::default())));
             let Ok(Ok(mut opened)) = opened else { continue };
             let (out, errors, panics) = read_on(&mut opened, 5);
             if errors + panics == 0 {
@@ -293,7 +309,10 @@ fn an_archive_that_failed_stays_failed() {
                 continue;
             }
             assert!(text.starts_with(&out[..out.len().min(text.len())]), "other content");
-            assert!(opened.seek(SeekFrom::Start(0)).is_err() && opened.read_range(0..1, |_| Ok(())).is_err());
+            assert!(
+                opened.seek(SeekFrom::Start(0)).is_err()
+                    && opened.read_range(0..1, |_| Ok(())).is_err()
+            );
         }
     }
     let mut opened = Archive::open(Cursor::new(&archive), DecodeOptions::default()).unwrap();
@@ -312,10 +331,11 @@ fn recovering_ends_when_its_writer_fails() {
     let archive = archive(&text(20_000));
     for fail_at in 1..4 {
         let mut calls = 0;
-        let result = lmz::recover::recover(Cursor::new(&archive), &DecodeOptions::default(), |_| {
-            calls += 1;
-            if calls == fail_at { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
-        });
+        let result =
+            lmz::recover::recover(Cursor::new(&archive), &DecodeOptions::default(), |_| {
+                calls += 1;
+                if calls == fail_at { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
+            });
         assert!(matches!(result, Err(lmz::Error::Io(_))) && calls == fail_at);
     }
 }

@@ -9,8 +9,8 @@ use std::sync::Mutex;
 use archives::decoding;
 use lmz::scan::Archive;
 use lmz::{
-    DecodeOptions, Decoder, Encoder, Options, Predictor, compress, compress_bare, compress_many, decompress_bare,
-    decompress_with, explain, recover,
+    DecodeOptions, Decoder, Encoder, Options, Predictor, compress, compress_bare, compress_many,
+    decompress_bare, decompress_with, explain, recover,
 };
 use state::{NORMAL, STATES, State, get, set, under};
 
@@ -29,8 +29,15 @@ fn other(number: usize) -> State {
 
 /// Each codec, in the states that this test is for: the others share their arithmetic, and are for
 /// two states each.
-const EACH: [&str; 7] =
-    ["noise.bin", "zeros.bin", "primed.txt", "mix-message.txt", "mix-primed.txt", "joint-message.txt", "unmixed.txt"];
+const EACH: [&str; 7] = [
+    "noise.bin",
+    "zeros.bin",
+    "primed.txt",
+    "mix-message.txt",
+    "mix-primed.txt",
+    "joint-message.txt",
+    "unmixed.txt",
+];
 
 /// Every codec, in short and full frames, with dictionaries and without: tests/golden has what each
 /// must give.
@@ -46,21 +53,30 @@ fn golden_archives_in_every_state() {
             let archive = under(state, || compress(golden.raw, &options));
             assert!(archive == golden.archive, "{}, {}: another archive", golden.name, state.0);
             let raw = under(other(number), || decompress_with(&archive, &decoding()));
-            assert!(raw.unwrap() == golden.raw, "{}, {}: decodes to something else", golden.name, other(number).0);
+            assert!(
+                raw.unwrap() == golden.raw,
+                "{}, {}: decodes to something else",
+                golden.name,
+                other(number).0
+            );
         }
     }
 }
 
 /// A text that has something for every part of the mixer.
 fn text() -> Vec<u8> {
-    (0..150u32).flat_map(|i| format!("line {i} of a file, {:x}\n", i.wrapping_mul(0x9e37_79b1)).into_bytes()).collect()
+    (0..150u32)
+        .flat_map(|i| {
+            format!("line {i} of a file, {:x}\n", i.wrapping_mul(0x9e37_79b1)).into_bytes()
+        })
+        .collect()
 }
 
 fn predictors() -> Vec<Options> {
     let by = |predictor| Options { predictor, block: 1500, ..Options::default() };
     let mut all = vec![by(Predictor::None), by(Predictor::Ppm), by(Predictor::Model(tiny::tiny()))];
     all.push(Options { mix: false, streams: Some(3), ..by(Predictor::Model(tiny::tiny())) });
-    #[cfg(feature = "embed")]
+    #[cfg(feature = "nano")]
     all.push(by(Predictor::find("nano").unwrap()));
     all
 }
@@ -89,10 +105,17 @@ fn everything(options: &Options) -> Vec<Vec<u8>> {
     let mut damaged = archive.clone();
     damaged[archive.len() / 2] ^= 1;
     let mut recovered = Vec::new();
-    let holes = recover::recover(Cursor::new(&damaged), &decoding, |bytes| recovered.write_all(bytes)).unwrap();
+    let holes =
+        recover::recover(Cursor::new(&damaged), &decoding, |bytes| recovered.write_all(bytes))
+            .unwrap();
     let explained = explain(&text[..800], options, 300).unwrap();
     let bits = explained.tokens.iter().flat_map(|token| token.bits.to_le_bytes()).collect();
-    assert!(streamed == text && range == text[100..2500] && rest == text[3000..] && message == messages[0]);
+    assert!(
+        streamed == text
+            && range == text[100..2500]
+            && rest == text[3000..]
+            && message == messages[0]
+    );
     assert!(!holes.holes.is_empty());
     let mut out = compress_many(&messages, options);
     out.extend([archive, bare, recovered, bits]);
@@ -206,8 +229,14 @@ fn the_host_keeps_its_state_in_callbacks() {
         let seen = std::mem::take(&mut *SEEN.lock().unwrap());
         let changed = seen.iter().position(|state| *state == two).unwrap_or(seen.len());
         assert!(seen.len() >= least, "{what}: called {} times only", seen.len());
-        assert!(changed > 1 && seen[..changed].iter().all(|state| *state == one), "{what}: {seen:x?}");
-        assert!(seen[changed..].iter().all(|state| *state == two) && after == two, "{what}: {seen:x?}, {after:x}");
+        assert!(
+            changed > 1 && seen[..changed].iter().all(|state| *state == one),
+            "{what}: {seen:x?}"
+        );
+        assert!(
+            seen[changed..].iter().all(|state| *state == two) && after == two,
+            "{what}: {seen:x?}, {after:x}"
+        );
     };
 
     set(one);
@@ -228,7 +257,8 @@ fn the_host_keeps_its_state_in_callbacks() {
 
     set(one);
     raw.clear();
-    let mut seeked = Archive::open(Noting::new(Cursor::new(&expected)), DecodeOptions::default()).unwrap();
+    let mut seeked =
+        Archive::open(Noting::new(Cursor::new(&expected)), DecodeOptions::default()).unwrap();
     let noted = |bytes: &[u8]| {
         see();
         raw.write_all(bytes)

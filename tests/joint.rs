@@ -1,5 +1,5 @@
 //! Compressing with the built-in model.
-#![cfg(feature = "embed")]
+#![cfg(feature = "nano")]
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use lmz::format::Method;
 use lmz::{DecodeOptions, Dictionary, Encoder, Options, Predictor};
 use lmz::{compress, compress_bare, compress_many, decompress, decompress_bare, decompress_with};
 
-const TEXT: &[u8] = include_bytes!("../docs/ARITHMETIC.md");
+const TEXT: &[u8] = include_bytes!("../testdata/technical.md");
 /// Dry prose of this project, as it once was.
 const MORE: &[u8] = include_bytes!("golden/definition.txt");
 
@@ -37,11 +37,29 @@ fn kinds() -> Vec<Vec<u8>> {
     let every_byte: Vec<u8> = (0..=255).collect();
     let crlf = String::from_utf8_lossy(&TEXT[..3000]).replace('\n', "\r\n").into_bytes();
     let unicode = "Größe, naïve, Ελληνικά, по-русски, 日本語の文章, 🦀🦀\n".repeat(5).into_bytes();
-    let binary: Vec<u8> = (0..800u32).flat_map(|i| i.wrapping_pow(2).wrapping_mul(7919).to_le_bytes()).collect();
+    let binary: Vec<u8> =
+        (0..800u32).flat_map(|i| i.wrapping_pow(2).wrapping_mul(7919).to_le_bytes()).collect();
     let cut = "ü".repeat(20).into_bytes()[1..].to_vec();
-    let mash = b"asdkfjh aksjdhf kasjhdf kajshdf kjahsd fkjhas dkfjh aksjdhf kjahsdf kjhasd kfjha".to_vec();
-    let mut all = vec![Vec::new(), b"a".to_vec(), vec![0], vec![0xff], every_byte.clone(), every_byte.repeat(3)];
-    all.extend([crlf, unicode, binary, cut, mash, vec![b' '; 700], TEXT[..6000].to_vec(), [TEXT, &[7; 300]].concat()]);
+    let mash = b"asdkfjh aksjdhf kasjhdf kajshdf kjahsd fkjhas dkfjh aksjdhf kjahsdf kjhasd kfjha"
+        .to_vec();
+    let mut all = vec![
+        Vec::new(),
+        b"a".to_vec(),
+        vec![0],
+        vec![0xff],
+        every_byte.clone(),
+        every_byte.repeat(3),
+    ];
+    all.extend([
+        crlf,
+        unicode,
+        binary,
+        cut,
+        mash,
+        vec![b' '; 700],
+        TEXT[..6000].to_vec(),
+        [TEXT, &[7; 300]].concat(),
+    ]);
     all
 }
 
@@ -50,7 +68,10 @@ fn content_of_every_kind() {
     for raw in kinds() {
         let archive = compress(&raw, &nano());
         assert_eq!(decompress(&archive).unwrap(), raw);
-        assert!(archive.len() <= compress(&raw, &none()).len(), "the context models alone make it smaller");
+        assert!(
+            archive.len() <= compress(&raw, &none()).len(),
+            "the context models alone make it smaller"
+        );
         // As a bare message it is coded with the model, whatever it is.
         let coded = compress_bare(&raw, &nano());
         assert_eq!(decompress_bare(&coded, raw.len(), &nano()).unwrap(), raw);
@@ -71,8 +92,11 @@ fn a_message_is_much_smaller() {
 #[test]
 fn the_archive_does_not_depend_on_threads() {
     let raw = &TEXT[..8000];
-    for options in [nano(), Options { streams: Some(5), ..nano() }, Options { block: 4000, streams: Some(3), ..nano() }]
-    {
+    for options in [
+        nano(),
+        Options { streams: Some(5), ..nano() },
+        Options { block: 4000, streams: Some(3), ..nano() },
+    ] {
         let expected = compress(raw, &options);
         for threads in [2, 3] {
             let archive = compress(raw, &Options { threads, ..options.clone() });
@@ -86,7 +110,8 @@ fn the_archive_does_not_depend_on_threads() {
 
 #[test]
 fn blocks_are_judged_one_by_one() {
-    let digits: Vec<u8> = (0..500u32).flat_map(|i| i.wrapping_pow(2).wrapping_mul(7919).to_le_bytes()).collect();
+    let digits: Vec<u8> =
+        (0..500u32).flat_map(|i| i.wrapping_pow(2).wrapping_mul(7919).to_le_bytes()).collect();
     let raw = [&TEXT[..2000], &digits, &[9; 2000]].concat();
     let (archive, blocks) = explained(&raw, Options { block: 2000, ..nano() });
     let methods: Vec<Method> = blocks.iter().map(|b| b.0).collect();
@@ -96,20 +121,16 @@ fn blocks_are_judged_one_by_one() {
 
 #[test]
 fn large_blocks_are_judged_by_pieces() {
-    let mut raw = Vec::new();
-    for folder in ["docs", "src/codec", "src/mix", "src/format", "src/cli"] {
-        let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
-        files.sort();
-        let text = files.iter().filter(|file| file.extension().is_some_and(|e| e == "md" || e == "rs"));
-        raw.extend(text.flat_map(|file| std::fs::read(file).unwrap()));
-    }
-    let raw = &raw[..263_000];
+    let raw = include_bytes!("../testdata/sources.txt");
     let (archive, blocks) = explained(raw, Options { threads: 2, ..nano() });
     assert_eq!(blocks, [(Method::Joint, 4, "the model makes pieces of it smaller")]);
     assert!(decompress(&archive).unwrap() == raw);
     let numbers: Vec<u8> = (0..66_000u32).flat_map(|i| (i * 7919 % 30_011).to_le_bytes()).collect();
     let (archive, blocks) = explained(&numbers, nano());
-    assert_eq!(blocks, [(Method::Mixed, 1, "context models alone make pieces of it smaller than with the model")]);
+    assert_eq!(
+        blocks,
+        [(Method::Mixed, 1, "context models alone make pieces of it smaller than with the model")]
+    );
     assert!(archive == compress(&numbers, &none()), "without the model nothing of it is left");
 }
 
@@ -133,18 +154,33 @@ fn after_a_dictionary() {
     let (archive, blocks) = explained(raw, options.clone());
     assert_eq!(blocks[0].0, Method::Joint);
     assert_eq!(decompress_with(&archive, &decoding).unwrap(), raw);
-    assert!(archive.len() * 10 < compress(raw, &nano()).len() * 8, "half of it is in the dictionary");
+    assert!(
+        archive.len() * 10 < compress(raw, &nano()).len() * 8,
+        "half of it is in the dictionary"
+    );
     let (archive, blocks) = explained(raw, Options { block: 700, streams: Some(2), ..options });
-    assert_eq!((blocks[2].0, blocks[2].1), (Method::Joint, 2), "none of this block is in the dictionary");
+    assert_eq!(
+        (blocks[2].0, blocks[2].1),
+        (Method::Joint, 2),
+        "none of this block is in the dictionary"
+    );
     assert_eq!(decompress_with(&archive, &decoding).unwrap(), raw);
 }
 
 /// A log, cut into lines that are messages; its first half is the dictionary.
 fn log() -> Vec<u8> {
-    let actions = ["opened the door", "lost its connection", "was asked for the report", "has been restarted"];
+    let actions = [
+        "opened the door",
+        "lost its connection",
+        "was asked for the report",
+        "has been restarted",
+    ];
     let line = |i: usize| {
         let (user, action) = (i * 7919 % 313, actions[i * 31 % 4]);
-        format!("{{\"time\": {}, \"user\": \"u{user}\", \"message\": \"The server {action}\"}}\n", 86_400 + i * 37)
+        format!(
+            "{{\"time\": {}, \"user\": \"u{user}\", \"message\": \"The server {action}\"}}\n",
+            86_400 + i * 37
+        )
     };
     (0..80).flat_map(|i| line(i).into_bytes()).collect()
 }
@@ -156,11 +192,19 @@ fn the_model_reads_a_dictionary() {
     let dictionary = Dictionary::new(&raw[..cut]).unwrap();
     let with = |options: Options| Options { dictionary: Some(dictionary.clone()), ..options };
     let size = |options: Options| {
-        raw[cut..].split_inclusive(|b| *b == b'.').map(|m| compress_bare(m, &options).len()).sum::<usize>()
+        raw[cut..]
+            .split_inclusive(|b| *b == b'.')
+            .map(|m| compress_bare(m, &options).len())
+            .sum::<usize>()
     };
-    let [primed, context_models, without] = [with(model.clone()), with(none()), model.clone()].map(size);
-    assert!(primed * 21 < context_models.min(without) * 20, "{primed}, {context_models}, {without} bytes");
-    // Of a long one only the end is read by the model; the mask of a first token does not depend on it.
+    let [primed, context_models, without] =
+        [with(model.clone()), with(none()), model.clone()].map(size);
+    assert!(
+        primed * 21 < context_models.min(without) * 20,
+        "{primed}, {context_models}, {without} bytes"
+    );
+    // Of a long one only the end is read by the model; the mask of a first token does not depend on
+    // it.
     let long = Dictionary::new(&[MORE, b"a token without an en"].concat()).unwrap();
     for raw in [&b"d"[..], b"ding"] {
         let options = Options { dictionary: Some(long.clone()), ..model.clone() };
@@ -172,10 +216,17 @@ fn the_model_reads_a_dictionary() {
 #[test]
 fn threads_after_a_dictionary() {
     let raw = log();
-    let options = Options { dictionary: Some(Dictionary::new(&raw[..3000]).unwrap()), streams: Some(5), ..nano() };
+    let options = Options {
+        dictionary: Some(Dictionary::new(&raw[..3000]).unwrap()),
+        streams: Some(5),
+        ..nano()
+    };
     let expected = compress(&raw[3000..], &options);
     for threads in [2, 3] {
-        assert!(compress(&raw[3000..], &Options { threads, ..options.clone() }) == expected, "{threads} threads");
+        assert!(
+            compress(&raw[3000..], &Options { threads, ..options.clone() }) == expected,
+            "{threads} threads"
+        );
     }
     let messages: Vec<&[u8]> = raw[3000..].split_inclusive(|b| *b == b'\n').collect();
     let options = Options { streams: None, ..options };
@@ -186,7 +237,8 @@ fn threads_after_a_dictionary() {
 
 #[test]
 fn many_messages() {
-    let mut messages: Vec<Vec<u8>> = TEXT[..3000].split(|b| *b == b'\n').map(<[u8]>::to_vec).collect();
+    let mut messages: Vec<Vec<u8>> =
+        TEXT[..3000].split(|b| *b == b'\n').map(<[u8]>::to_vec).collect();
     messages.extend(kinds()); // among them some that are stored, and some that need no model
     let expected: Vec<Vec<u8>> = messages.iter().map(|m| compress(m, &nano())).collect();
     for threads in [1, 3] {

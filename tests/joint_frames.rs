@@ -9,7 +9,9 @@ use std::io::{Cursor, Read, Write};
 
 use lmz::recover::recover;
 use lmz::scan::Archive;
-use lmz::{DecodeOptions, Decoder, Error, Options, Predictor, compress, decompress, decompress_with};
+use lmz::{
+    DecodeOptions, Decoder, Error, Options, Predictor, compress, decompress, decompress_with,
+};
 use tiny::{full, layout, read as by_model, short, tiny, unread};
 
 const FIRST: &[u8] = b"one text, and another text\n";
@@ -17,7 +19,8 @@ const SECOND: &[u8] = b"a text of more than two streams, one of which is short";
 const THIRD: &[u8] = b"\x80\x81 parts that the model does not read \xff\xff and some that it does";
 
 fn archives() -> Vec<(Vec<u8>, Vec<u8>)> {
-    let third = [unread(3), by_model(10), unread(1), unread(29), by_model(5), by_model(12), unread(2)];
+    let third =
+        [unread(3), by_model(10), unread(1), unread(29), by_model(5), by_model(12), unread(2)];
     let blocks = [
         (FIRST, layout(&[by_model(9), by_model(18)], 2, 0)),
         (SECOND, layout(&[by_model(30), by_model(1), by_model(23)], 3, 7)),
@@ -39,7 +42,9 @@ fn read(archive: &[u8], options: DecodeOptions) -> (Vec<u8>, std::io::Result<usi
 /// What a model folder has made stays readable too (tests/golden/archives has the rest).
 #[test]
 fn golden() {
-    for (name, (archive, raw)) in ["joint-tiny-short.txt", "joint-tiny-full.bin"].into_iter().zip(archives()) {
+    for (name, (archive, raw)) in
+        ["joint-tiny-short.txt", "joint-tiny-full.bin"].into_iter().zip(archives())
+    {
         golden_archive::check(&format!("archives/{name}"), &raw, &archive, &given());
     }
 }
@@ -56,7 +61,8 @@ fn read_and_sought_and_recovered() {
             assert_eq!(part, &raw[5..20]);
         }
         let mut found = Vec::new();
-        let recovered = recover(Cursor::new(&archive), &given(), |bytes| found.write_all(bytes)).unwrap();
+        let recovered =
+            recover(Cursor::new(&archive), &given(), |bytes| found.write_all(bytes)).unwrap();
         assert_eq!((found, recovered.holes.len()), (raw, 0));
     }
 }
@@ -66,7 +72,8 @@ fn a_lost_header_does_not_cost_the_blocks() {
     let (mut archive, raw) = archives().remove(1);
     archive[3] ^= 1;
     let mut found = Vec::new();
-    let recovered = recover(Cursor::new(&archive), &given(), |bytes| found.write_all(bytes)).unwrap();
+    let recovered =
+        recover(Cursor::new(&archive), &given(), |bytes| found.write_all(bytes)).unwrap();
     assert_eq!((found, recovered.holes.len()), (raw, 1));
 }
 
@@ -74,17 +81,27 @@ fn a_lost_header_does_not_cost_the_blocks() {
 fn without_their_model() {
     let identity = tiny().identity();
     for ((archive, raw), named) in archives().into_iter().zip([8, 32]) {
-        let Err(error @ Error::NoModel { at: 0, .. }) = decompress(&archive) else { panic!("decoded without a model") };
+        let Err(error @ Error::NoModel { at: 0, .. }) = decompress(&archive) else {
+            panic!("decoded without a model")
+        };
         let message = error.to_string();
-        assert!(message.contains(&identity.to_string()[..2 * named]) && message.contains("--model PATH"), "{message}");
+        assert!(
+            message.contains(&identity.to_string()[..2 * named])
+                && message.contains("--model PATH"),
+            "{message}"
+        );
         let (found, result) = read(&archive, DecodeOptions::default());
         assert!(found.is_empty() && result.is_err(), "nothing is decoded before");
-        let mut content = Archive::open(Cursor::new(&archive), DecodeOptions::default()).expect("it can be listed");
+        let mut content = Archive::open(Cursor::new(&archive), DecodeOptions::default())
+            .expect("it can be listed");
         assert_eq!(content.raw(), raw.len() as u64);
         assert!(matches!(content.read_range(0..1, |_| Ok(())), Err(Error::NoModel { .. })));
     }
     let full = &archives()[1].0;
-    assert!(matches!(recover(Cursor::new(full), &DecodeOptions::default(), |_| Ok(())), Err(Error::NoModel { .. })));
+    assert!(matches!(
+        recover(Cursor::new(full), &DecodeOptions::default(), |_| Ok(())),
+        Err(Error::NoModel { .. })
+    ));
 }
 
 #[test]
@@ -132,7 +149,8 @@ fn every_truncation_is_an_error() {
     }
 }
 
-/// Coded bytes that no encoder wrote, with a head that fits: they end, with an error or with any bytes.
+/// Coded bytes that no encoder wrote, with a head that fits: they end, with an error or with any
+/// bytes.
 #[test]
 fn any_coded_bytes_end() {
     let dictionary = lmz::Dictionary::new(b"text").unwrap();
@@ -145,7 +163,13 @@ fn any_coded_bytes_end() {
         let out = &mut Vec::new();
         [
             joint.decode(coded, out).is_ok(),
-            lmz::codec::pure::decode(&pure, &mut lmz::codec::range::Decoder::new(coded), coded.len(), out).is_ok(),
+            lmz::codec::pure::decode(
+                &pure,
+                &mut lmz::codec::range::Decoder::new(coded),
+                coded.len(),
+                out,
+            )
+            .is_ok(),
         ]
     };
     let mut state = 1u32;
@@ -157,7 +181,11 @@ fn any_coded_bytes_end() {
             })
             .collect();
         let _ = decode(&coded);
-        assert_eq!(decode(&coded[..coded.len().min(10)]), [false; 2], "ten random bytes are not 700");
+        assert_eq!(
+            decode(&coded[..coded.len().min(10)]),
+            [false; 2],
+            "ten random bytes are not 700"
+        );
     }
 }
 

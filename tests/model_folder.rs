@@ -1,4 +1,5 @@
-//! Model folders that are not right: each is refused with words that say what is wrong, none panics.
+//! Model folders that are not right: each is refused with words that say what is wrong, none
+//! panics.
 
 use std::collections::HashMap;
 
@@ -50,14 +51,26 @@ fn configurations() {
         ("  \"arithmetic\": 1,\n", "", ["arithmetic", "found none", "expected"]),
         ("\"int8\"", "\"int4\"", ["activations", "int8 or int16", "int4"]),
         ("\"hidden_size\": 64", "\"hidden_size\": 96", ["hidden_size 96", "64", "config.json"]),
-        ("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", ["num_hidden_layers 3", "2", "tensors"]),
+        (
+            "\"num_hidden_layers\": 2",
+            "\"num_hidden_layers\": 3",
+            ["num_hidden_layers 3", "2", "tensors"],
+        ),
         ("\"head_dim\": 32", "\"head_dim\": 48", ["head_dim", "divides hidden_size 64", "48"]),
         ("\"head_dim\": 32", "\"head_dim\": 0", ["head_dim", "divides hidden_size 64", "0"]),
         ("  \"head_dim\": 32,\n", "", ["head_dim", "found none", "expected"]),
         ("\"vocab_size\": 512", "\"vocab_size\": 513", ["vocab_size 513", "512", "tensors"]),
-        ("\"decay_low_rank_dim\": 16", "\"decay_low_rank_dim\": 8", ["decay_low_rank_dim 8", "16", "tensors"]),
+        (
+            "\"decay_low_rank_dim\": 16",
+            "\"decay_low_rank_dim\": 8",
+            ["decay_low_rank_dim 8", "16", "tensors"],
+        ),
         ("\"norm_eps\": 1e-05", "\"norm_eps\": 1e-06", ["norm_eps", "0.00001", "0.000001"]),
-        ("\"group_norm_eps\": 0.00064", "\"group_norm_eps\": 1", ["group_norm_eps", "0.00064", "1"]),
+        (
+            "\"group_norm_eps\": 0.00064",
+            "\"group_norm_eps\": 1",
+            ["group_norm_eps", "0.00064", "1"],
+        ),
         ("\"start_token_id\": 0", "\"start_token_id\": 1", ["start_token_id", "0", "1"]),
         ("\"greedy\"", "\"unigram\"", ["segmentation", "greedy", "unigram"]),
         ("{", "[", ["config.json", "line 2", "column"]),
@@ -71,7 +84,8 @@ fn configurations() {
 
 #[test]
 fn sizes_may_be_left_out() {
-    let config = r#"{"model_type": "lmz-rwkv7", "arithmetic": 1, "activations": "int8", "head_dim": 32}"#;
+    let config =
+        r#"{"model_type": "lmz-rwkv7", "arithmetic": 1, "activations": "int8", "head_dim": 32}"#;
     let model = parse(config, VOCABULARY, TENSORS).unwrap();
     let whole = parse(CONFIG, VOCABULARY, TENSORS).unwrap();
     assert_eq!(model.weights(), whole.weights());
@@ -106,19 +120,38 @@ fn tensors() {
             |t| drop(t.insert("blocks.0.att.b7".into(), (Dtype::F32, vec![1], vec![0; 4]))),
             &["blocks.0.att.b7 is no part"],
         ),
-        (|t| t.get_mut("head.weight").unwrap().0 = Dtype::U8, &["head.weight", "I8 [512, 64]", "U8 [512, 64]"]),
-        (|t| t.get_mut("emb.weight").unwrap().1 = vec![512 * 64], &["emb.weight", "a matrix", "I8 [32768]"]),
-        (|t| t.get_mut("head.weight").unwrap().1 = vec![64, 512], &["head.weight", "I8 [512, 64]", "I8 [64, 512]"]),
-        (|t| t.get_mut("ln_out.bias").unwrap().1 = vec![8, 8], &["ln_out.bias", "F32 [64]", "F32 [8, 8]"]),
         (
-            |t| t.get_mut("ln_out.bias").unwrap().2[12..16].copy_from_slice(&f32::NAN.to_le_bytes()),
+            |t| t.get_mut("head.weight").unwrap().0 = Dtype::U8,
+            &["head.weight", "I8 [512, 64]", "U8 [512, 64]"],
+        ),
+        (
+            |t| t.get_mut("emb.weight").unwrap().1 = vec![512 * 64],
+            &["emb.weight", "a matrix", "I8 [32768]"],
+        ),
+        (
+            |t| t.get_mut("head.weight").unwrap().1 = vec![64, 512],
+            &["head.weight", "I8 [512, 64]", "I8 [64, 512]"],
+        ),
+        (
+            |t| t.get_mut("ln_out.bias").unwrap().1 = vec![8, 8],
+            &["ln_out.bias", "F32 [64]", "F32 [8, 8]"],
+        ),
+        (
+            |t| {
+                t.get_mut("ln_out.bias").unwrap().2[12..16].copy_from_slice(&f32::NAN.to_le_bytes())
+            },
             &["ln_out.bias", "finite", "NaN at position 3"],
         ),
         (
-            |t| t.get_mut("emb.scale").unwrap().2[..4].copy_from_slice(&f32::INFINITY.to_le_bytes()),
+            |t| {
+                t.get_mut("emb.scale").unwrap().2[..4].copy_from_slice(&f32::INFINITY.to_le_bytes())
+            },
             &["emb.scale", "finite", "inf at position 0"],
         ),
-        (|t| t.get_mut("emb.weight").unwrap().2[77] = 0x80, &["emb.weight", "[-127, 127]", "-128 at position 77"]),
+        (
+            |t| t.get_mut("emb.weight").unwrap().2[77] = 0x80,
+            &["emb.weight", "[-127, 127]", "-128 at position 77"],
+        ),
         (|t| t.retain(|name, _| !name.starts_with("blocks.1.")), &["num_hidden_layers 2", "1"]),
     ];
     for (change, words) in cases {
@@ -137,7 +170,10 @@ fn vocabularies() {
     let start = [b"!!".as_slice(), VOCABULARY].concat();
     refused(parse(CONFIG, &start, TENSORS), &["empty first line", "!!"]);
     refused(parse(CONFIG, b"\n", TENSORS), &["vocab.txt", "0x00 is missing"]);
-    refused(parse(CONFIG, &VOCABULARY[..VOCABULARY.len() - 1], TENSORS), &["vocab.txt", "line 512", "line end"]);
+    refused(
+        parse(CONFIG, &VOCABULARY[..VOCABULARY.len() - 1], TENSORS),
+        &["vocab.txt", "line 512", "line end"],
+    );
 }
 
 #[test]
@@ -153,10 +189,13 @@ fn folders() {
     let model = open(path).unwrap();
     assert_eq!(model.name(), folder.path().file_name().unwrap());
     assert_eq!(model.stored(), CONFIG.len() + VOCABULARY.len() + TENSORS.len());
-    refused(open("no-such-model"), &["no-such-model", if cfg!(feature = "embed") { "nano" } else { "no built-in" }]);
+    refused(
+        open("no-such-model"),
+        &["no-such-model", if cfg!(feature = "nano") { "nano" } else { "no built-in" }],
+    );
 }
 
-#[cfg(feature = "embed")]
+#[cfg(feature = "nano")]
 #[test]
 fn built_in() {
     assert_eq!(Model::builtin_names().collect::<Vec<_>>(), ["nano", "base"]);
@@ -199,12 +238,20 @@ proptest! {
 fn the_mixer_is_part_of_the_identity() {
     let mixer = include_bytes!("../models/nano/mixer.bin");
     let parse = |mixer| {
-        Model::parse("tiny", &Files { config: CONFIG.as_bytes(), vocabulary: VOCABULARY, tensors: TENSORS, mixer })
+        Model::parse(
+            "tiny",
+            &Files { config: CONFIG.as_bytes(), vocabulary: VOCABULARY, tensors: TENSORS, mixer },
+        )
     };
     let mut other = mixer.to_vec();
     other[5000] ^= 1;
-    let identities = [None, Some(&mixer[..]), Some(&other[..])].map(|mixer| parse(mixer).unwrap().identity());
-    assert!(identities[0] != identities[1] && identities[1] != identities[2] && identities[0] != identities[2]);
+    let identities =
+        [None, Some(&mixer[..]), Some(&other[..])].map(|mixer| parse(mixer).unwrap().identity());
+    assert!(
+        identities[0] != identities[1]
+            && identities[1] != identities[2]
+            && identities[0] != identities[2]
+    );
     let error = parse(Some(&mixer[1..])).unwrap_err().to_string();
     assert!(error.contains("mixer.bin: expected 32940 bytes, found 32939"), "{error}");
 }

@@ -7,13 +7,16 @@ use lmz::{DecodeOptions, Encoder, Options, Predictor, compress, decompress};
 
 const BLOCK: usize = 500;
 
-/// Context mixing alone: what the container does with blocks does not depend on what predicts, and this is fast.
+/// Context mixing alone: what the container does with blocks does not depend on what predicts, and
+/// this is fast.
 fn none() -> Options {
     Options { predictor: Predictor::None, ..Options::default() }
 }
 
 fn content() -> Vec<u8> {
-    (0..80).flat_map(|i| format!("record {i} of many; {}\n", i * 7919 % 1000).into_bytes()).collect()
+    (0..80)
+        .flat_map(|i| format!("record {i} of many; {}\n", i * 7919 % 1000).into_bytes())
+        .collect()
 }
 
 fn options() -> Options {
@@ -22,14 +25,18 @@ fn options() -> Options {
 
 fn recovered(archive: &[u8]) -> (Vec<u8>, Recovered) {
     let mut out = Vec::new();
-    let found = recover(Cursor::new(archive), &DecodeOptions::default(), |bytes| out.write_all(bytes)).unwrap();
+    let found =
+        recover(Cursor::new(archive), &DecodeOptions::default(), |bytes| out.write_all(bytes))
+            .unwrap();
     (out, found)
 }
 
 #[test]
 fn a_whole_archive_has_no_holes() {
     let skippable = [&[0x5a, 0x2a, 0x4d, 0x18, 5, 0, 0, 0][..], b"other"].concat();
-    let archive = [&compress(&content(), &options())[..], &skippable, &compress(b"short", &options())].concat();
+    let archive =
+        [&compress(&content(), &options())[..], &skippable, &compress(b"short", &options())]
+            .concat();
     let (out, found) = recovered(&archive);
     assert_eq!(out, decompress(&archive).unwrap());
     assert_eq!(found.holes, []);
@@ -47,7 +54,8 @@ fn what_a_skippable_frame_claims_hides_nothing() {
     let (out, found) = recovered(&[&first[..], &skippable(9), b"x"].concat());
     assert_eq!((&out[..], found.holes.len()), (&b"first"[..], 1));
     // It is the content of a damaged block that is stored.
-    let noise = (0..20_000u32).flat_map(|i| i.wrapping_mul(2_654_435_761).wrapping_mul(i | 1).to_be_bytes());
+    let noise = (0..20_000u32)
+        .flat_map(|i| i.wrapping_mul(2_654_435_761).wrapping_mul(i | 1).to_be_bytes());
     let raw: Vec<u8> = skippable(30_000).into_iter().chain(noise).take(20_000).collect();
     let mut archive = compress(&raw, &Options { block: 4096, ..none() });
     archive[100] ^= 1;
@@ -65,12 +73,16 @@ fn any_damaged_byte_costs_one_block_at_most() {
         damaged[at] = !damaged[at];
         let (out, found) = recovered(&damaged);
         let missing = (0..=blocks.len()).find(|&i| {
-            let rest: Vec<&[u8]> = blocks.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, b)| *b).collect();
+            let rest: Vec<&[u8]> =
+                blocks.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, b)| *b).collect();
             out == rest.concat()
         });
         assert!(missing.is_some(), "byte {at}: not the content less one block");
         assert_eq!(found.holes.len(), 1, "byte {at}");
-        assert!((found.holes[0].at..found.holes[0].at + found.holes[0].bytes).contains(&(at as u64)), "byte {at}");
+        assert!(
+            (found.holes[0].at..found.holes[0].at + found.holes[0].bytes).contains(&(at as u64)),
+            "byte {at}"
+        );
     }
 }
 
@@ -83,7 +95,11 @@ fn bytes_put_in_or_lost_cost_one_block_at_most() {
         let more = [&archive[..at], b"0123456789", &archive[at..]].concat();
         for damaged in [lost, more] {
             let (out, found) = recovered(&damaged);
-            assert!(out.len() + 2 * BLOCK >= raw.len() && !found.holes.is_empty(), "at {at}: {} bytes", out.len());
+            assert!(
+                out.len() + 2 * BLOCK >= raw.len() && !found.holes.is_empty(),
+                "at {at}: {} bytes",
+                out.len()
+            );
         }
     }
 }

@@ -5,7 +5,8 @@ use std::io::{self, Read, Write};
 use lmz::{DecodeOptions, Decoder, Encoder, Error, Options, Predictor, compress, decompress};
 use proptest::prelude::*;
 
-/// Context mixing alone: what the container does with blocks does not depend on what predicts, and this is fast.
+/// Context mixing alone: what the container does with blocks does not depend on what predicts, and
+/// this is fast.
 fn none() -> Options {
     Options { predictor: Predictor::None, ..Options::default() }
 }
@@ -86,7 +87,10 @@ fn the_archive_does_not_depend_on_threads_or_on_how_it_is_written() {
             for piece in [1, 999, 1000, 1001, 5000] {
                 let mut encoder = Encoder::new(Vec::new(), Options { threads, ..small_blocks() });
                 raw.chunks(piece).for_each(|p| encoder.write_all(p).unwrap());
-                assert!(encoder.finish().unwrap() == expected, "{n} bytes, {threads} threads, pieces of {piece}");
+                assert!(
+                    encoder.finish().unwrap() == expected,
+                    "{n} bytes, {threads} threads, pieces of {piece}"
+                );
             }
         }
     }
@@ -142,7 +146,10 @@ fn memory_of_ppm_runs_full() {
         assert_eq!(decompress(&archive).unwrap(), raw);
         archive.len()
     });
-    assert!(sizes[0] > sizes[1] && sizes[1] > sizes[2], "less memory makes it no larger: {sizes:?}");
+    assert!(
+        sizes[0] > sizes[1] && sizes[1] > sizes[2],
+        "less memory makes it no larger: {sizes:?}"
+    );
 }
 
 #[test]
@@ -157,7 +164,10 @@ fn streams_share_what_they_learn() {
     let alone: usize = raw.chunks(40_000 / 16).map(|part| compress(part, &none()).len()).sum();
     assert!(sizes[0] < sizes[2] && sizes[2] * 10 < alone * 9, "{sizes:?}, apart {alone}");
     // There cannot be more streams than bytes.
-    assert_eq!(decompress(&compress(b"aab", &Options { streams: Some(64), ..none() })).unwrap(), b"aab");
+    assert_eq!(
+        decompress(&compress(b"aab", &Options { streams: Some(64), ..none() })).unwrap(),
+        b"aab"
+    );
 }
 
 #[test]
@@ -185,7 +195,13 @@ fn frames_can_be_concatenated_and_skipped_over() {
 #[test]
 fn what_is_no_archive_is_refused() {
     assert!(matches!(decompress(b""), Err(Error::Empty)));
-    for bytes in [&b"x"[..], b"hello world", &[0x1f, 0x8b, 8, 0], &[0xeb], &[0xeb, b'L', b'Z', 99, 0, 0, 0, 0, 0]] {
+    for bytes in [
+        &b"x"[..],
+        b"hello world",
+        &[0x1f, 0x8b, 8, 0],
+        &[0xeb],
+        &[0xeb, b'L', b'Z', 99, 0, 0, 0, 0, 0],
+    ] {
         assert!(matches!(decompress(bytes), Err(Error::Format { at: 0, .. })), "{bytes:?}");
     }
     let mut archive = compress(b"content", &none());
@@ -193,7 +209,9 @@ fn what_is_no_archive_is_refused() {
     let mut found = Vec::new();
     assert!(Decoder::new(&archive[..]).read_to_end(&mut found).is_err());
     assert_eq!(found, b"content", "the content before trailing garbage is delivered");
-    assert!(matches!(decompress(&archive), Err(Error::TrailingData { at }) if at as usize == archive.len() - 7));
+    assert!(
+        matches!(decompress(&archive), Err(Error::TrailingData { at }) if at as usize == archive.len() - 7)
+    );
 }
 
 #[test]
@@ -245,7 +263,11 @@ fn every_truncation_is_an_error() {
     for (archive, raw) in archives() {
         for n in 0..archive.len() {
             let mut found = Vec::new();
-            assert!(Decoder::new(&archive[..n]).read_to_end(&mut found).is_err(), "{n} of {}", archive.len());
+            assert!(
+                Decoder::new(&archive[..n]).read_to_end(&mut found).is_err(),
+                "{n} of {}",
+                archive.len()
+            );
             assert!(raw.starts_with(&found), "wrong data was delivered");
         }
     }

@@ -6,13 +6,17 @@ use lmz::scan::Archive;
 use lmz::{DecodeOptions, Error, Limits, Options, Predictor, compress};
 use proptest::prelude::*;
 
-/// Context mixing alone: what the container does with blocks does not depend on what predicts, and this is fast.
+/// Context mixing alone: what the container does with blocks does not depend on what predicts, and
+/// this is fast.
 fn none() -> Options {
     Options { predictor: Predictor::None, ..Options::default() }
 }
 
 fn text(n: usize) -> Vec<u8> {
-    (0..).flat_map(|i: u64| format!("{i} is followed by {}, ", i + 1).into_bytes()).take(n).collect()
+    (0..)
+        .flat_map(|i: u64| format!("{i} is followed by {}, ", i + 1).into_bytes())
+        .take(n)
+        .collect()
 }
 
 fn skippable(content: &[u8]) -> Vec<u8> {

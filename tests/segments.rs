@@ -1,5 +1,5 @@
 //! What of a block the built-in model reads: text, and nothing else.
-#![cfg(feature = "embed")]
+#![cfg(feature = "nano")]
 
 use std::ops::Range;
 
@@ -10,18 +10,9 @@ fn nano() -> Options {
     Options { predictor: Predictor::find("nano").unwrap(), ..Options::default() }
 }
 
-/// Prose: what the repository has of it.
+/// Prose.
 fn prose() -> Vec<u8> {
-    const ALL: [&[u8]; 7] = [
-        include_bytes!("../README.md"),
-        include_bytes!("../CHANGELOG.md"),
-        include_bytes!("../LICENSE-APACHE"),
-        include_bytes!("../docs/FORMAT.md"),
-        include_bytes!("../docs/ARCHITECTURE.md"),
-        include_bytes!("../docs/MIXING.md"),
-        include_bytes!("../BENCHMARKS.md"),
-    ];
-    ALL.concat()
+    include_bytes!("../testdata/prose.txt").to_vec()
 }
 
 /// Numbers that do not repeat.
@@ -36,7 +27,9 @@ fn random() -> impl FnMut() -> u32 {
 fn base64(bytes: usize) -> Vec<u8> {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut random = random();
-    (0..bytes).map(|i| if i % 77 == 76 { b'\n' } else { DIGITS[(random() >> 8) as usize % 64] }).collect()
+    (0..bytes)
+        .map(|i| if i % 77 == 76 { b'\n' } else { DIGITS[(random() >> 8) as usize % 64] })
+        .collect()
 }
 
 fn utf16(text: &[u8]) -> Vec<u8> {
@@ -46,22 +39,28 @@ fn utf16(text: &[u8]) -> Vec<u8> {
 /// A sine and noise, 16 bits, with the header of a WAV file.
 fn wav(bytes: usize) -> Vec<u8> {
     let mut random = random();
-    let sample = |i: usize| ((i as f64 * 0.031).sin() * 9000.0 + f64::from(random() >> 8 & 255)) as i16;
+    let sample =
+        |i: usize| ((i as f64 * 0.031).sin() * 9000.0 + f64::from(random() >> 8 & 255)) as i16;
     let samples: Vec<u8> = (0..(bytes - 44) / 2).map(sample).flat_map(i16::to_le_bytes).collect();
     let n = samples.len() as u32;
-    [&b"RIFF"[..], &(36 + n).to_le_bytes(), b"WAVEfmt \x10\0\0\0\x01\0\x01\0\x44\xac\0\0\x88\x58\x01\0\x02\0\x10\0data"]
-        .concat()
-        .into_iter()
-        .chain(n.to_le_bytes())
-        .chain(samples)
-        .collect()
+    [
+        &b"RIFF"[..],
+        &(36 + n).to_le_bytes(),
+        b"WAVEfmt \x10\0\0\0\x01\0\x01\0\x44\xac\0\0\x88\x58\x01\0\x02\0\x10\0data",
+    ]
+    .concat()
+    .into_iter()
+    .chain(n.to_le_bytes())
+    .chain(samples)
+    .collect()
 }
 
 /// Code of this very program.
 fn program(bytes: usize) -> Vec<u8> {
     let whole = std::fs::read(std::env::current_exe().unwrap()).unwrap();
     let elf = whole.starts_with(b"\x7fELF") && whole[4] == 2 && whole[5] == 1;
-    let entry = if elf { u64::from_le_bytes(whole[24..32].try_into().unwrap()) as usize } else { 0 };
+    let entry =
+        if elf { u64::from_le_bytes(whole[24..32].try_into().unwrap()) as usize } else { 0 };
     let begin = entry.min(whole.len() - bytes);
     whole[begin..][..bytes].to_vec()
 }
@@ -75,12 +74,15 @@ fn block(archive: &[u8]) -> (Method, Vec<Segment>) {
     (head.method, head.layout.segments)
 }
 
-/// Compresses with any number of threads to the same archive and back; not noticeably larger than without the model.
+/// Compresses with any number of threads to the same archive and back; not noticeably larger than
+/// without the model.
 fn archive(raw: &[u8]) -> Vec<u8> {
     let archive = compress(raw, &nano());
     assert!(compress(raw, &Options { threads: 3, ..nano() }) == archive, "three threads");
     for threads in [1, 2] {
-        let decoded = decompress_with(&archive, &DecodeOptions { threads, ..DecodeOptions::default() }).unwrap();
+        let decoded =
+            decompress_with(&archive, &DecodeOptions { threads, ..DecodeOptions::default() })
+                .unwrap();
         assert!(decoded == raw, "{threads} threads");
     }
     let without = compress(raw, &Options { predictor: Predictor::None, ..nano() }).len();
@@ -107,7 +109,9 @@ fn a_mail_with_an_attachment() {
     let (text, attachment) = (45_000, 70_000);
     let prose = &prose()[..text];
     let head = b"From: a@example.org\nTo: b@example.org\nSubject: the minutes\n\n";
-    let raw = [head, prose, b"\n--next\nContent-Transfer-Encoding: base64\n\n", &base64(attachment)].concat();
+    let raw =
+        [head, prose, b"\n--next\nContent-Transfer-Encoding: base64\n\n", &base64(attachment)]
+            .concat();
     let archive = archive(&raw);
     let (method, segments) = block(&archive);
     assert_eq!(method, Method::Joint);
@@ -115,8 +119,14 @@ fn a_mail_with_an_attachment() {
     assert!(read_by_model(&segments, text..raw.len()) < attachment / 10, "{segments:?}");
     // No larger than the text with the model and the attachment without.
     let alone = compress(prose, &nano()).len();
-    let attached = compress(&raw[raw.len() - attachment..], &Options { predictor: Predictor::None, ..nano() }).len();
-    assert!(archive.len() < alone + attached + 300, "{} bytes, the parts {alone} and {attached}", archive.len());
+    let attached =
+        compress(&raw[raw.len() - attachment..], &Options { predictor: Predictor::None, ..nano() })
+            .len();
+    assert!(
+        archive.len() < alone + attached + 300,
+        "{} bytes, the parts {alone} and {attached}",
+        archive.len()
+    );
 }
 
 #[test]
@@ -126,7 +136,10 @@ fn a_small_file_in_parts() {
     let archive = archive(&raw);
     let (method, segments) = block(&archive);
     assert_eq!(method, Method::Joint);
-    assert!(segments[0].length.abs_diff(20_000) <= 2048 && segments[0].model.is_some(), "{segments:?}");
+    assert!(
+        segments[0].length.abs_diff(20_000) <= 2048 && segments[0].model.is_some(),
+        "{segments:?}"
+    );
     assert!(segments[1].model.is_none() && segments.len() == 2, "{segments:?}");
     let alone = compress(&raw, &Options { predictor: Predictor::None, ..nano() }).len();
     assert!(archive.len() + archive.len() / 50 < alone, "{} and {alone} bytes", archive.len());
@@ -145,14 +158,24 @@ fn what_is_no_text() {
             full => block(&full),
         };
         let read = read_by_model(&segments, 0..raw.len());
-        assert!(method == Method::Mixed && read == 0, "{name}: the model reads {read} bytes of {}", raw.len());
+        assert!(
+            method == Method::Mixed && read == 0,
+            "{name}: the model reads {read} bytes of {}",
+            raw.len()
+        );
     }
 }
 
 #[test]
 fn all_in_one_file() {
     let prose = prose();
-    let parts = [&prose[..40_000], &wav(40_000), &prose[40_000..80_000], &utf16(&prose[..20_000]), &program(40_000)];
+    let parts = [
+        &prose[..40_000],
+        &wav(40_000),
+        &prose[40_000..80_000],
+        &utf16(&prose[..20_000]),
+        &program(40_000),
+    ];
     let raw = parts.concat();
     let (method, segments) = block(&archive(&raw));
     assert_eq!(method, Method::Joint);

@@ -1,5 +1,5 @@
 //! What the language model alone makes of a text: codec 2 with a neural model.
-#![cfg(feature = "embed")]
+#![cfg(feature = "nano")]
 
 use std::io::{Cursor, Read, Write};
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use lmz::scan::Archive;
 use lmz::{CodecError, DecodeOptions, Decoder, Dictionary, Encoder, Error, Options, Predictor};
 use lmz::{compress, compress_bare, compress_many, decompress, decompress_bare, decompress_with};
 
-const TEXT: &[u8] = include_bytes!("../docs/ARITHMETIC.md");
+const TEXT: &[u8] = include_bytes!("../testdata/technical.md");
 
 fn mixed() -> Options {
     Options { predictor: Predictor::find("nano").unwrap(), ..Options::default() }
@@ -35,7 +35,14 @@ fn explained(raw: &[u8], options: Options) -> (Vec<u8>, Vec<(Method, usize)>) {
 #[test]
 fn content_of_every_kind() {
     let every_byte: Vec<u8> = (0..=255).collect();
-    for raw in [&b""[..], b"a", &[0; 500], &every_byte, &TEXT[..3000], &[&TEXT[..900], &every_byte[..]].concat()] {
+    for raw in [
+        &b""[..],
+        b"a",
+        &[0; 500],
+        &every_byte,
+        &TEXT[..3000],
+        &[&TEXT[..900], &every_byte[..]].concat(),
+    ] {
         let archive = compress(raw, &unmixed());
         assert_eq!(decompress(&archive).unwrap(), raw);
         let coded = compress_bare(raw, &unmixed());
@@ -51,7 +58,10 @@ fn the_archive_does_not_depend_on_threads() {
         let (expected, blocks) = explained(raw, options.clone());
         assert_eq!(blocks, [(Method::Coded, options.streams.unwrap_or(1))]);
         for threads in [2, 3] {
-            assert!(compress(raw, &Options { threads, ..options.clone() }) == expected, "{threads} threads");
+            assert!(
+                compress(raw, &Options { threads, ..options.clone() }) == expected,
+                "{threads} threads"
+            );
             let decoding = DecodeOptions { threads, ..DecodeOptions::default() };
             assert!(decompress_with(&expected, &decoding).unwrap() == raw, "{threads} threads");
         }
@@ -63,7 +73,8 @@ fn the_archive_does_not_depend_on_threads() {
 #[test]
 fn the_mixture_is_smaller() {
     let raw = &TEXT[..8_000];
-    let (alone, together) = (compress_bare(raw, &unmixed()).len(), compress_bare(raw, &mixed()).len());
+    let (alone, together) =
+        (compress_bare(raw, &unmixed()).len(), compress_bare(raw, &mixed()).len());
     assert!(alone * 2 < raw.len() && together * 20 < alone * 19, "{alone} and {together} bytes");
 }
 
@@ -104,17 +115,28 @@ fn sought_and_recovered() {
     assert_eq!(part, &raw[390..410]);
     archive[3] ^= 1; // the header is lost
     let mut found = Vec::new();
-    recover(Cursor::new(&archive), &DecodeOptions::default(), |bytes| found.write_all(bytes)).unwrap();
+    recover(Cursor::new(&archive), &DecodeOptions::default(), |bytes| found.write_all(bytes))
+        .unwrap();
     assert_eq!(found, raw);
 }
 
 /// An archive of one block whose head says what an encoder would not.
-fn forged(models: Vec<Model>, raw: u64, segments: &[(u64, usize)], streams: u64, coded: &[u8]) -> Vec<u8> {
+fn forged(
+    models: Vec<Model>,
+    raw: u64,
+    segments: &[(u64, usize)],
+    streams: u64,
+    coded: &[u8],
+) -> Vec<u8> {
     let mut out = Vec::new();
     FrameHeader { models, ..FrameHeader::default() }.write(&mut out);
-    let segments = segments.iter().map(|(length, model)| Segment { length: *length, model: Some(*model) }).collect();
+    let segments = segments
+        .iter()
+        .map(|(length, model)| Segment { length: *length, model: Some(*model) })
+        .collect();
     let layout = Layout { segments, streams, stripe: 1 };
-    BlockHead { last: true, method: Method::Coded, raw, coded: coded.len() as u64, layout }.write(&mut out);
+    BlockHead { last: true, method: Method::Coded, raw, coded: coded.len() as u64, layout }
+        .write(&mut out);
     out.extend(coded);
     out.extend(content_check(&[], coded).to_le_bytes());
     out
@@ -124,23 +146,26 @@ fn forged(models: Vec<Model>, raw: u64, segments: &[(u64, usize)], streams: u64,
 fn claims_that_cannot_be() {
     let Predictor::Model(nano) = mixed().predictor else { unreachable!("it is a model") };
     let neural = || Model::Rwkv7 { identity: nano.identity().0.to_vec() };
-    let error = |models: &[Model], raw, segments: &[(u64, usize)], streams, coded: &[u8]| match decompress(&forged(
-        models.to_vec(),
-        raw,
-        segments,
-        streams,
-        coded,
-    )) {
-        Err(Error::Block { source, .. }) => source,
-        other => panic!("{other:?}"),
-    };
+    let error =
+        |models: &[Model], raw, segments: &[(u64, usize)], streams, coded: &[u8]| match decompress(
+            &forged(models.to_vec(), raw, segments, streams, coded),
+        ) {
+            Err(Error::Block { source, .. }) => source,
+            other => panic!("{other:?}"),
+        };
     // Minutes of the network for a few bytes.
     assert_eq!(error(&[neural()], 1 << 20, &[(1 << 20, 0)], 1, &[0; 16]), CodecError::TooShort);
     let ppm = Model::Ppm { order: 6, memory: 26 };
     // Streams of PPM; and a thousand states of the network for a few bytes.
-    assert_eq!(error(std::slice::from_ref(&ppm), 60, &[(60, 0)], 2, &[1; 50]), CodecError::Streams { found: 2 });
+    assert_eq!(
+        error(std::slice::from_ref(&ppm), 60, &[(60, 0)], 2, &[1; 50]),
+        CodecError::Streams { found: 2 }
+    );
     assert_eq!(error(&[neural()], 1000, &[(1000, 0)], 1000, &[1; 900]), CodecError::TooShort);
-    assert_eq!(error(&[neural(), ppm], 60, &[(30, 0), (30, 1)], 1, &[1; 50]), CodecError::WrongModel);
+    assert_eq!(
+        error(&[neural(), ppm], 60, &[(30, 0), (30, 1)], 1, &[1; 50]),
+        CodecError::WrongModel
+    );
     assert!(matches!(
         error(&[neural()], 60, &[(60, 0), (0, 0)], 1, &[1; 50]),
         CodecError::NotACodeword | CodecError::TooShort

@@ -50,14 +50,18 @@ fn streamed(archive: &[u8]) -> (Vec<u8>, bool) {
 
 fn seeked(archive: &[u8]) -> (Vec<u8>, bool) {
     let mut out = Vec::new();
-    let Ok(mut opened) = Archive::open(Cursor::new(archive), DecodeOptions::default()) else { return (out, false) };
+    let Ok(mut opened) = Archive::open(Cursor::new(archive), DecodeOptions::default()) else {
+        return (out, false);
+    };
     let well = opened.read_to_end(&mut out).is_ok();
     (out, well)
 }
 
 fn ranged(archive: &[u8], range: std::ops::Range<u64>) -> (Vec<u8>, bool) {
     let mut out = Vec::new();
-    let Ok(mut opened) = Archive::open(Cursor::new(archive), DecodeOptions::default()) else { return (out, false) };
+    let Ok(mut opened) = Archive::open(Cursor::new(archive), DecodeOptions::default()) else {
+        return (out, false);
+    };
     let well = opened.read_range(range, |bytes| {
         out.extend(bytes);
         Ok(())
@@ -89,12 +93,24 @@ fn blocks_and_index_that_disagree() {
     refused(&frame(&[], |_| ()), "no block");
     refused(&frame(parts, |index| index[0].raw += 1), "a longer block");
     refused(&frame(parts, |index| index[1].raw -= 1), "a shorter block");
-    refused(&frame(parts, |index| index.push(Entry { bytes: 0, raw: 0 })), "a block that is not there");
+    refused(
+        &frame(parts, |index| index.push(Entry { bytes: 0, raw: 0 })),
+        "a block that is not there",
+    );
     refused(&frame(parts, |index| index.truncate(index.len() - 1)), "a block that is not listed");
-    refused(&frame(&[(b"one", false), (b"three", true)], |index| index.swap(0, 1)), "blocks out of order");
+    refused(
+        &frame(&[(b"one", false), (b"three", true)], |index| index.swap(0, 1)),
+        "blocks out of order",
+    );
     let empty: &[(&[u8], bool)] = &[(b"", false), (b"one", false), (b"", true)];
-    refused(&frame(empty, |index| index.truncate(index.len() - 1)), "an empty block that is not listed");
-    refused(&frame(&[(b"one", false), (b"", true), (b"", true)], |_| ()), "an empty block behind the last");
+    refused(
+        &frame(empty, |index| index.truncate(index.len() - 1)),
+        "an empty block that is not listed",
+    );
+    refused(
+        &frame(&[(b"one", false), (b"", true), (b"", true)], |_| ()),
+        "an empty block behind the last",
+    );
     let joined = |index: &mut Vec<Entry>| {
         let second = index.remove(1);
         index[0].bytes += second.bytes;
@@ -132,12 +148,19 @@ fn damage_where_no_content_is() {
 fn zeros_behind_the_last_frame() {
     let full = compress(&[b'a'; 3000], &none(700));
     let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 9, 0, 0, 0][..], &[0; 9]].concat();
-    for last in [full.clone(), compress(b"short", &none(4096)), compress(b"", &none(4096)), skippable] {
+    for last in
+        [full.clone(), compress(b"short", &none(4096)), compress(b"", &none(4096)), skippable]
+    {
         let archive = [&full[..], &last].concat();
         let (content, _) = streamed(&archive);
         for zeros in [1, 2, 3, 4, 7, 8, 23, 512, 10_240, 200_000] {
             let padded = [&archive[..], &vec![0; zeros]].concat();
-            for found in [streamed(&padded), seeked(&padded), ranged(&padded, 0..u64::MAX), ranged(&padded, 0..9999)] {
+            for found in [
+                streamed(&padded),
+                seeked(&padded),
+                ranged(&padded, 0..u64::MAX),
+                ranged(&padded, 0..9999),
+            ] {
                 assert_eq!(found, (content.clone(), true), "{zeros} zeros");
             }
             let opened = Archive::open(Cursor::new(&padded), DecodeOptions::default()).unwrap();
@@ -163,7 +186,9 @@ fn trailing(archive: &[u8], content: &[u8], at: u64) {
     let mut out = Vec::new();
     let error = decoder.read_to_end(&mut out).unwrap_err();
     assert_eq!((&out[..], decoder.trailing_data()), (content, Some(at)), "{error}");
-    assert!(matches!(lmz::decompress(archive), Err(Error::TrailingData { at: found }) if found == at));
+    assert!(
+        matches!(lmz::decompress(archive), Err(Error::TrailingData { at: found }) if found == at)
+    );
     let mut opened = Archive::open(Cursor::new(archive), DecodeOptions::default()).unwrap();
     assert_eq!(opened.trailing_data(), Some(at));
     out.clear();
@@ -193,7 +218,10 @@ fn other_bytes_behind_the_last_frame() {
         let cut = [&archive[..], &archive[..n]].concat();
         let mut decoder = Decoder::new(&cut[..]);
         let mut out = Vec::new();
-        assert!(decoder.read_to_end(&mut out).is_err() && decoder.trailing_data().is_none(), "{n} bytes");
+        assert!(
+            decoder.read_to_end(&mut out).is_err() && decoder.trailing_data().is_none(),
+            "{n} bytes"
+        );
         assert!(out.starts_with(&[b'a'; 3000]));
     }
 }
@@ -201,7 +229,8 @@ fn other_bytes_behind_the_last_frame() {
 /// A hole of zeros in a frame is a hole, also where it reaches to the end.
 #[test]
 fn zeros_that_took_the_place_of_something() {
-    let archive = compress(&(0..20_000u32).flat_map(u32::to_le_bytes).collect::<Vec<u8>>(), &none(20_000));
+    let archive =
+        compress(&(0..20_000u32).flat_map(u32::to_le_bytes).collect::<Vec<u8>>(), &none(20_000));
     let mut damaged = archive.clone();
     damaged[archive.len() / 2..].fill(0);
     let found = recover(Cursor::new(&damaged), &DecodeOptions::default(), |_| Ok(())).unwrap();

@@ -1,4 +1,5 @@
-//! Any bytes as an archive: read as a stream, seeked in, recovered. All that comes out well must agree.
+//! Any bytes as an archive: read as a stream, seeked in, recovered. All that comes out well must
+//! agree.
 #![no_main]
 
 #[expect(dead_code, reason = "the other targets")]

@@ -1,4 +1,5 @@
-//! Any bytes with any options come back, written in pieces, with flushes, decoded with threads or not.
+//! Any bytes with any options come back, written in pieces, with flushes, decoded with threads or
+//! not.
 #![no_main]
 
 #[expect(dead_code, reason = "the other targets")]

@@ -16,8 +16,8 @@ use crate::lm::rwkv7::Ready;
 use crate::vocab::Token;
 use std::ops::Range;
 
-/// How many threads a block with a neural model keeps busy: the coder is one, and has about as much to do as the model. More
-/// blocks at once would be as fast, and each needs memory of its own.
+/// How many threads a block with a neural model keeps busy: the coder is one, and has about as much
+/// to do as the model. More blocks at once would be as fast, and each needs memory of its own.
 const USED_BY_NEURAL: usize = 2;
 
 /// A block ready to be written.
@@ -68,13 +68,14 @@ impl Model {
     }
 }
 
-/// The models of a frame, and what they have read before every block. Without any model, the context
-/// models work alone.
+/// The models of a frame, and what they have read before every block. Without any model, the
+/// context models work alone.
 #[derive(Debug, Clone, Copy)]
 pub struct Models<'a> {
     pub table: &'a [Model],
     pub dictionary: Option<&'a Dictionary>,
-    /// Whether context models predict together with a neural one. Of interest to an encoder: a block says it.
+    /// Whether context models predict together with a neural one. Of interest to an encoder: a
+    /// block says it.
     pub mix: bool,
     /// What codec 4 makes of the block in one stream, where an encoder has it already.
     pub made: Option<&'a Made>,
@@ -86,7 +87,11 @@ pub struct Models<'a> {
 
 impl<'a> Models<'a> {
     /// Those of a frame that is decoded.
-    pub fn to_decode(table: &'a [Model], dictionary: Option<&'a Dictionary>, threads: usize) -> Self {
+    pub fn to_decode(
+        table: &'a [Model],
+        dictionary: Option<&'a Dictionary>,
+        threads: usize,
+    ) -> Self {
         Self { table, dictionary, mix: true, made: None, threads, cancel: None }
     }
 
@@ -101,7 +106,9 @@ impl<'a> Models<'a> {
 
     /// PPM, begun as one stream.
     fn begin(&self, number: Option<usize>) -> Result<Box<dyn LanguageModel>, CodecError> {
-        let &Model::Ppm { order, memory } = self.get(number)? else { return Err(CodecError::WrongModel) };
+        let &Model::Ppm { order, memory } = self.get(number)? else {
+            return Err(CodecError::WrongModel);
+        };
         Ok(Box::new(match self.dictionary {
             Some(dictionary) => dictionary.prime(order, memory),
             None => {
@@ -116,7 +123,11 @@ impl<'a> Models<'a> {
     fn in_common(&self, segments: &[Segment]) -> Result<&Ready, CodecError> {
         let number = segments.iter().find_map(|s| s.model);
         match self.get(number)? {
-            Model::Rwkv7(model) if segments.iter().all(|s| s.model.is_none() || s.model == number) => Ok(model),
+            Model::Rwkv7(model)
+                if segments.iter().all(|s| s.model.is_none() || s.model == number) =>
+            {
+                Ok(model)
+            }
             _ => Err(CodecError::WrongModel),
         }
     }
@@ -125,7 +136,9 @@ impl<'a> Models<'a> {
     fn bound_in_common(&self, segments: &[Segment]) -> Result<(&Bound, &DeviceBound), CodecError> {
         let number = segments.iter().find_map(|s| s.model);
         match self.get(number)? {
-            Model::Bound(model, entry) if segments.iter().all(|s| s.model.is_none() || s.model == number) => {
+            Model::Bound(model, entry)
+                if segments.iter().all(|s| s.model.is_none() || s.model == number) =>
+            {
                 Ok((model, entry))
             }
             _ => Err(CodecError::WrongModel),
@@ -138,8 +151,9 @@ impl<'a> Models<'a> {
     }
 }
 
-/// Codes one stream of a model that has begun, which is this part of the block: the step function of encoder and decoder.
-/// `known` is what to encode, or nothing when decoding; `each` gets each token's bytes.
+/// Codes one stream of a model that has begun, which is this part of the block: the step function
+/// of encoder and decoder. `known` is what to encode, or nothing when decoding; `each` gets each
+/// token's bytes.
 fn stream<C: Coder>(
     coder: &mut C,
     model: &mut dyn LanguageModel,
@@ -184,7 +198,12 @@ impl Plan {
         let Some(&first) = raw.first() else { return Self::Done(Coded::stored(raw, "empty")) };
         if raw.iter().all(|&b| b == first) {
             let why = "one byte repeated";
-            return Self::Done(Coded { method: Method::Fill, layout: Layout::default(), bytes: vec![first], why });
+            return Self::Done(Coded {
+                method: Method::Fill,
+                layout: Layout::default(),
+                bytes: vec![first],
+                why,
+            });
         }
         if !sample::looks_compressible(raw, models) {
             let why = "looks random: flat, without repeats, and samples of it do not shrink";
@@ -196,7 +215,9 @@ impl Plan {
             [Model::Bound(..), ..] => Self::Bound,
             [Model::Rwkv7(_), ..] if !models.mix => Self::Unmixed,
             [Model::Rwkv7(model), ..] => match Read::of(raw, model, models) {
-                Read::Nothing => Self::Alone("context models alone make pieces of it smaller than with the model"),
+                Read::Nothing => Self::Alone(
+                    "context models alone make pieces of it smaller than with the model",
+                ),
                 read => Self::Neural(read),
             },
         }
@@ -212,8 +233,8 @@ impl Plan {
         }
     }
 
-    /// Codes the block that the plan was made for. `streams`: how many it is cut into, unless that is decided by its length.
-    /// `apart`: bytes that more than one segment costs around the block.
+    /// Codes the block that the plan was made for. `streams`: how many it is cut into, unless that
+    /// is decided by its length. `apart`: bytes that more than one segment costs around the block.
     /// Only a device-bound model can fail.
     pub fn encode(
         self,
@@ -229,11 +250,18 @@ impl Plan {
             (Self::Neural(read), [Model::Rwkv7(model), ..]) => choice.smallest(raw, model, read),
             (Self::Ppm, _) => {
                 let layout = Layout::whole(raw.len() as u64, Some(0));
-                Coded { method: Method::Coded, layout, bytes: bare(raw, models), why: "the model makes it smaller" }
+                Coded {
+                    method: Method::Coded,
+                    layout,
+                    bytes: bare(raw, models),
+                    why: "the model makes it smaller",
+                }
             }
             (Self::Alone(why), _) => choice.alone(raw, why),
             (Self::Unmixed, [Model::Rwkv7(model), ..]) => choice.unmixed(raw, model),
-            (Self::Neural(_) | Self::Unmixed | Self::Bound, _) => choice.alone(raw, "there is no model"),
+            (Self::Neural(_) | Self::Unmixed | Self::Bound, _) => {
+                choice.alone(raw, "there is no model")
+            }
         };
         if coded.bytes.len() >= raw.len() {
             return Ok(Coded::stored(raw, "coding makes it no smaller"));
@@ -257,7 +285,9 @@ pub fn bare_method(models: &Models) -> (Method, Option<usize>) {
         [] => (Method::Mixed, None),
         [Model::Ppm { .. }, ..] => (Method::Coded, Some(0)),
         [Model::Rwkv7(_), ..] => (if models.mix { Method::Joint } else { Method::Coded }, Some(0)),
-        [Model::Bound(..), ..] => (if models.mix { Method::Bound } else { Method::BoundAlone }, Some(0)),
+        [Model::Bound(..), ..] => {
+            (if models.mix { Method::Bound } else { Method::BoundAlone }, Some(0))
+        }
     }
 }
 
@@ -278,13 +308,16 @@ pub fn bare(raw: &[u8], models: &Models) -> Vec<u8> {
         [Model::Bound(model, entry), ..] => {
             let layout = &Layout::whole(raw.len() as u64, Some(0));
             let (dictionary, mix) = (models.dictionary, models.mix);
-            bound::Block { layout, dictionary, model, entry, mix }.encode(raw).expect("the model can be computed")
+            bound::Block { layout, dictionary, model, entry, mix }
+                .encode(raw)
+                .expect("the model can be computed")
         }
         [Model::Ppm { .. }, ..] => {
             let mut coder = Encoder::default();
             let known = |at| Token::from(raw[at as usize]);
             let mut model = models.begin(Some(0)).expect("the table has a model of PPM");
-            stream(&mut coder, &mut *model, 0..raw.len() as u64, known, |_| ()).expect("encoding cannot fail");
+            stream(&mut coder, &mut *model, 0..raw.len() as u64, known, |_| ())
+                .expect("encoding cannot fail");
             coder.finish()
         }
     }
@@ -327,7 +360,9 @@ pub fn decode_by<C: Coder>(
             let model = models.in_common(segments)?;
             pure::decode(&block(layout, model, models), coder, coded.len(), out)?;
         }
-        Method::Coded if layout.streams > 1 => return Err(CodecError::Streams { found: layout.streams }),
+        Method::Coded if layout.streams > 1 => {
+            return Err(CodecError::Streams { found: layout.streams });
+        }
         Method::Coded => {
             let mut begin = 0;
             // One without bytes decodes nothing: a model that has read a dictionary is dear.
@@ -348,15 +383,24 @@ pub fn decode_by<C: Coder>(
         Method::Bound | Method::BoundAlone => {
             let (model, entry) = models.bound_in_common(segments)?;
             let (dictionary, mix) = (models.dictionary, method == Method::Bound);
-            bound::Block { layout, dictionary, model, entry, mix }.decode(coder, coded.len(), out)?;
+            bound::Block { layout, dictionary, model, entry, mix }.decode(
+                coder,
+                coded.len(),
+                out,
+            )?;
         }
     }
     Ok(())
 }
 
-/// The content of a block whose head is this, held against the content check, whose first bytes `check`
-/// is. What needs no work is not held in memory.
-pub fn content(head: &BlockHead, coded: Vec<u8>, check: &[u8], models: &Models) -> Result<Content, CodecError> {
+/// The content of a block whose head is this, held against the content check, whose first bytes
+/// `check` is. What needs no work is not held in memory.
+pub fn content(
+    head: &BlockHead,
+    coded: Vec<u8>,
+    check: &[u8],
+    models: &Models,
+) -> Result<Content, CodecError> {
     let content = match head.method {
         Method::Stored => Content::Bytes(coded),
         Method::Fill => {

@@ -1,8 +1,8 @@
 //! Codecs 5 and 6: as 4 and 2, with a device-bound model.
 //!
-//! It computes the same number of rows at every step, whatever streams go on. The text is segmented by its own tokenizer, so
-//! any token can follow another. Every 64 steps 16 bits of a hash of the frequencies are coded: a decoder whose model gives
-//! others notices it there.
+//! It computes the same number of rows at every step, whatever streams go on. The text is segmented
+//! by its own tokenizer, so any token can follow another. Every 64 steps 16 bits of a hash of the
+//! frequencies are coded: a decoder whose model gives others notices it there.
 
 use xxhash_rust::xxh64::xxh64;
 
@@ -52,15 +52,26 @@ impl Block<'_> {
         Ok(coder.finish().0)
     }
 
-    /// Appends the raw bytes of a block to `out`. `coder` reads its coded bytes, of which there are so many.
-    pub fn decode<C: Coder>(&self, coder: &mut C, coded: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
+    /// Appends the raw bytes of a block to `out`. `coder` reads its coded bytes, of which there are
+    /// so many.
+    pub fn decode<C: Coder>(
+        &self,
+        coder: &mut C,
+        coded: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), CodecError> {
         let claimed: u64 = self.layout.segments.iter().map(|s| s.length).sum();
         let streams = self.layout.streams;
-        if claimed > Method::Bound.most_raw(coded as u64) || streams > BlockHead::most_streams(claimed) {
+        if claimed > Method::Bound.most_raw(coded as u64)
+            || streams > BlockHead::most_streams(claimed)
+        {
             return Err(CodecError::TooShort);
         }
         if streams > self.entry.batch {
-            let message = format!("damaged: a block has {streams} streams, and the header {} rows", self.entry.batch);
+            let message = format!(
+                "damaged: a block has {streams} streams, and the header {} rows",
+                self.entry.batch
+            );
             return Err(BoundError::Failed(message).into());
         }
         if self.mix {
@@ -95,11 +106,17 @@ impl Block<'_> {
         // Greedily, so that no version of a tokenizer takes part.
         let read = &read[read.len().saturating_sub(Dictionary::READ)..];
         let first: Vec<Token> = self.model.vocabulary().segment(read).collect();
-        LockStep::new(self.model.0.begin(self.entry, &first)?, self.layout.streams as usize, self.entry.batch as usize)
+        LockStep::new(
+            self.model.0.begin(self.entry, &first)?,
+            self.layout.streams as usize,
+            self.entry.batch as usize,
+        )
     }
 
     fn reading(&self, raw: Option<&[u8]>) -> Cut<'_> {
-        let cut = |raw: &[u8]| self.layout.stripes().map(|s| self.model.0.segment(&raw[s]).into_iter()).collect();
+        let cut = |raw: &[u8]| {
+            self.layout.stripes().map(|s| self.model.0.segment(&raw[s]).into_iter()).collect()
+        };
         Cut { vocabulary: self.model.vocabulary(), stripes: raw.map(cut).unwrap_or_default() }
     }
 }
@@ -148,7 +165,14 @@ impl LockStep {
     fn new(rows: Box<dyn Rows>, streams: usize, batch: usize) -> Result<Self, CodecError> {
         let row = |number| Row { number, stream: Vec::new(), token: START, ended: false };
         let group = Group { rows: (0..streams).map(row).collect() };
-        let mut out = Self { rows, tokens: vec![START; batch], group: Some(group), given: false, hash: 0, steps: 0 };
+        let mut out = Self {
+            rows,
+            tokens: vec![START; batch],
+            group: Some(group),
+            given: false,
+            hash: 0,
+            steps: 0,
+        };
         out.fill()?;
         Ok(out)
     }

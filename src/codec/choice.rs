@@ -1,5 +1,5 @@
-//! What of a block the language model reads, if anything. A block is never noticeably larger than context mixing alone makes
-//! it: what helps is found out by coding, not guessed.
+//! What of a block the language model reads, if anything. A block is never noticeably larger than
+//! context mixing alone makes it: what helps is found out by coding, not guessed.
 
 use super::block::{Coded, Models};
 use super::cost::BIT;
@@ -17,24 +17,27 @@ pub const WINDOW: usize = 2 << 10;
 const PIECE: usize = 32 << 10;
 const FEWEST: usize = 8;
 const MOST: usize = 64;
-/// Each piece by a sample of so many bytes in its middle, more if all samples together would not be so many: with less the
-/// context models have learnt too little.
+/// Each piece by a sample of so many bytes in its middle, more if all samples together would not be
+/// so many: with less the context models have learnt too little.
 const SAMPLE: usize = 1 << 10;
 const SAMPLES: usize = 16 << 10;
-/// The model has to gain this part of a window. On text it gains a tenth and more; base64 beside text seems to gain 1.5%, because
-/// weights that text and base64 share suit neither, as those of segments would.
+/// The model has to gain this part of a window. On text it gains a tenth and more; base64 beside
+/// text seems to gain 1.5%, because weights that text and base64 share suit neither, as those of
+/// segments would.
 const LEAST_GAIN: u64 = 40;
-/// The same of a sample that costs as many bits a byte as no text does, where the weights have learnt less.
+/// The same of a sample that costs as many bits a byte as no text does, where the weights have
+/// learnt less.
 const LEAST_GAIN_IN_SAMPLES: u64 = 20;
 const NO_TEXT: u64 = 4;
 
 /// Up to this length a block that might be better in parts is coded as a whole with the model too.
 const WHOLE: usize = 256 << 10;
-/// Where the model gains less than this part of all samples, or of some nothing, the block is coded by context models alone as well:
-/// they learn more from a whole block than from samples.
+/// Where the model gains less than this part of all samples, or of some nothing, the block is coded
+/// by context models alone as well: they learn more from a whole block than from samples.
 const CLEAR_GAIN: u64 = 5;
 
-/// What it costs to begin another segment: the model and the contexts begin again, and it is listed.
+/// What it costs to begin another segment: the model and the contexts begin again, and it is
+/// listed.
 const CHANGE: u64 = 8 * 64 * BIT;
 /// The same between samples, which stand for more than themselves.
 const SAMPLE_CHANGE: u64 = 8 * BIT;
@@ -49,7 +52,8 @@ pub struct Choice<'a> {
     pub models: &'a Models<'a>,
     /// How many streams it is cut into, unless that is decided by its length.
     pub streams: Option<usize>,
-    /// Bytes that more than one segment or stream costs around the block: such a block does not fit a short frame.
+    /// Bytes that more than one segment or stream costs around the block: such a block does not fit
+    /// a short frame.
     pub apart: usize,
 }
 
@@ -73,12 +77,20 @@ impl Choice<'_> {
     fn alone_by_windows(&self, raw: &[u8], window: usize, why: &'static str) -> (Coded, Vec<u64>) {
         let whole = Segment { length: raw.len() as u64, model: None };
         let layout = streams::cut(vec![whole], self.streams.unwrap_or(1));
-        let (bytes, costs) = mixed::encode_by_windows(raw, &layout, self.models.dictionary(), window);
+        let (bytes, costs) =
+            mixed::encode_by_windows(raw, &layout, self.models.dictionary(), window);
         (Coded { method: Method::Mixed, layout, bytes, why }, costs)
     }
 
-    /// A block whose parts are these, at least one of them with the model, and what its windows cost.
-    fn together(&self, raw: &[u8], model: &Ready, parts: &[Part], window: usize) -> (Coded, Vec<u64>) {
+    /// A block whose parts are these, at least one of them with the model, and what its windows
+    /// cost.
+    fn together(
+        &self,
+        raw: &[u8],
+        model: &Ready,
+        parts: &[Part],
+        window: usize,
+    ) -> (Coded, Vec<u64>) {
         let read = parts.iter().filter(|p| p.model).map(|p| p.end - p.begin).sum();
         let streams = self.streams.unwrap_or_else(|| streams::count(read, &model.network().config));
         let layout = streams::cut(parts::segments(parts), streams.min(most_streams(read)));
@@ -94,8 +106,8 @@ impl Choice<'_> {
         (Coded { method: Method::Joint, layout, bytes, why }, costs)
     }
 
-    /// A block, not empty, with the first model of the table, which is this one, or without it, or parts of it with and parts
-    /// without, whichever makes it smallest.
+    /// A block, not empty, with the first model of the table, which is this one, or without it, or
+    /// parts of it with and parts without, whichever makes it smallest.
     pub fn smallest(&self, raw: &[u8], model: &Ready, read: Read) -> Coded {
         let coded = match read {
             Read::Nothing => return self.alone(raw, "the model reads nothing of it"),
@@ -103,7 +115,9 @@ impl Choice<'_> {
             Read::Parts { parts, clear: true } => self.together(raw, model, &parts, raw.len()).0,
             Read::Parts { parts, clear: false } => self.by_trying(raw, model, &parts),
         };
-        if coded.method == Method::Joint && raw.len() as u64 > Method::Joint.most_raw(coded.bytes.len() as u64) {
+        if coded.method == Method::Joint
+            && raw.len() as u64 > Method::Joint.most_raw(coded.bytes.len() as u64)
+        {
             return self.alone(raw, "repeats itself too much to need the model");
         }
         coded
@@ -120,11 +134,14 @@ impl Choice<'_> {
         self.smaller(best, self.together(raw, model, &[whole], raw.len()).0)
     }
 
-    /// A block, not empty, by the first model of the table, which is this one, without context models.
+    /// A block, not empty, by the first model of the table, which is this one, without context
+    /// models.
     pub fn unmixed(&self, raw: &[u8], model: &Ready) -> Coded {
         let whole = [Part { begin: 0, end: raw.len(), model: true }];
-        let streams = self.streams.unwrap_or_else(|| streams::count(raw.len(), &model.network().config));
-        let layout = streams::cut_apart(parts::segments(&whole), streams.min(most_streams(raw.len())));
+        let streams =
+            self.streams.unwrap_or_else(|| streams::count(raw.len(), &model.network().config));
+        let layout =
+            streams::cut_apart(parts::segments(&whole), streams.min(most_streams(raw.len())));
         let bytes = pure::encode(&block(&layout, model, self.models), raw);
         if raw.len() as u64 > pure::most_raw(bytes.len()) {
             return self.alone(raw, "repeats itself too much to need the model");
@@ -133,9 +150,14 @@ impl Choice<'_> {
         Coded { method: Method::Coded, layout, bytes, why }
     }
 
-    /// A block, not empty, by the first model of the table, which is this one and device-bound, or without it where that makes
-    /// it smaller.
-    pub fn bound(&self, raw: &[u8], model: &Bound, entry: &DeviceBound) -> Result<Coded, CodecError> {
+    /// A block, not empty, by the first model of the table, which is this one and device-bound, or
+    /// without it where that makes it smaller.
+    pub fn bound(
+        &self,
+        raw: &[u8],
+        model: &Bound,
+        entry: &DeviceBound,
+    ) -> Result<Coded, CodecError> {
         let streams = self.streams.unwrap_or_else(|| model.streams(raw.len()));
         let whole = [Part { begin: 0, end: raw.len(), model: true }];
         let streams = streams.min(most_streams(raw.len())).min(entry.batch as usize);
@@ -159,10 +181,16 @@ impl Choice<'_> {
         let (with, costs_with) = self.together(raw, model, &[whole], WINDOW);
         let (without, costs_without) = self.alone_by_windows(raw, WINDOW, ALONE);
         let best = self.smaller(without, with);
-        let costs: Vec<Costs> = costs_with.into_iter().zip(costs_without).map(|(a, b)| [a, b]).collect();
-        let plan = parts::plan(&costs.iter().map(|c| handicapped(*c, LEAST_GAIN)).collect::<Vec<_>>(), CHANGE);
-        let changes = plan.windows(2).filter(|neighbours| neighbours[0] != neighbours[1]).count() as u64;
-        let cost = costs.iter().zip(&plan).map(|(c, read)| c[usize::from(!read)]).sum::<u64>() + changes * CHANGE;
+        let costs: Vec<Costs> =
+            costs_with.into_iter().zip(costs_without).map(|(a, b)| [a, b]).collect();
+        let plan = parts::plan(
+            &costs.iter().map(|c| handicapped(*c, LEAST_GAIN)).collect::<Vec<_>>(),
+            CHANGE,
+        );
+        let changes =
+            plan.windows(2).filter(|neighbours| neighbours[0] != neighbours[1]).count() as u64;
+        let cost = costs.iter().zip(&plan).map(|(c, read)| c[usize::from(!read)]).sum::<u64>()
+            + changes * CHANGE;
         // Half a percent, because the windows' costs are not those of the segments.
         let hope = (cost / BIT / 8) as usize + self.apart;
         if changes == 0 || hope >= self.size(&best) - self.size(&best) / 200 {
@@ -222,8 +250,8 @@ fn handicapped([with, without]: Costs, least_gain: u64) -> Costs {
     [with + with / least_gain, without]
 }
 
-/// What samples of pieces cost with the model and without, when they are coded as a block of their own: the second half of each,
-/// when all that takes part has begun to learn.
+/// What samples of pieces cost with the model and without, when they are coded as a block of their
+/// own: the second half of each, when all that takes part has begun to learn.
 fn samples(raw: &[u8], begins: &[usize], model: &Ready, models: &Models) -> Vec<Costs> {
     let count = begins.len();
     let sample = SAMPLE.max(SAMPLES / count);
@@ -237,9 +265,10 @@ fn samples(raw: &[u8], begins: &[usize], model: &Ready, models: &Models) -> Vec<
     });
     let (_, with) = block(&read, model, models).encode_by_windows(&samples, sample / 2);
     let (_, without) = mixed::encode_by_windows(&samples, &bare, models.dictionary(), sample / 2);
-    // A piece of text on which the model happens to gain little stays with its neighbours, with which it shares contexts
-    // and weights.
+    // A piece of text on which the model happens to gain little stays with its neighbours, with
+    // which it shares contexts and weights.
     let no_text = (sample / 2) as u64 * NO_TEXT * BIT;
-    let judged = |(a, b)| if b < no_text { [a, b] } else { handicapped([a, b], LEAST_GAIN_IN_SAMPLES) };
+    let judged =
+        |(a, b)| if b < no_text { [a, b] } else { handicapped([a, b], LEAST_GAIN_IN_SAMPLES) };
     with.into_iter().zip(without).map(judged).skip(1).step_by(2).collect()
 }

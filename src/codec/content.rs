@@ -62,7 +62,12 @@ impl Content {
     }
 
     /// Gives the bytes from `from` to `to` out, in pieces.
-    pub fn write<E>(&self, from: u64, to: u64, mut write: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+    pub fn write<E>(
+        &self,
+        from: u64,
+        to: u64,
+        mut write: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
         match self {
             Self::Bytes(bytes) => write(&bytes[from as usize..to as usize]),
             Self::Fill { byte, .. } => {

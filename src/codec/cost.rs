@@ -6,8 +6,8 @@ use crate::error::CodecError;
 /// What a bit counts as.
 pub const BIT: u64 = 4096;
 
-/// What an outcome costs whose probability is in this 4,096th of the unit interval. In integers, so that every machine chooses
-/// alike.
+/// What an outcome costs whose probability is in this 4,096th of the unit interval. In integers, so
+/// that every machine chooses alike.
 static COSTS: [u16; 4096] = {
     let mut out = [0; 4096];
     let mut i = 0;
@@ -49,7 +49,12 @@ impl Metered {
     /// Of a block of so many bytes, by windows of so many.
     pub fn new(length: usize, window: usize) -> Self {
         let window = window.max(1);
-        Self { encoder: Encoder::default(), window, at: 0, costs: vec![0; length.div_ceil(window).max(1)] }
+        Self {
+            encoder: Encoder::default(),
+            window,
+            at: 0,
+            costs: vec![0; length.div_ceil(window).max(1)],
+        }
     }
 
     /// The bitstream, and what each window cost, in units of [`BIT`].

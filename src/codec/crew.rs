@@ -1,8 +1,9 @@
 //! The threads that compute a model while the coder codes.
 //!
-//! A block's streams are in groups ([`rows`](super::rows)). The coder takes the groups in order; a group whose tokens are coded goes back
-//! to be computed. Who waits for a group computes one meanwhile. So the order of coding never depends on the
-//! threads, and none of them rests while there is something to compute.
+//! A block's streams are in groups ([`rows`](super::rows)). The coder takes the groups in order; a
+//! group whose tokens are coded goes back to be computed. Who waits for a group computes one
+//! meanwhile. So the order of coding never depends on the threads, and none of them rests while
+//! there is something to compute.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -16,8 +17,8 @@ use crate::vocab::START;
 
 type Group = rows::Group<Stream>;
 
-/// Rows a group has at least, if there are enough: with fewer the model costs more for each. The second is for models
-/// whose weights do not stay in cache.
+/// Rows a group has at least, if there are enough: with fewer the model costs more for each. The
+/// second is for models whose weights do not stay in cache.
 const ROWS: usize = 4;
 const ROWS_LARGE: usize = 16;
 
@@ -73,7 +74,9 @@ impl Rows for Crew<'_> {
                     state = self.shared.lock();
                     state.done[number] = Some(group);
                 }
-                None => state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                None => {
+                    state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+                }
             }
         }
     }
@@ -140,7 +143,9 @@ pub fn work<R>(
     let mut state = State::default();
     for group in 0..groups {
         let numbers = streams * group / groups..streams * (group + 1) / groups;
-        let rows = numbers.map(|number| Row { number, stream: first.clone(), token: START, ended: false }).collect();
+        let rows = numbers
+            .map(|number| Row { number, stream: first.clone(), token: START, ended: false })
+            .collect();
         state.done.push(Some(Group { rows }));
     }
     let shared = Shared { state: Mutex::new(state), changed: Condvar::new() };
@@ -148,7 +153,10 @@ pub fn work<R>(
         let over = Over(&shared);
         for _ in 1..threads {
             // Where the system gives no more threads, those that there are do all the work.
-            if thread::Builder::new().spawn_scoped(scope, || exact(|_| help(&shared, network))).is_err() {
+            if thread::Builder::new()
+                .spawn_scoped(scope, || exact(|_| help(&shared, network)))
+                .is_err()
+            {
                 break;
             }
         }

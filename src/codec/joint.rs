@@ -1,8 +1,10 @@
-//! Codec 4: a language model and context mixing together. Streams advance in lock step, one token each.
+//! Codec 4: a language model and context mixing together. Streams advance in lock step, one token
+//! each.
 //!
-//! A token is coded on its way down the byte trie, as in [`walk`](super::walk): does it end here, then the bits of the next byte.
-//! The model's mass below each node is one more input of the mixer, which sees the bytes as context mixing alone does.
-//! Segments that the model does not read are coded in between (`unread`).
+//! A token is coded on its way down the byte trie, as in [`walk`](super::walk): does it end here,
+//! then the bits of the next byte. The model's mass below each node is one more input of the mixer,
+//! which sees the bytes as context mixing alone does. Segments that the model does not read are
+//! coded in between (`unread`).
 
 use super::cost::Metered;
 use super::crew;
@@ -58,7 +60,11 @@ impl Block<'_> {
 
     fn begin(&self, fp: Exact) -> Mix {
         let block = self.layout.segments.iter().map(|s| s.length as usize).sum();
-        Mix::with_model(fp, &Lengths { dictionary: self.read_first().len(), block }, self.model.start())
+        Mix::with_model(
+            fp,
+            &Lengths { dictionary: self.read_first().len(), block },
+            self.model.start(),
+        )
     }
 
     /// What the context models read first.
@@ -66,12 +72,25 @@ impl Block<'_> {
         self.dictionary.map_or(&[], Dictionary::bytes)
     }
 
-    fn run<C: Coder>(&self, coder: &mut C, raw: Option<&[u8]>, mix: Mix) -> Result<Mix, CodecError> {
+    fn run<C: Coder>(
+        &self,
+        coder: &mut C,
+        raw: Option<&[u8]>,
+        mix: Mix,
+    ) -> Result<Mix, CodecError> {
         let network = self.model.network();
         let first = dictionary::first(self.dictionary, self.model);
         crew::work(network, &first, self.layout.streams as usize, self.threads, |crew| {
             let (layout, dictionary) = (self.layout, self.read_first());
-            kernel::run(Steps { coder, rows: crew, reading: self.model, layout, dictionary, raw, mix })
+            kernel::run(Steps {
+                coder,
+                rows: crew,
+                reading: self.model,
+                layout,
+                dictionary,
+                raw,
+                mix,
+            })
         })
     }
 }
@@ -107,8 +126,10 @@ impl<C: Coder, R: Rows, T: Reading> Job for Steps<'_, C, R, T> {
                 for row in &mut group.rows {
                     let place = streams.at(row.number);
                     coder.at(place.left.start);
-                    let known = raw.map_or(START, |raw| reading.next(place.stripe, &raw[place.left.clone()]));
-                    let walk = Walk::of(&reading, row.stream.sums(), place.before, place.left.len());
+                    let known = raw
+                        .map_or(START, |raw| reading.next(place.stripe, &raw[place.left.clone()]));
+                    let walk =
+                        Walk::of(&reading, row.stream.sums(), place.before, place.left.len());
                     row.token = walk.token(k, coder, &mut mix, row.number, known)?;
                     coder.check()?;
                     coder.token(reading.vocabulary(), row.stream.sums(), row.token);
@@ -142,7 +163,8 @@ pub struct Walk<'a> {
     vocabulary: &'a Vocabulary,
     sums: &'a [u64],
     before: Token,
-    /// The bytes that cannot come first: in greedy segmentation, those that would have made the token before longer.
+    /// The bytes that cannot come first: in greedy segmentation, those that would have made the
+    /// token before longer.
     longer: &'a [u64; 4],
     /// Bytes that the stream has left.
     most: usize,
@@ -157,7 +179,13 @@ fn ratio(part: u64, total: u64) -> u16 {
 impl<'a> Walk<'a> {
     /// The token behind this one, with which the stream goes on, of which so many bytes are left.
     pub fn of(reading: &'a impl Reading, sums: &'a [u64], before: Token, most: usize) -> Self {
-        Self { vocabulary: reading.vocabulary(), sums, before, longer: reading.impossible(before), most }
+        Self {
+            vocabulary: reading.vocabulary(),
+            sums,
+            before,
+            longer: reading.impossible(before),
+            most,
+        }
     }
 
     #[inline(always)]
@@ -186,7 +214,8 @@ impl<'a> Walk<'a> {
                     return Ok(end);
                 }
                 if own > 0 {
-                    let copy = mix.copy(stream).map(|(copy, class)| (!self.goes_on(number, copy), class));
+                    let copy =
+                        mix.copy(stream).map(|(copy, class)| (!self.goes_on(number, copy), class));
                     let guess = guess(own, own + deeper);
                     let ending = Ending { guess, node: number, before: self.before, copy };
                     let p = mix.predict_end(k, stream, &ending);
@@ -202,7 +231,9 @@ impl<'a> Walk<'a> {
             }
             // What a decoder passes may be shorter than the walk; its bits are not looked at.
             let byte = string.get(depth).copied().unwrap_or(0);
-            let start = |children: &[(u8, u32)], end: u32| children.first().map_or(end, |c| vocabulary.node(c.1).first);
+            let start = |children: &[(u8, u32)], end: u32| {
+                children.first().map_or(end, |c| vocabulary.node(c.1).first)
+            };
             let mut end = node.end;
             let mut impossible = if depth == 0 { self.impossible(children) } else { Vec::new() };
             for shift in (0..8).rev() {
@@ -271,6 +302,8 @@ impl crate::train::Code for Ready {
     fn code(&self, mix: Mix, text: &[u8]) -> Mix {
         let layout = Layout::whole(text.len() as u64, Some(0));
         let block = Block { layout: &layout, dictionary: None, model: self, threads: 1 };
-        block.run(&mut Metered::new(text.len(), text.len()), Some(text), mix).expect("encoding cannot fail")
+        block
+            .run(&mut Metered::new(text.len(), text.len()), Some(text), mix)
+            .expect("encoding cannot fail")
     }
 }

@@ -32,7 +32,11 @@ pub struct Batch<'a> {
 impl Batch<'_> {
     /// Codes the messages that `next` gives with their numbers, none of them empty, until it gives
     /// none; `done` gets the bitstream and costs of each, in the order in which they end.
-    pub fn encode<'m>(&self, next: impl FnMut() -> Option<(usize, &'m [u8])>, done: impl FnMut(usize, Made)) {
+    pub fn encode<'m>(
+        &self,
+        next: impl FnMut() -> Option<(usize, &'m [u8])>,
+        done: impl FnMut(usize, Made),
+    ) {
         kernel::run(Work { batch: self, next, done });
     }
 
@@ -82,7 +86,9 @@ impl<'m, N: FnMut() -> Option<(usize, &'m [u8])>, D: FnMut(usize, Made)> Job for
             // Rows that have become free are taken by the next messages.
             while let Some((number, raw)) = waiting {
                 let needed = batch.needed(raw);
-                if messages.len() >= batch.rows.clamp(1, ROWS) || memory > 0 && memory + needed > most {
+                if messages.len() >= batch.rows.clamp(1, ROWS)
+                    || memory > 0 && memory + needed > most
+                {
                     break;
                 }
                 memory += needed;
@@ -91,7 +97,16 @@ impl<'m, N: FnMut() -> Option<(usize, &'m [u8])>, D: FnMut(usize, Made)> Job for
                 mix.read(k, batch.dictionary.map_or(&[], Dictionary::bytes));
                 mix.stream(0);
                 let (coder, stream) = (Metered::new(raw.len(), WINDOW), Stream::clone(&first));
-                messages.push(Message { number, rest: raw, at: 0, coder, mix, stream, token: START, needed });
+                messages.push(Message {
+                    number,
+                    rest: raw,
+                    at: 0,
+                    coder,
+                    mix,
+                    stream,
+                    token: START,
+                    needed,
+                });
             }
             if messages.is_empty() {
                 return;

@@ -73,23 +73,34 @@ fn ppm(order: u8, memory: u8, read: u64, primed: bool) -> u64 {
 pub fn decoding(head: &BlockHead, models: &Models) -> u64 {
     let BlockHead { method, raw, coded, ref layout, .. } = *head;
     let dictionary = models.dictionary().len() as u64;
-    let held = if coded <= BUFFERED { coded.saturating_mul(2) } else { coded.saturating_add(coded / 2) };
+    let held =
+        if coded <= BUFFERED { coded.saturating_mul(2) } else { coded.saturating_add(coded / 2) };
     let model = layout.segments.iter().find_map(|s| s.model).and_then(|n| models.table.get(n));
     let kinds = if layout.segments.iter().any(|s| s.model.is_none()) { 2 } else { 1 };
     let work = match (method, model) {
         (Method::Stored | Method::Fill, _) => return held,
-        (Method::Mixed, _) => mix(dictionary, raw, 1).saturating_add(layout.streams.saturating_mul(MIX_STREAM)),
+        (Method::Mixed, _) => {
+            mix(dictionary, raw, 1).saturating_add(layout.streams.saturating_mul(MIX_STREAM))
+        }
         (Method::Coded, Some(&Model::Ppm { .. })) => {
-            let each = layout.segments.iter().filter_map(|s| match *models.table.get(s.model?)? {
-                Model::Ppm { order, memory } => {
-                    Some(ppm(order, memory, dictionary.saturating_add(s.length), dictionary > 0))
-                }
-                _ => None,
-            });
+            let each =
+                layout.segments.iter().filter_map(|s| match *models.table.get(s.model?)? {
+                    Model::Ppm { order, memory } => Some(ppm(
+                        order,
+                        memory,
+                        dictionary.saturating_add(s.length),
+                        dictionary > 0,
+                    )),
+                    _ => None,
+                });
             each.max().unwrap_or(0).saturating_add(raw)
         }
-        (Method::Coded, Some(Model::Rwkv7(model))) => streams(model, layout.streams).saturating_add(raw),
-        (_, Some(Model::Rwkv7(model))) => mix(dictionary, raw, kinds).saturating_add(streams(model, layout.streams)),
+        (Method::Coded, Some(Model::Rwkv7(model))) => {
+            streams(model, layout.streams).saturating_add(raw)
+        }
+        (_, Some(Model::Rwkv7(model))) => {
+            mix(dictionary, raw, kinds).saturating_add(streams(model, layout.streams))
+        }
         (_, Some(Model::Bound(model, _))) => {
             let sums = 8 * model.vocabulary().len() as u64 + MIX_STREAM;
             mix(dictionary, raw, kinds).saturating_add(layout.streams.saturating_mul(sums))
@@ -106,7 +117,9 @@ pub fn encoding(raw: u64, models: &Models, streams_asked: Option<usize>) -> u64 
     let most = BlockHead::most_streams(raw);
     let work = match models.table.first() {
         None => mix(dictionary, raw, 1),
-        Some(&Model::Ppm { order, memory }) => ppm(order, memory, dictionary.saturating_add(raw), dictionary > 0),
+        Some(&Model::Ppm { order, memory }) => {
+            ppm(order, memory, dictionary.saturating_add(raw), dictionary > 0)
+        }
         Some(Model::Rwkv7(model)) => {
             // Samples of it are as many streams as there are pieces: 64 at most.
             let count = streams_asked.map_or(64, |n| n as u64).max(64).min(most);
@@ -132,6 +145,7 @@ pub fn available(needed: u64) -> Result<(), CodecError> {
     if needed < LARGE {
         return Ok(());
     }
-    let there = usize::try_from(needed).is_ok_and(|n| Vec::<u8>::new().try_reserve_exact(n).is_ok());
+    let there =
+        usize::try_from(needed).is_ok_and(|n| Vec::<u8>::new().try_reserve_exact(n).is_ok());
     if there { Ok(()) } else { Err(CodecError::Memory { needed }) }
 }

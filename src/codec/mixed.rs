@@ -15,7 +15,12 @@ pub fn encode(raw: &[u8], layout: &Layout, dictionary: &[u8]) -> Vec<u8> {
 }
 
 /// The same, and what each window of so many bytes cost, in units of `BIT`.
-pub fn encode_by_windows(raw: &[u8], layout: &Layout, dictionary: &[u8], window: usize) -> (Vec<u8>, Vec<u64>) {
+pub fn encode_by_windows(
+    raw: &[u8],
+    layout: &Layout,
+    dictionary: &[u8],
+    window: usize,
+) -> (Vec<u8>, Vec<u64>) {
     let mut coder = Metered::new(raw.len(), window);
     let job = Block { coder: &mut coder, dictionary, layout, raw: Some(raw) };
     kernel::run(job).expect("encoding cannot fail");
@@ -49,7 +54,10 @@ impl<C: Coder> Job for Block<'_, C> {
     #[inline(always)]
     fn run<K: Kernel>(self, k: K) -> Self::Output {
         let Self { coder, dictionary, layout, raw } = self;
-        let mut mix = Mix::new(k.exact(), &Lengths { dictionary: dictionary.len(), block: layout.read() as usize });
+        let mut mix = Mix::new(
+            k.exact(),
+            &Lengths { dictionary: dictionary.len(), block: layout.read() as usize },
+        );
         mix.read(k, dictionary);
         let mut streams = streams::of(layout);
         streams.begins().for_each(|at| mix.stream(at));

@@ -1,5 +1,5 @@
-//! Which parts of a block the language model reads: from what pieces of it cost with the model and without to segments. A
-//! matter of the encoder alone.
+//! Which parts of a block the language model reads: from what pieces of it cost with the model and
+//! without to segments. A matter of the encoder alone.
 
 use super::cost::log2;
 use crate::format::Segment;
@@ -15,10 +15,11 @@ pub struct Part {
     pub model: bool,
 }
 
-/// Whether the model is to read each piece, so that the whole costs least. `change`: what is paid where
-/// neighbours are coded differently.
+/// Whether the model is to read each piece, so that the whole costs least. `change`: what is paid
+/// where neighbours are coded differently.
 pub fn plan(pieces: &[Costs], change: u64) -> Vec<bool> {
-    // The least cost so far for both ways to code the last piece, and whether the piece before it is then coded the other way.
+    // The least cost so far for both ways to code the last piece, and whether the piece before it
+    // is then coded the other way.
     let mut least = [0; 2];
     let mut changes: Vec<[bool; 2]> = Vec::with_capacity(pieces.len());
     for costs in pieces {
@@ -53,8 +54,9 @@ pub fn parts(raw: &[u8], begins: &[usize], plan: &[bool]) -> Vec<Part> {
     out
 }
 
-/// Where the bytes change between two pieces that are known to differ: outer halves of both say which bytes are frequent on
-/// either side, and the border is where that makes both inner halves cheapest.
+/// Where the bytes change between two pieces that are known to differ: outer halves of both say
+/// which bytes are frequent on either side, and the border is where that makes both inner halves
+/// cheapest.
 fn border(raw: &[u8], begin: usize, middle: usize, end: usize) -> usize {
     let (from, to) = ((begin + middle) / 2, (middle + end) / 2);
     let lengths = |part: &[u8]| {
@@ -75,7 +77,8 @@ fn border(raw: &[u8], begin: usize, middle: usize, end: usize) -> usize {
 
 /// The segments of a block whose parts are these.
 pub fn segments(parts: &[Part]) -> Vec<Segment> {
-    let segment = |p: &Part| Segment { length: (p.end - p.begin) as u64, model: p.model.then_some(0) };
+    let segment =
+        |p: &Part| Segment { length: (p.end - p.begin) as u64, model: p.model.then_some(0) };
     parts.iter().map(segment).collect()
 }
 
@@ -96,11 +99,15 @@ mod tests {
     #[test]
     fn a_border_is_found() {
         let text = b"Some words in a row, and some more of them. ".repeat(60);
-        let sound: Vec<u8> = (0..3000u32).map(|i| (i.wrapping_mul(2654435761) >> 23) as u8).collect();
+        let sound: Vec<u8> =
+            (0..3000u32).map(|i| (i.wrapping_mul(2654435761) >> 23) as u8).collect();
         for at in [1200, 1500, 1801] {
             let raw = [&text[..at], &sound[..3000 - at]].concat();
             let parts = parts(&raw, &[0, 1500], &[true, false]);
-            assert!(parts[0].end.abs_diff(at) <= 4 && parts[0].end == parts[1].begin, "{at}: {parts:?}");
+            assert!(
+                parts[0].end.abs_diff(at) <= 4 && parts[0].end == parts[1].begin,
+                "{at}: {parts:?}"
+            );
             let parts = super::parts(&raw, &[0, 1500], &[true, true]);
             assert_eq!(parts, [Part { begin: 0, end: 3000, model: true }]);
         }

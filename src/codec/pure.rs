@@ -1,5 +1,6 @@
-//! Codec 2 with a neural language model: what the model alone makes of a block, the figure that papers report. Streams
-//! advance in lock step, one token each; every token goes down the byte trie as in [`walk`], nothing else predicts.
+//! Codec 2 with a neural language model: what the model alone makes of a block, the figure that
+//! papers report. Streams advance in lock step, one token each; every token goes down the byte trie
+//! as in [`walk`], nothing else predicts.
 
 use super::joint::Block;
 use super::range::{Coder, Encoder};
@@ -11,7 +12,8 @@ use crate::error::CodecError;
 use crate::format::{BlockHead, Layout, Method};
 use crate::vocab::START;
 
-/// The most raw bytes that a block of so many coded bytes may hold: as in codec 4, because its time is the network's too.
+/// The most raw bytes that a block of so many coded bytes may hold: as in codec 4, because its time
+/// is the network's too.
 pub fn most_raw(coded: usize) -> u64 {
     Method::Joint.most_raw(coded as u64)
 }
@@ -23,8 +25,14 @@ pub fn encode(block: &Block, raw: &[u8]) -> Vec<u8> {
     coder.finish()
 }
 
-/// Appends the raw bytes of a block to `out`. `coder` reads its coded bytes, of which there are so many.
-pub fn decode<C: Coder>(block: &Block, coder: &mut C, coded: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
+/// Appends the raw bytes of a block to `out`. `coder` reads its coded bytes, of which there are so
+/// many.
+pub fn decode<C: Coder>(
+    block: &Block,
+    coder: &mut C,
+    coded: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), CodecError> {
     let claimed = block.layout.read();
     if claimed > most_raw(coded) || block.layout.streams > BlockHead::most_streams(claimed) {
         return Err(CodecError::TooShort);
@@ -35,13 +43,17 @@ pub fn decode<C: Coder>(block: &Block, coder: &mut C, coded: usize, out: &mut Ve
 
 fn run<C: Coder>(block: &Block, coder: &mut C, raw: Option<&[u8]>) -> Result<Vec<u8>, CodecError> {
     let first = dictionary::first(block.dictionary, block.model);
-    crew::work(block.model.network(), &first, block.layout.streams as usize, block.threads, |crew| {
-        steps(coder, crew, block.model, block.layout, raw)
-    })
+    crew::work(
+        block.model.network(),
+        &first,
+        block.layout.streams as usize,
+        block.threads,
+        |crew| steps(coder, crew, block.model, block.layout, raw),
+    )
 }
 
-/// The step function of encoder and decoder. `raw`: what to encode; nothing when decoding. What the streams have read comes
-/// out.
+/// The step function of encoder and decoder. `raw`: what to encode; nothing when decoding. What the
+/// streams have read comes out.
 pub fn steps<C: Coder, R: Rows>(
     coder: &mut C,
     rows: &mut R,
@@ -60,7 +72,8 @@ pub fn steps<C: Coder, R: Rows>(
                 let place = streams.at(row.number);
                 let at = place.left.start;
                 coder.at(at);
-                let known = raw.map_or(START, |raw| reading.next(place.stripe, &raw[place.left.clone()]));
+                let known =
+                    raw.map_or(START, |raw| reading.next(place.stripe, &raw[place.left.clone()]));
                 row.token = walk::token(coder, reading.vocabulary(), row.stream.sums(), known)?;
                 coder.check()?;
                 coder.token(reading.vocabulary(), row.stream.sums(), row.token);

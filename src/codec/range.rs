@@ -73,7 +73,10 @@ impl EncoderModel<PRECISION> for Bernoulli {
 }
 
 impl DecoderModel<PRECISION> for Bernoulli {
-    fn quantile_function(&self, quantile: u32) -> (bool, u32, <u32 as constriction::BitArray>::NonZero) {
+    fn quantile_function(
+        &self,
+        quantile: u32,
+    ) -> (bool, u32, <u32 as constriction::BitArray>::NonZero) {
         let bit = quantile < u32::from(self.0);
         let (left, size) = self.part(bit);
         (bit, left, size)
@@ -170,7 +173,11 @@ impl<'a> Decoder<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
         let past_end = Rc::new(Cell::new(0));
         let words = Words { bytes, past_end: past_end.clone() };
-        Self { inner: RangeDecoder::with_backend(words).unwrap_infallible(), past_end, cancel: None }
+        Self {
+            inner: RangeDecoder::with_backend(words).unwrap_infallible(),
+            past_end,
+            cancel: None,
+        }
     }
 
     /// Ends with an error when this says so.
@@ -226,7 +233,8 @@ mod tests {
             prop_assert_eq!(decode(&bytes, &decisions).unwrap(), expected);
             // The whole cost of the coder: less than two bytes, and 2^-16 of each word.
             let ideal = bits(&decisions) / 8.0;
-            prop_assert!(bytes.len() as f64 <= ideal * 1.0001 + 2.0, "{} bytes for {ideal}", bytes.len());
+            prop_assert!(bytes.len() as f64 <= ideal * 1.0001 + 2.0, "{} bytes for \
+                {ideal}", bytes.len());
         }
 
         /// Likely outcomes at the edge of the interval make the encoder hold words back.
@@ -256,7 +264,11 @@ mod tests {
             let bytes = encode(&decisions);
             assert_eq!(decode(&bytes, &decisions).unwrap(), vec![true; count]);
             if let Some((_, shorter)) = bytes.split_last() {
-                assert!(decode(shorter, &decisions).is_err(), "{count} decisions, {} bytes", bytes.len());
+                assert!(
+                    decode(shorter, &decisions).is_err(),
+                    "{count} decisions, {} bytes",
+                    bytes.len()
+                );
             }
         }
     }

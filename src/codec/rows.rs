@@ -1,4 +1,5 @@
-//! The seam between the step function and what computes a model: groups of rows that are taken, coded and given back.
+//! The seam between the step function and what computes a model: groups of rows that are taken,
+//! coded and given back.
 
 use super::range::Coder;
 use crate::error::CodecError;
@@ -17,8 +18,8 @@ impl Sums for Stream {
     }
 }
 
-/// A stream of the block and the token that it read last, or reads next; what it begins with counts as
-/// [`START`](crate::vocab::START).
+/// A stream of the block and the token that it read last, or reads next; what it begins with counts
+/// as [`START`](crate::vocab::START).
 pub struct Row<S> {
     pub number: usize,
     pub stream: S,
@@ -45,7 +46,8 @@ pub trait Rows {
     /// Gives a group back, to be computed. Streams that have ended are no longer in it.
     fn give(&mut self, number: usize, group: Group<Self::Stream>);
 
-    /// Codes what is to be coded behind each step. `at`: the place in the block where the first stream stands that goes on.
+    /// Codes what is to be coded behind each step. `at`: the place in the block where the first
+    /// stream stands that goes on.
     fn check<C: Coder>(&mut self, coder: &mut C, at: usize) -> Result<(), CodecError> {
         let _ = (coder, at);
         Ok(())

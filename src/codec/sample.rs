@@ -1,4 +1,5 @@
-//! Whether a block is worth the time of a model: a question for blocks that are large and look random.
+//! Whether a block is worth the time of a model: a question for blocks that are large and look
+//! random.
 
 use super::block::{self, Model, Models};
 
@@ -8,8 +9,8 @@ const SMALL: usize = 64 << 10;
 const PIECES: usize = 4;
 const PIECE: usize = 4 << 10;
 
-/// False if the block's bytes are equally frequent, nothing in it repeats, and the model cannot make
-/// pieces of it smaller.
+/// False if the block's bytes are equally frequent, nothing in it repeats, and the model cannot
+/// make pieces of it smaller.
 pub fn looks_compressible(raw: &[u8], models: &Models) -> bool {
     raw.len() < SMALL || skewed(raw) || repeats(raw) || pieces_shrink(raw, models)
 }
@@ -18,8 +19,8 @@ pub fn looks_compressible(raw: &[u8], models: &Models) -> bool {
 fn skewed(raw: &[u8]) -> bool {
     let mut counts = [0u64; 256];
     raw.iter().for_each(|&b| counts[usize::from(b)] += 1);
-    // Of n random bytes the sum of squared counts is n^2 / 256 + n on average; 1% more is far outside
-    // its spread for the sizes that come here.
+    // Of n random bytes the sum of squared counts is n^2 / 256 + n on average; 1% more is far
+    // outside its spread for the sizes that come here.
     let squares: u128 = counts.iter().map(|&c| u128::from(c) * u128::from(c)).sum();
     let n = raw.len() as u128;
     squares * 256 * 100 > (n * n + 256 * n) * 101

@@ -5,21 +5,22 @@ use crate::lm::rwkv7::Config;
 use crate::vocab::{START, Token};
 use std::ops::Range;
 
-/// Bytes of a block for each of its streams, and the most streams. More streams are faster, but each of them starts cold,
-/// and what the context models learnt last is further away.
+/// Bytes of a block for each of its streams, and the most streams. More streams are faster, but
+/// each of them starts cold, and what the context models learnt last is further away.
 const EACH: usize = 64 << 10;
 const MOST: usize = 16;
-/// Of a model whose weights do not stay in a processor's cache: what it costs to read them is shared by more streams.
+/// Of a model whose weights do not stay in a processor's cache: what it costs to read them is
+/// shared by more streams.
 const MOST_LARGE: usize = 64;
 
-/// The number of streams of a block that a language model predicts. Below 128 KiB it is one, so whatever is short enough
-/// fits a short frame.
+/// The number of streams of a block that a language model predicts. Below 128 KiB it is one, so
+/// whatever is short enough fits a short frame.
 pub fn count(length: usize, config: &Config) -> usize {
     (length / EACH).clamp(1, if config.is_large() { MOST_LARGE } else { MOST })
 }
 
-/// Bytes of a stripe where context models predict too: they lose more by what is far apart than the model by going on at
-/// another place.
+/// Bytes of a stripe where context models predict too: they lose more by what is far apart than the
+/// model by going on at another place.
 const STRIPE: u64 = 8 << 10;
 
 /// Cuts segments for so many streams, or as many as there is something for.
@@ -128,11 +129,15 @@ mod tests {
     #[test]
     fn streams_are_no_more_than_there_is_something_for() {
         let cut = |lengths: &[u64], streams| {
-            let segments = lengths.iter().map(|length| Segment { length: *length, model: Some(0) }).collect();
+            let segments =
+                lengths.iter().map(|length| Segment { length: *length, model: Some(0) }).collect();
             let Layout { streams, stripe, .. } = super::cut(segments, streams);
             (streams, stripe)
         };
-        assert_eq!([cut(&[1 << 20], 16), cut(&[20_000], 5), cut(&[9], 4)], [(16, STRIPE), (5, 4000), (3, 3)]);
+        assert_eq!(
+            [cut(&[1 << 20], 16), cut(&[20_000], 5), cut(&[9], 4)],
+            [(16, STRIPE), (5, 4000), (3, 3)]
+        );
         assert_eq!([cut(&[1 << 20], 1), cut(&[1], 9), cut(&[0], 2), cut(&[3, 4], 1)], [(1, 0); 4]);
         assert_eq!(cut(&[3, 4], 2), (2, 4));
         assert_eq!(cut_apart(vec![Segment { length: 1 << 20, model: Some(0) }], 4).stripe, 1 << 18);
@@ -141,14 +146,18 @@ mod tests {
     /// Whoever is first takes the next stripe.
     #[test]
     fn streams_take_stripes() {
-        let segments = [(5, Some(0)), (2, None), (7, Some(0))].map(|(length, model)| Segment { length, model });
+        let segments = [(5, Some(0)), (2, None), (7, Some(0))]
+            .map(|(length, model)| Segment { length, model });
         let layout = Layout { segments: segments.to_vec(), streams: 2, stripe: 3 };
         let mut streams = of(&layout);
         assert_eq!(streams.begins().collect::<Vec<_>>(), [0, 3]);
         assert_eq!(streams.advance(1, 9, 1), Next::Same);
         assert_eq!((streams.at(1).before, streams.at(1).left.clone()), (9, 4..5));
         assert_eq!(streams.advance(1, 9, 1), Next::Stripe(7));
-        assert_eq!((streams.at(1).before, streams.at(1).left.clone(), streams.at(1).stripe), (START, 7..10, 2));
+        assert_eq!(
+            (streams.at(1).before, streams.at(1).left.clone(), streams.at(1).stripe),
+            (START, 7..10, 2)
+        );
         assert_eq!(streams.advance(0, 9, 3), Next::Stripe(10));
         assert_eq!(streams.advance(1, 9, 3), Next::Stripe(13));
         assert_eq!(streams.advance(0, 9, 3), Next::End);

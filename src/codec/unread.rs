@@ -1,7 +1,9 @@
-//! The segments of a block of codec 4 that the language model does not read: base64, UTF-16, sound, programs.
+//! The segments of a block of codec 4 that the language model does not read: base64, UTF-16, sound,
+//! programs.
 //!
-//! They are coded byte by byte as context mixing alone does, one after the other, so many bytes in a step that they end about
-//! when the streams that the model reads do: while these bytes are coded, the model computes.
+//! They are coded byte by byte as context mixing alone does, one after the other, so many bytes in
+//! a step that they end about when the streams that the model reads do: while these bytes are
+//! coded, the model computes.
 
 use super::mixed;
 use super::range::Coder;

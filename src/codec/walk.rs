@@ -1,9 +1,9 @@
 //! From a token's distribution to binary decisions.
 //!
 //! Comes in: the prefix sums of a model's frequencies and, when encoding, a token. Goes out: the
-//! token, decided bit by bit on the way down the byte trie. At a node that is itself a token and has
-//! longer ones below it, first "does it end here?", then the eight bits of the next byte. A decision
-//! one of whose outcomes has no mass is not coded.
+//! token, decided bit by bit on the way down the byte trie. At a node that is itself a token and
+//! has longer ones below it, first "does it end here?", then the eight bits of the next byte. A
+//! decision one of whose outcomes has no mass is not coded.
 
 use crate::codec::range::Coder;
 use crate::error::CodecError;
@@ -34,11 +34,11 @@ fn first_one(children: &[(u8, u32)], shift: u32) -> usize {
     children.partition_point(zero)
 }
 
-/// Codes one token. `sums` are prefix sums `[V + 1]` of the frequencies of tokens sorted by bytes, the total below
-/// 2^48.
+/// Codes one token. `sums` are prefix sums `[V + 1]` of the frequencies of tokens sorted by bytes,
+/// the total below 2^48.
 ///
-/// `token` is what to encode; a decoder passes anything. Returns the token coded: of tokens with equal bytes
-/// the first. When encoding, the frequency of the token's bytes must not be 0.
+/// `token` is what to encode; a decoder passes anything. Returns the token coded: of tokens with
+/// equal bytes the first. When encoding, the frequency of the token's bytes must not be 0.
 pub fn token<C: Coder>(
     coder: &mut C,
     vocabulary: &Vocabulary,
@@ -59,7 +59,9 @@ pub fn token<C: Coder>(
         }
         // What a decoder passes may be shorter than the walk; its bits are not looked at.
         let byte = string.get(depth).copied().unwrap_or(0);
-        let start = |children: &[(u8, u32)]| children.first().map_or(node.end, |c| vocabulary.node(c.1).first);
+        let start = |children: &[(u8, u32)]| {
+            children.first().map_or(node.end, |c| vocabulary.node(c.1).first)
+        };
         let mut end = node.end;
         for shift in (0..8).rev() {
             let half = first_one(children, shift);

@@ -1,5 +1,5 @@
-//! A decoder that takes notes: what each token or byte cost, and what the language model said of it. It watches the step
-//! function that decodes; nothing is computed twice.
+//! A decoder that takes notes: what each token or byte cost, and what the language model said of
+//! it. It watches the step function that decodes; nothing is computed twice.
 
 use super::range::{Coder, Decoder};
 use crate::cancel::CancellationToken;
@@ -28,12 +28,13 @@ pub struct Note {
 pub struct Said {
     /// -log2 of the probability that it gave the token.
     pub bits: f64,
-    /// The tokens that it held most likely, at most [`GUESSES`], the likeliest first, with their probabilities.
+    /// The tokens that it held most likely, at most [`GUESSES`], the likeliest first, with their
+    /// probabilities.
     pub guesses: Vec<(Token, f32)>,
 }
 
-/// Notes of the first `limit` bytes of a block of `raw` bytes in which nothing is decided, and its bits: the bytes share
-/// the cost of the `coded` ones.
+/// Notes of the first `limit` bytes of a block of `raw` bytes in which nothing is decided, and its
+/// bits: the bytes share the cost of the `coded` ones.
 pub fn share(_: Exact, coded: usize, raw: u64, limit: usize) -> (Vec<Note>, f64) {
     let bits = coded as f64 * 8.0;
     let each = bits / raw as f64;
@@ -54,7 +55,12 @@ pub struct Watcher<'a> {
 
 impl<'a> Watcher<'a> {
     /// A decoder of these coded bytes that notes what begins before place `limit` of the block.
-    pub fn new(fp: Exact<'a>, coded: &'a [u8], limit: usize, cancel: Option<&'a CancellationToken>) -> Self {
+    pub fn new(
+        fp: Exact<'a>,
+        coded: &'a [u8],
+        limit: usize,
+        cancel: Option<&'a CancellationToken>,
+    ) -> Self {
         let decoder = Decoder::new(coded).cancelled_by(cancel);
         Self { _fp: fp, decoder, limit, notes: Vec::new(), noting: false, bits: 0.0 }
     }
@@ -118,6 +124,10 @@ fn said(vocabulary: &Vocabulary, sums: &[u64], token: Token) -> Said {
             best.truncate(GUESSES);
         }
     }
-    let guess = |(mass, rank): (u64, usize)| (vocabulary.sorted()[rank], (mass as f64 / total) as f32);
-    Said { bits: total.log2() - (own.max(1) as f64).log2(), guesses: best.into_iter().map(guess).collect() }
+    let guess =
+        |(mass, rank): (u64, usize)| (vocabulary.sorted()[rank], (mass as f64 / total) as f32);
+    Said {
+        bits: total.log2() - (own.max(1) as f64).log2(),
+        guesses: best.into_iter().map(guess).collect(),
+    }
 }

@@ -18,7 +18,13 @@ pub struct Work {
 
 impl Work {
     /// Adds a block, which has so many bytes in the archive.
-    pub fn add(&mut self, head: &BlockHead, bytes: u64, models: &Models, limits: &Limits) -> Result<(), FormatError> {
+    pub fn add(
+        &mut self,
+        head: &BlockHead,
+        bytes: u64,
+        models: &Models,
+        limits: &Limits,
+    ) -> Result<(), FormatError> {
         self.bytes = self.bytes.saturating_add(bytes);
         self.predicted = self.predicted.saturating_add(predicted(head, models));
         let free = self.predicted.saturating_sub(Limits::FREE_WORK);

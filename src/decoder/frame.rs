@@ -69,7 +69,9 @@ pub fn end_frame<R: Read>(source: &mut Source<R>, at: u64, expected: &[u8]) -> R
 fn wrong_ending(found: &[u8], at: u64) -> Error {
     let mut input = Input::new(found);
     let (at, source) = match Index::read(&mut input) {
-        Err(source @ (FormatError::BadCheck { .. } | FormatError::Malformed { .. })) => (at, source),
+        Err(source @ (FormatError::BadCheck { .. } | FormatError::Malformed { .. })) => {
+            (at, source)
+        }
         Ok(index) if index.0.is_empty() || input.position() == found.len() => {
             (at, FormatError::Malformed { what: "index", found: "other blocks than the frame" })
         }
@@ -77,10 +79,18 @@ fn wrong_ending(found: &[u8], at: u64) -> Error {
             let at_trailer = at + input.position() as u64;
             match Trailer::read(&mut input) {
                 Err(source @ FormatError::BadCheck { .. }) => (at_trailer, source),
-                _ => (at_trailer, FormatError::Malformed { what: "index or trailer", found: "not what the frame is" }),
+                _ => (
+                    at_trailer,
+                    FormatError::Malformed {
+                        what: "index or trailer",
+                        found: "not what the frame is",
+                    },
+                ),
             }
         }
-        Err(_) => (at, FormatError::Malformed { what: "index", found: "other blocks than the frame" }),
+        Err(_) => {
+            (at, FormatError::Malformed { what: "index", found: "other blocks than the frame" })
+        }
     };
     Error::Format { at, source }
 }

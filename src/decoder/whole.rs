@@ -38,7 +38,8 @@ fn append(out: &mut Vec<u8>, content: Content, limit: u64) -> Result<()> {
         content => {
             // Twice as much as there is, so that little is moved, but not all that is left.
             let spare = (out.capacity() as u64).min((limit - needed) / 4);
-            let more = usize::try_from(needed + spare).unwrap_or(usize::MAX).saturating_sub(out.len());
+            let more =
+                usize::try_from(needed + spare).unwrap_or(usize::MAX).saturating_sub(out.len());
             let no_memory = |_| Error::Memory { what: "the whole content", needed, limit };
             if out.capacity() - out.len() < content.len() as usize {
                 out.try_reserve_exact(more).map_err(no_memory)?;

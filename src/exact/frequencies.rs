@@ -13,7 +13,8 @@ pub fn frequencies(fp: Exact, logits: &[f32], has_mass: impl Fn(usize) -> bool) 
     let with_mass = logits.iter().enumerate().filter(|(id, _)| has_mass(*id));
     let m = with_mass.fold(f32::NEG_INFINITY, |m, (_, x)| max(fp, *x, m));
     // The product is exact and not negative, so the conversion is its floor.
-    let frequency = |(id, x): (usize, &f32)| if has_mass(id) { (exp(fp, x - m) * ONE) as u64 + 1 } else { 0 };
+    let frequency =
+        |(id, x): (usize, &f32)| if has_mass(id) { (exp(fp, x - m) * ONE) as u64 + 1 } else { 0 };
     logits.iter().enumerate().map(frequency).collect()
 }
 
@@ -39,7 +40,10 @@ mod tests {
         exact(|fp| {
             let least = (exp(fp, -86.0) * ONE) as u64 + 1;
             assert_eq!(least, 1);
-            assert_eq!(frequencies(fp, &[9.0, 0.0, -inf, f32::NAN], |id| id != 0), [0, (1 << 30) + 1, 1, 1]);
+            assert_eq!(
+                frequencies(fp, &[9.0, 0.0, -inf, f32::NAN], |id| id != 0),
+                [0, (1 << 30) + 1, 1, 1]
+            );
             assert_eq!(frequencies(fp, &[0.0, inf, 1.0], |_| true), [1, 1, 1]);
             assert_eq!(frequencies(fp, &[f32::NAN, -inf], |_| true), [1, 1]);
         });

@@ -11,14 +11,16 @@ pub(super) const C2: f32 = f32::from_bits(0x3d2a_aa2f);
 pub(super) const C3: f32 = f32::from_bits(0x3c09_1dc9);
 pub(super) const C4: f32 = f32::from_bits(0x3ab6_da3f);
 
-/// 1.5 * 2^23: a number added to it loses its fraction, to nearest even, and comes out again by subtraction.
+/// 1.5 * 2^23: a number added to it loses its fraction, to nearest even, and comes out again by
+/// subtraction.
 pub(super) const ROUNDER: f32 = 12_582_912.0;
 
 /// `x` between `low` and `high`; a NaN becomes `low`.
 #[inline]
 pub fn clamp(_: Exact, x: f32, low: f32, high: f32) -> f32 {
-    // The comparisons alone say so too, but compilers make them fmaxnm and fminnm on AArch64, and these give a
-    // signalling NaN back as a quiet one. (No arithmetic makes a signalling NaN: only a test could bring one.)
+    // The comparisons alone say so too, but compilers make them fmaxnm and fminnm on AArch64, and
+    // these give a signalling NaN back as a quiet one. (No arithmetic makes a signalling NaN: only
+    // a test could bring one.)
     let x = if x.is_nan() { low } else { x };
     let t = if x > low { x } else { low };
     if t < high { t } else { high }
@@ -38,14 +40,15 @@ pub(super) fn larger(x: f32, y: f32) -> f32 {
 
 /// The nearest integer, ties to even, of |x| <= 2^22.
 ///
-/// By an addition and a subtraction, because `f32::round_ties_even` may be a call of the C library. A result of
-/// zero is always +0.
+/// By an addition and a subtraction, because `f32::round_ties_even` may be a call of the C library.
+/// A result of zero is always +0.
 #[inline]
 pub fn round(_: Exact, x: f32) -> f32 {
     (x + ROUNDER) - ROUNDER
 }
 
-/// e^x for -86 <= x <= 86, relative error at most 1.3e-7; beyond, the value at the nearer end, for a NaN that of -86.
+/// e^x for -86 <= x <= 86, relative error at most 1.3e-7; beyond, the value at the nearer end, for
+/// a NaN that of -86.
 #[inline]
 pub fn exp(fp: Exact, x: f32) -> f32 {
     let x = clamp(fp, x, -86.0, 86.0);

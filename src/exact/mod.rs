@@ -1,11 +1,12 @@
-//! The arithmetic of docs/ARITHMETIC.md, sections 1 to 3 and 5, in plain Rust: the definition that every kernel is
-//! held against.
+//! The arithmetic of docs/ARITHMETIC.md, sections 1 to 3 and 5, in plain Rust: the definition that
+//! every kernel is held against.
 //!
-//! Vectors and matrices come in, the same bits go out on every machine: only IEEE 754 binary32 `+ - * /`, square
-//! root, comparison and conversion are used, each rounded by itself, in a stated order. Rust never fuses a product
-//! and a sum, so expressions here stand as the text has them. The processor's floating-point control state is the
-//! one thing that could still change results: whatever computes here asks for the proof that it is the standard one,
-//! which [`fpstate::exact`] gives.
+//! Vectors and matrices come in, the same bits go out on every machine: only IEEE 754 binary32
+//! `+ - * /`, square root, comparison and conversion are used, each rounded by itself, in a stated
+//! order. Rust never fuses a product and a sum, so expressions here stand as the text has them. The
+//! processor's floating-point control state is the one thing that could still change results:
+//! whatever computes here asks for the proof that it is the standard one, which [`fpstate::exact`]
+//! gives.
 
 // A target whose f32 is not IEEE 754 binary32 cannot follow the definition, so it does not compile.
 #[cfg(all(target_arch = "x86", not(target_feature = "sse2")))]

@@ -50,7 +50,8 @@ impl fmt::Display for Activations {
 }
 
 impl Activations {
-    /// The largest quantised value. For two planes 256 * 127 + 127, so that the high one never needs 128.
+    /// The largest quantised value. For two planes 256 * 127 + 127, so that the high one never
+    /// needs 128.
     pub const fn levels(self) -> f32 {
         match self {
             Self::Int8 => 127.0,
@@ -59,7 +60,8 @@ impl Activations {
     }
 }
 
-/// A quantised vector; element i stands for `(256 * high[i] + low[i]) * scale`, without `high` for `low[i] * scale`.
+/// A quantised vector; element i stands for `(256 * high[i] + low[i]) * scale`, without `high` for
+/// `low[i] * scale`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Quantised {
     /// In [-127, 127] alone, in [-128, 127] below a high plane.
@@ -69,12 +71,15 @@ pub struct Quantised {
     pub scale: f32,
 }
 
-/// Quantises a vector. NaNs are passed over in search of the largest element and become the lowest value.
+/// Quantises a vector. NaNs are passed over in search of the largest element and become the lowest
+/// value.
 pub fn quantise(fp: Exact, x: &[f32], activations: Activations) -> Quantised {
     let levels = activations.levels();
     let m = x.iter().fold(0.0, |m, x| max(fp, x.abs(), m));
     let (scale, factor) = if m < LEAST { (0.0, 0.0) } else { (m / levels, levels / m) };
-    let q = x.iter().map(|x| if m < LEAST { 0 } else { round(fp, clamp(fp, x * factor, -levels, levels)) as i32 });
+    let q = x.iter().map(|x| {
+        if m < LEAST { 0 } else { round(fp, clamp(fp, x * factor, -levels, levels)) as i32 }
+    });
     match activations {
         Activations::Int8 => Quantised { low: q.map(|q| q as i8).collect(), high: None, scale },
         Activations::Int16 => {
@@ -89,7 +94,9 @@ pub fn quantise(fp: Exact, x: &[f32], activations: Activations) -> Quantised {
 pub fn product(fp: Exact, matrix: &Matrix, x: &[f32], activations: Activations) -> Vec<f32> {
     assert_eq!(x.len(), matrix.inputs, "the input has to fit the matrix");
     let x = quantise(fp, x, activations);
-    let dot = |row: &[i8], q: &[i8]| row.iter().zip(q).map(|(w, q)| i32::from(*w) * i32::from(*q)).sum::<i32>() as f32;
+    let dot = |row: &[i8], q: &[i8]| {
+        row.iter().zip(q).map(|(w, q)| i32::from(*w) * i32::from(*q)).sum::<i32>() as f32
+    };
     let output = |o: usize| {
         let row = matrix.row(o);
         let total = match &x.high {
@@ -122,7 +129,8 @@ mod tests {
     fn integer_sums_of_the_longest_input_do_not_overflow() {
         let inputs = LONGEST_INPUT;
         let matrix = Matrix { weight: vec![-127; inputs], scale: vec![1.0], outputs: 1, inputs };
-        // The value whose low plane is -128 throughout: 32,640 - 256 = 126 * 256 + 128 = 127 * 256 - 128.
+        // The value whose low plane is -128 throughout: 32,640 - 256 = 126 * 256 + 128 = 127 * 256
+        // - 128.
         let mut x = vec![32_384.0; inputs];
         x[0] = 32_639.0;
         let q = exact(|fp| quantise(fp, &x, Activations::Int16));
@@ -133,8 +141,8 @@ mod tests {
     }
 
     proptest! {
-        /// Both planes together are the rounded value, and it is within half a step of the input; the factor's own
-        /// rounding, a few times 2^-24 of up to 32,639 levels, is the rest.
+        /// Both planes together are the rounded value, and it is within half a step of the input;
+        /// the factor's own rounding, a few times 2^-24 of up to 32,639 levels, is the rest.
         #[test]
         fn quantised_values_are_near(x in prop::collection::vec(-1e3f32..1e3, 1..70)) {
             for activations in [Activations::Int8, Activations::Int16] {

@@ -8,7 +8,8 @@ pub const LANES: usize = 16;
 /// The epsilon of a layer norm, 1e-5.
 pub(crate) const EPSILON: f32 = f32::from_bits(0x3727_c5ac);
 
-/// The sum of a vector: element i goes to lane i mod 16, in order; then the lanes are added as a tree of 8, 4, 2, 1.
+/// The sum of a vector: element i goes to lane i mod 16, in order; then the lanes are added as a
+/// tree of 8, 4, 2, 1.
 pub fn sum(_: Exact, x: impl IntoIterator<Item = f32>) -> f32 {
     let mut lanes = [0.0; LANES];
     for (i, x) in x.into_iter().enumerate() {

@@ -123,14 +123,17 @@ impl BlockHead {
         let layout = Layout::parse(input, limits)?;
         // Nothing is believed before the check: a damaged length must not be an allocation.
         input.check32(from, WHAT)?;
-        for (what, found) in
-            [("transform", transform), ("dependency", dependency), ("block flag", u64::from(flags >> 1))]
-        {
+        for (what, found) in [
+            ("transform", transform),
+            ("dependency", dependency),
+            ("block flag", u64::from(flags >> 1)),
+        ] {
             if found != 0 {
                 return Err(FormatError::Unknown { what, found });
             }
         }
-        let head = Self { last: flags & 1 == 1, method: Method::from_number(method)?, raw, coded, layout };
+        let head =
+            Self { last: flags & 1 == 1, method: Method::from_number(method)?, raw, coded, layout };
         head.validate(models, limits)?;
         Ok(head)
     }
@@ -152,8 +155,12 @@ impl BlockHead {
         let wrong = |found| Err(FormatError::Malformed { what: "block head", found });
         within("bytes of a block", self.raw, limits.block)?;
         match self.method {
-            Method::Stored if self.coded != self.raw => return wrong("a stored block whose lengths differ"),
-            Method::Fill if self.coded != 1 || self.raw == 0 => return wrong("a fill block without its one byte"),
+            Method::Stored if self.coded != self.raw => {
+                return wrong("a stored block whose lengths differ");
+            }
+            Method::Fill if self.coded != 1 || self.raw == 0 => {
+                return wrong("a fill block without its one byte");
+            }
             Method::Stored | Method::Fill if self.layout != Layout::default() => {
                 return wrong("segments where none belong");
             }
@@ -165,7 +172,9 @@ impl BlockHead {
             Method::Mixed if segments.iter().any(|s| s.model.is_some()) => {
                 wrong("a model where context models work alone")
             }
-            Method::Joint | Method::Bound | Method::BoundAlone if segments.iter().any(|s| s.length == 0) => {
+            Method::Joint | Method::Bound | Method::BoundAlone
+                if segments.iter().any(|s| s.length == 0) =>
+            {
                 wrong("a segment without bytes")
             }
             Method::Joint | Method::Bound | Method::BoundAlone if !self.one_model() => {
@@ -179,8 +188,12 @@ impl BlockHead {
             {
                 wrong("too many streams for so few bytes")
             }
-            _ if self.coded > self.raw.saturating_add(1024) => wrong("coded bytes that are longer than the raw ones"),
-            _ if self.raw > self.method.most_raw(self.coded) => wrong("more bytes than its coded length can stand for"),
+            _ if self.coded > self.raw.saturating_add(1024) => {
+                wrong("coded bytes that are longer than the raw ones")
+            }
+            _ if self.raw > self.method.most_raw(self.coded) => {
+                wrong("more bytes than its coded length can stand for")
+            }
             _ => Ok(()),
         }
     }
@@ -195,9 +208,11 @@ mod tests {
     #[test]
     fn absurd_lengths_are_refused() {
         for method in [Method::Stored, Method::Fill, Method::Coded, Method::Joint] {
-            for (raw, coded) in [(10, u64::MAX), (u64::MAX, u64::MAX), (u64::MAX, 1), (1 << 30, 20)] {
+            for (raw, coded) in [(10, u64::MAX), (u64::MAX, u64::MAX), (u64::MAX, 1), (1 << 30, 20)]
+            {
                 let coded_by_models = matches!(method, Method::Coded | Method::Joint);
-                let layout = if coded_by_models { Layout::whole(raw, Some(0)) } else { Layout::default() };
+                let layout =
+                    if coded_by_models { Layout::whole(raw, Some(0)) } else { Layout::default() };
                 let mut bytes = Vec::new();
                 BlockHead { last: true, method, raw, coded, layout }.write(&mut bytes);
                 let limits = Limits { block: u64::MAX, ..Limits::default() };
@@ -214,8 +229,10 @@ mod tests {
     #[test]
     fn streams_of_a_language_model() {
         let of = |segments: &[(u64, Option<usize>)], streams, coded| {
-            let segments: Vec<_> =
-                segments.iter().map(|(length, model)| Segment { length: *length, model: *model }).collect();
+            let segments: Vec<_> = segments
+                .iter()
+                .map(|(length, model)| Segment { length: *length, model: *model })
+                .collect();
             let raw = segments.iter().map(|s| s.length).sum();
             let layout = Layout { segments, streams, stripe: 1 };
             let mut bytes = Vec::new();
@@ -236,7 +253,9 @@ mod tests {
         ] {
             assert!(read(wrong, 9).is_err(), "{wrong:?}");
         }
-        assert!(of(&[(6500, Some(0))], 65, 5000).is_ok() && of(&[(6500, Some(0))], 66, 5000).is_err());
+        assert!(
+            of(&[(6500, Some(0))], 65, 5000).is_ok() && of(&[(6500, Some(0))], 66, 5000).is_err()
+        );
         assert!(read(&[(100, None); 1000], 5000).is_err());
         // 16 coded bytes, and the 8 that may have been left out.
         assert!(read(&[(24 << 12, Some(0))], 16).is_ok());

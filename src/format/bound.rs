@@ -1,5 +1,5 @@
-//! What a header says of a device-bound model: all that its output depends on, and a hash by which a decoder finds out whether
-//! its own output is the same.
+//! What a header says of a device-bound model: all that its output depends on, and a hash by which
+//! a decoder finds out whether its own output is the same.
 
 use std::fmt;
 
@@ -7,7 +7,8 @@ use super::FormatError;
 use super::bytes::{Input, put_varint};
 use super::printable;
 
-/// What ordinary floating-point kernels are, as far as a program can tell. The probe decides; this is for the message.
+/// What ordinary floating-point kernels are, as far as a program can tell. The probe decides; this
+/// is for the message.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Numerics {
     /// The library that computes, with its version.
@@ -21,7 +22,13 @@ pub struct Numerics {
 impl fmt::Display for Numerics {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         // An archive says so.
-        write!(f, "{}, {}, {}", printable(&self.backend), printable(&self.device), printable(&self.dtype))
+        write!(
+            f,
+            "{}, {}, {}",
+            printable(&self.backend),
+            printable(&self.device),
+            printable(&self.dtype)
+        )
     }
 }
 
@@ -75,7 +82,8 @@ impl DeviceBound {
             return Err(wrong("more bytes than it needs"));
         }
         // A stream must begin anew with something, and move on after it has; no model has more.
-        let context = if limit == 0 { keep == 0 } else { limit <= MOST && (1..limit).contains(&keep) };
+        let context =
+            if limit == 0 { keep == 0 } else { limit <= MOST && (1..limit).contains(&keep) };
         if !context || !(1..=MOST).contains(&batch) {
             return Err(wrong("a context or batch that cannot be"));
         }
@@ -89,12 +97,23 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_and_nothing_else() {
-        let numerics = Numerics { backend: "candle 0".into(), device: "cpu".into(), dtype: "f32".into() };
-        let bound = DeviceBound { identity: [1; 32], probe: [2; 16], batch: 300, limit: 1024, keep: 512, numerics };
+        let numerics =
+            Numerics { backend: "candle 0".into(), device: "cpu".into(), dtype: "f32".into() };
+        let bound = DeviceBound {
+            identity: [1; 32],
+            probe: [2; 16],
+            batch: 300,
+            limit: 1024,
+            keep: 512,
+            numerics,
+        };
         let bytes = bound.to_bytes();
         assert_eq!(DeviceBound::read(&bytes), Ok(bound.clone()));
         for end in 0..bytes.len() {
-            assert!(matches!(DeviceBound::read(&bytes[..end]), Err(FormatError::Malformed { .. })), "{end}");
+            assert!(
+                matches!(DeviceBound::read(&bytes[..end]), Err(FormatError::Malformed { .. })),
+                "{end}"
+            );
         }
         assert!(DeviceBound::read(&[&bytes[..], &[0]].concat()).is_err());
         for (batch, limit, keep) in [(1, 0, 0), (1, 2, 1), (MOST, MOST, 1), (1, MOST, MOST - 1)] {

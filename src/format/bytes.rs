@@ -94,7 +94,10 @@ impl<'a> Input<'a> {
                 return Ok(value);
             }
         }
-        Err(FormatError::Malformed { what, found: "an integer of more than 64 bits or in a longer form than needed" })
+        Err(FormatError::Malformed {
+            what,
+            found: "an integer of more than 64 bits or in a longer form than needed",
+        })
     }
 
     /// Four bytes that must be the check of everything since `from`.
@@ -129,7 +132,10 @@ mod tests {
             &[0xff; 11],
             &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02],
         ] {
-            assert!(matches!(Input::new(bytes).varint("test"), Err(FormatError::Malformed { .. })), "{bytes:?}");
+            assert!(
+                matches!(Input::new(bytes).varint("test"), Err(FormatError::Malformed { .. })),
+                "{bytes:?}"
+            );
         }
     }
 }

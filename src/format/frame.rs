@@ -30,9 +30,14 @@ pub enum Start {
 pub fn start(bytes: &[u8]) -> Result<Start, FormatError> {
     if bytes.len() < 3 {
         // Too few to tell; but what cannot become a frame is not an archive that was cut.
-        let begins =
-            MAGIC.starts_with(bytes) || SHORT.starts_with(bytes) || matches!(bytes, [0x50..0x60] | [0x50..0x60, 0x2a]);
-        return Err(if begins { FormatError::Incomplete } else { FormatError::NotAFrame { found: bytes.to_vec() } });
+        let begins = MAGIC.starts_with(bytes)
+            || SHORT.starts_with(bytes)
+            || matches!(bytes, [0x50..0x60] | [0x50..0x60, 0x2a]);
+        return Err(if begins {
+            FormatError::Incomplete
+        } else {
+            FormatError::NotAFrame { found: bytes.to_vec() }
+        });
     }
     let mut input = Input::new(bytes);
     let [a, b, c] = input.array::<3>()?;
@@ -156,7 +161,9 @@ impl FrameHeader {
             let value = input.take(length as usize)?;
             match kind {
                 FIELD_MODEL => match value {
-                    [MODEL_PPM, order, memory] => out.models.push(Model::Ppm { order: *order, memory: *memory }),
+                    [MODEL_PPM, order, memory] => {
+                        out.models.push(Model::Ppm { order: *order, memory: *memory })
+                    }
                     [MODEL_RWKV7, identity @ ..] if identity.len() == IDENTITY => {
                         out.models.push(Model::Rwkv7 { identity: identity.to_vec() });
                     }
@@ -166,9 +173,16 @@ impl FrameHeader {
                             found: "a model named by too few or many bytes",
                         });
                     }
-                    [MODEL_BOUND, bound @ ..] => out.models.push(Model::Bound(DeviceBound::read(bound)?)),
+                    [MODEL_BOUND, bound @ ..] => {
+                        out.models.push(Model::Bound(DeviceBound::read(bound)?))
+                    }
                     [kind, ..] => unknown = unknown.or(Some(("kind of model", u64::from(*kind)))),
-                    [] => return Err(FormatError::Malformed { what: WHAT, found: "a model without a kind" }),
+                    [] => {
+                        return Err(FormatError::Malformed {
+                            what: WHAT,
+                            found: "a model without a kind",
+                        });
+                    }
                 },
                 FIELD_RAW => {
                     let mut value = Input::new(value);
@@ -176,9 +190,17 @@ impl FrameHeader {
                 }
                 FIELD_DICTIONARY => match value.try_into() {
                     Ok(hash) if out.dictionary.is_none() => out.dictionary = Some(hash),
-                    Ok(_) => return Err(FormatError::Malformed { what: WHAT, found: "more than one dictionary" }),
+                    Ok(_) => {
+                        return Err(FormatError::Malformed {
+                            what: WHAT,
+                            found: "more than one dictionary",
+                        });
+                    }
                     Err(_) => {
-                        return Err(FormatError::Malformed { what: WHAT, found: "a dictionary hash not of 32 bytes" });
+                        return Err(FormatError::Malformed {
+                            what: WHAT,
+                            found: "a dictionary hash not of 32 bytes",
+                        });
                     }
                 },
                 // What is no name of this kind is passed over, as all that is not known in a field
@@ -319,8 +341,14 @@ mod tests {
         };
         let read = |bytes: &[u8]| FrameHeader::read(&mut Input::new(bytes), &Limits::default());
         assert_eq!(read(&header(1000)), Ok(FrameHeader::default()), "an even type is skipped");
-        assert!(matches!(read(&header(1001)), Err(FormatError::Unknown { found: 1001, .. })), "an odd one is refused");
-        assert!(matches!(read(&header(FIELD_DICTIONARY)), Err(FormatError::Malformed { .. })), "not a hash");
+        assert!(
+            matches!(read(&header(1001)), Err(FormatError::Unknown { found: 1001, .. })),
+            "an odd one is refused"
+        );
+        assert!(
+            matches!(read(&header(FIELD_DICTIONARY)), Err(FormatError::Malformed { .. })),
+            "not a hash"
+        );
     }
 
     #[test]
@@ -332,7 +360,8 @@ mod tests {
             origins: BTreeMap::from([(1, name(&format!("hf:o/n@{commit}")))]),
             ..FrameHeader::default()
         };
-        let read = |bytes: &[u8]| FrameHeader::read(&mut Input::new(bytes), &Limits::default()).unwrap();
+        let read =
+            |bytes: &[u8]| FrameHeader::read(&mut Input::new(bytes), &Limits::default()).unwrap();
         let mut bytes = Vec::new();
         header.write(&mut bytes);
         assert_eq!(read(&bytes), header);
@@ -359,10 +388,13 @@ mod tests {
     #[test]
     fn models() {
         let read = |value: &[u8]| {
-            let mut bytes = [&MAGIC[..], &[VERSION, FIELD_MODEL as u8, value.len() as u8], value, &[0]].concat();
+            let mut bytes =
+                [&MAGIC[..], &[VERSION, FIELD_MODEL as u8, value.len() as u8], value, &[0]]
+                    .concat();
             let check = check32(&bytes);
             bytes.extend(check);
-            FrameHeader::read(&mut Input::new(&bytes), &Limits::default()).map(|header| header.models)
+            FrameHeader::read(&mut Input::new(&bytes), &Limits::default())
+                .map(|header| header.models)
         };
         let identity: Vec<u8> = (0..32).collect();
         let neural = [&[MODEL_RWKV7][..], &identity].concat();

@@ -1,10 +1,10 @@
-//! Names of models on the Hugging Face hub, as command lines and archives have them: `hf:OWNER/NAME`, with a file where a
-//! repository holds several models, and a revision.
+//! Names of models on the Hugging Face hub, as command lines and archives have them:
+//! `hf:OWNER/NAME`, with a file where a repository holds several models, and a revision.
 
 use std::fmt;
 
-/// `hf:[OWNER/]NAME[/FILE.pth][@REVISION]`. Made of harmless characters only, whoever wrote it: it can be printed, and be part of
-/// a path.
+/// `hf:[OWNER/]NAME[/FILE.pth][@REVISION]`. Made of harmless characters only, whoever wrote it: it
+/// can be printed, and be part of a path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HubName {
     /// `OWNER/NAME`, or `NAME` of one of the hub's oldest.
@@ -65,7 +65,8 @@ impl HubName {
         self.revision.is_some()
     }
 
-    /// The commit's hash, if that is the revision: then the name stands for the same files for ever.
+    /// The commit's hash, if that is the revision: then the name stands for the same files for
+    /// ever.
     pub fn commit(&self) -> Option<&str> {
         self.revision.as_deref().filter(|revision| is_commit(revision))
     }
@@ -96,8 +97,8 @@ pub fn is_commit(revision: &str) -> bool {
     revision.len() == 40 && revision.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// A part of a path that means nothing but itself, by the hub's own rules: no `..`, and no `--`, which stands for the slash in
-/// the names of the cache's folders.
+/// A part of a path that means nothing but itself, by the hub's own rules: no `..`, and no `--`,
+/// which stands for the slash in the names of the cache's folders.
 pub fn is_part(text: &str) -> bool {
     let edge = |c: Option<char>| matches!(c, Some('-' | '.'));
     !text.is_empty()
@@ -125,7 +126,10 @@ mod tests {
             (&whole, "o/n.1", Some("x-1_2.pth"), commit),
         ] {
             let name = HubName::parse(text).expect(text);
-            assert_eq!((name.repository(), name.file(), name.revision()), (repository, file, revision));
+            assert_eq!(
+                (name.repository(), name.file(), name.revision()),
+                (repository, file, revision)
+            );
             assert_eq!(name.to_string(), text);
             assert_eq!(name.commit().is_some(), revision == commit);
         }

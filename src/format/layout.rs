@@ -63,7 +63,9 @@ impl Layout {
 
     /// How many stripes there are, whatever the lengths claim.
     fn count(&self) -> u64 {
-        let count = |s: &Segment| if self.stripe == 0 { s.length.min(1) } else { s.length.div_ceil(self.stripe) };
+        let count = |s: &Segment| {
+            if self.stripe == 0 { s.length.min(1) } else { s.length.div_ceil(self.stripe) }
+        };
         self.parts().filter(|part| part.1).map(|part| count(part.0)).fold(0, u64::saturating_add)
     }
 
@@ -97,7 +99,12 @@ impl Layout {
     }
 
     /// The error of a layout that is none for so many bytes, in a frame with so many models.
-    pub(super) fn validate(&self, raw: u64, models: usize, limits: &Limits) -> Result<(), FormatError> {
+    pub(super) fn validate(
+        &self,
+        raw: u64,
+        models: usize,
+        limits: &Limits,
+    ) -> Result<(), FormatError> {
         let wrong = |found| Err(FormatError::Malformed { what: Self::WHAT, found });
         if self.segments.iter().any(|s| s.model.is_some_and(|m| m >= models)) {
             return wrong("a model that is not in the frame's table");
@@ -139,7 +146,10 @@ mod tests {
         assert_eq!(of(&[(3, false), (5, true), (2, false), (4, true)], 4), [3..7, 7..8, 10..14]);
         assert_eq!(of(&[(3, true), (5, true), (2, false)], 0), [0..3, 3..8]);
         assert_eq!(of(&[(3, false), (0, false), (2, false)], 0), [0..3, 3..5]);
-        assert_eq!((of(&[(3, true)], u64::MAX)[0].clone(), of(&[(3, true)], u64::MAX).len()), (0..3, 1));
+        assert_eq!(
+            (of(&[(3, true)], u64::MAX)[0].clone(), of(&[(3, true)], u64::MAX).len()),
+            (0..3, 1)
+        );
         assert!(of(&[], 0).is_empty() && of(&[(0, false)], 0).is_empty());
     }
 
@@ -148,7 +158,11 @@ mod tests {
         let valid = |segments: &[(u64, bool)], streams, stripe| {
             layout(segments, streams, stripe).validate(10, 1, &Limits::default()).is_ok()
         };
-        assert!(valid(&[(10, true)], 1, 0) && valid(&[(10, true)], 3, 4) && valid(&[(10, false)], 10, 1));
+        assert!(
+            valid(&[(10, true)], 1, 0)
+                && valid(&[(10, true)], 3, 4)
+                && valid(&[(10, false)], 10, 1)
+        );
         assert!(valid(&[(2, false), (8, true)], 2, 4) && valid(&[(2, true), (8, true)], 2, 0));
         for (segments, streams, stripe) in [
             (&[(10, true)][..], 0, 0),

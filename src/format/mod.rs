@@ -16,7 +16,9 @@ mod short;
 pub use block::{BlockHead, Method};
 pub use bound::{DeviceBound, Numerics};
 pub use bytes::{Input, check32, content_check, put_varint};
-pub use frame::{DictionaryHash, Entry, FrameHeader, Index, Model, Origins, Start, TRAILER_BYTES, Trailer, start};
+pub use frame::{
+    DictionaryHash, Entry, FrameHeader, Index, Model, Origins, Start, TRAILER_BYTES, Trailer, start,
+};
 pub use hub_name::{HubName, is_commit, is_part};
 pub use layout::{Layout, Segment};
 pub use printable::{Printable, printable};
@@ -85,7 +87,8 @@ pub enum FormatError {
     #[error("not an lmz frame: it begins with {found:02x?}")]
     NotAFrame { found: Vec<u8> },
     /// Written by another version.
-    #[error("format version {}; this program reads {}: use the lmz that wrote the archive", dotted(*found), dotted(VERSION))]
+    #[error("format version {}; this program reads {}: use the lmz that wrote the \
+        archive", dotted(*found), dotted(VERSION))]
     Version { found: u8 },
     /// A part whose check does not fit.
     #[error("damaged: the check of the {what} does not fit")]
@@ -97,7 +100,9 @@ pub enum FormatError {
     #[error("{what} {found} is not known to this program: a newer lmz may read it")]
     Unknown { what: &'static str, found: u64 },
     /// More than the reader's limits allow.
-    #[error("{what}: {found} is over the limit of {limit}; raise the limit if you trust the archive")]
+    #[error(
+        "{what}: {found} is over the limit of {limit}; raise the limit if you trust the archive"
+    )]
     OverLimit { what: &'static str, found: u64, limit: u64 },
 }
 

@@ -64,13 +64,19 @@ mod tests {
     fn what_acts_is_escaped_and_what_stands_is_not() {
         for (text, shown) in [
             ("", ""),
-            ("plain, \\ and \"quoted\" naïve 你好 🦀 e\u{301}", "plain, \\ and \"quoted\" naïve 你好 🦀 e\u{301}"),
+            (
+                "plain, \\ and \"quoted\" naïve 你好 🦀 e\u{301}",
+                "plain, \\ and \"quoted\" naïve 你好 🦀 e\u{301}",
+            ),
             ("\0", "\\u{0}"),
             ("a\tb\r\nc", "a\\u{9}b\\u{d}\\u{a}c"),
             ("\x1b]0;title\x07", "\\u{1b}]0;title\\u{7}"),
             ("\u{7f}\u{80}\u{9b}31m\u{9f}", "\\u{7f}\\u{80}\\u{9b}31m\\u{9f}"),
             ("\u{202e}gpj.exe", "\\u{202e}gpj.exe"),
-            ("\u{2066}\u{2069}\u{200e}\u{200f}\u{feff}", "\\u{2066}\\u{2069}\\u{200e}\\u{200f}\\u{feff}"),
+            (
+                "\u{2066}\u{2069}\u{200e}\u{200f}\u{feff}",
+                "\\u{2066}\\u{2069}\\u{200e}\\u{200f}\\u{feff}",
+            ),
             ("\u{2028}\u{2029}\u{61c}", "\\u{2028}\\u{2029}\\u{61c}"),
         ] {
             assert_eq!(printable(text).to_string(), shown);
@@ -82,7 +88,10 @@ mod tests {
     fn every_character_is_there_or_escaped() {
         for c in (0..=u32::from(char::MAX)).filter_map(char::from_u32) {
             let shown = printable(&c).to_string();
-            assert!(shown == c.to_string() || shown == format!("\\u{{{:x}}}", u32::from(c)), "{shown}");
+            assert!(
+                shown == c.to_string() || shown == format!("\\u{{{:x}}}", u32::from(c)),
+                "{shown}"
+            );
             assert!(!shown.chars().any(acts), "{shown:?}");
         }
     }

@@ -1,4 +1,5 @@
-//! Models that short frames name by a number of one byte. The one place where they are written down.
+//! Models that short frames name by a number of one byte. The one place where they are written
+//! down.
 
 /// A model with a number.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,14 +63,21 @@ const fn hex(text: &[u8; 64]) -> [u8; 32] {
 mod tests {
     use super::*;
 
-    #[cfg(feature = "embed")]
+    #[cfg(all(feature = "base", feature = "nano"))]
     #[test]
     fn built_in_models_are_the_registered_ones() {
         use crate::lm::rwkv7::{Identity, Model};
         for name in Model::builtin_names() {
             let found = Model::find(name).unwrap().identity();
-            let registered = REGISTERED.iter().find(|r| r.name == name).expect("every built-in model has a number");
-            assert_eq!(found, Identity(registered.identity), "the identity of {name} in src/format/registry.rs");
+            let registered = REGISTERED
+                .iter()
+                .find(|r| r.name == name)
+                .expect("every built-in model has a number");
+            assert_eq!(
+                found,
+                Identity(registered.identity),
+                "the identity of {name} in src/format/registry.rs"
+            );
         }
     }
 

@@ -8,8 +8,8 @@ use super::{BlockHead, FormatError, Layout, Method, Registered, VERSION};
 pub(super) const SHORT: [u8; 2] = [0xeb, b'L'];
 pub(super) const SHORT_VERSION: u8 = 0x80;
 
-/// From here on numbers stand for language models, two for each: without a dictionary and with one. The first two are for
-/// those that have no number of their own.
+/// From here on numbers stand for language models, two for each: without a dictionary and with one.
+/// The first two are for those that have no number of their own.
 const NUMBERED: u8 = 6;
 
 /// How a short frame names a language model.
@@ -25,7 +25,8 @@ impl ShortModel {
     /// The shortest name of a model.
     pub fn of(identity: &[u8; 32]) -> Self {
         let [a, b, c, d, e, f, g, h, ..] = *identity;
-        Registered::by_identity(identity).map_or(Self::Begins([a, b, c, d, e, f, g, h]), Self::Number)
+        Registered::by_identity(identity)
+            .map_or(Self::Begins([a, b, c, d, e, f, g, h]), Self::Number)
     }
 
     /// The identity, or how it begins.
@@ -43,7 +44,8 @@ pub struct ShortFrame {
     pub method: Method,
     /// Of method `Joint`: the model.
     pub model: Option<ShortModel>,
-    /// Of methods `Coded`, `Mixed` and `Joint`: the first four bytes of the hash of a dictionary that came before.
+    /// Of methods `Coded`, `Mixed` and `Joint`: the first four bytes of the hash of a dictionary
+    /// that came before.
     pub dictionary: Option<[u8; 4]>,
     /// Raw bytes, below [`ShortFrame::LIMIT`].
     pub raw: u64,
@@ -60,7 +62,8 @@ impl ShortFrame {
     pub const SAVES: usize = 100;
 
     /// The model of method `Coded`: numbers 2 and 3 are PPM with these parameters.
-    pub const MODEL: Model = Model::Ppm { order: crate::lm::ppm::ORDER, memory: crate::lm::ppm::MEMORY_LOG2 };
+    pub const MODEL: Model =
+        Model::Ppm { order: crate::lm::ppm::ORDER, memory: crate::lm::ppm::MEMORY_LOG2 };
 
     /// How a short frame names a dictionary. Its content check tells whether it was the right one.
     pub fn name(hash: &DictionaryHash) -> [u8; 4] {
@@ -76,13 +79,17 @@ impl ShortFrame {
             (Method::Fill, _) => out.push(1),
             (Method::Coded, _) => out.push(2 + primed),
             (Method::Mixed, _) => out.push(4 + primed),
-            (Method::Joint, Some(ShortModel::Number(model))) => out.push(NUMBERED + 2 * model.number + primed),
+            (Method::Joint, Some(ShortModel::Number(model))) => {
+                out.push(NUMBERED + 2 * model.number + primed)
+            }
             (Method::Joint, Some(ShortModel::Begins(identity))) => {
                 out.push(NUMBERED + primed);
                 out.extend(identity);
             }
             (Method::Joint, None) => unreachable!("an encoder names the model that it used"),
-            (Method::Bound | Method::BoundAlone, _) => unreachable!("an encoder puts these into full frames"),
+            (Method::Bound | Method::BoundAlone, _) => {
+                unreachable!("an encoder puts these into full frames")
+            }
         }
         if !matches!(self.method, Method::Stored | Method::Fill) {
             out.extend(self.dictionary.iter().flatten());
@@ -95,7 +102,9 @@ impl ShortFrame {
     pub fn models(&self) -> Vec<Model> {
         match (self.method, &self.model) {
             (Method::Coded, _) => vec![Self::MODEL],
-            (Method::Joint, Some(model)) => vec![Model::Rwkv7 { identity: model.identity().to_vec() }],
+            (Method::Joint, Some(model)) => {
+                vec![Model::Rwkv7 { identity: model.identity().to_vec() }]
+            }
             _ => Vec::new(),
         }
     }
@@ -132,7 +141,12 @@ impl ShortFrame {
                     0 => ShortModel::Begins(input.array()?),
                     found => match Registered::by_number(found) {
                         Some(registered) => ShortModel::Number(registered),
-                        None => return Err(FormatError::Unknown { what: "model number", found: u64::from(found) }),
+                        None => {
+                            return Err(FormatError::Unknown {
+                                what: "model number",
+                                found: u64::from(found),
+                            });
+                        }
                     },
                 });
                 Method::Joint
@@ -176,7 +190,10 @@ mod tests {
             let mut bytes = Vec::new();
             ShortFrame { method, model, dictionary: None, raw, coded }.write(&mut bytes);
             let found = ShortFrame::read(&mut Input::new(&bytes));
-            assert!(matches!(found, Err(FormatError::Malformed { .. })), "{method:?} {raw} {coded}: {found:?}");
+            assert!(
+                matches!(found, Err(FormatError::Malformed { .. })),
+                "{method:?} {raw} {coded}: {found:?}"
+            );
         }
     }
 
@@ -187,7 +204,8 @@ mod tests {
         for dictionary in [None, Some([1, 2, 3, 4])] {
             let name = |identity: &[u8; 32]| {
                 let model = Some(ShortModel::of(identity));
-                let frame = ShortFrame { method: Method::Joint, model, dictionary, raw: 90, coded: 30 };
+                let frame =
+                    ShortFrame { method: Method::Joint, model, dictionary, raw: 90, coded: 30 };
                 let mut bytes = Vec::new();
                 frame.write(&mut bytes);
                 assert_eq!(ShortFrame::read(&mut Input::new(&bytes)), Ok(frame));
@@ -195,13 +213,18 @@ mod tests {
                 bytes.len()
             };
             let mut mixed = Vec::new();
-            ShortFrame { method: Method::Mixed, model: None, dictionary, raw: 90, coded: 30 }.write(&mut mixed);
+            ShortFrame { method: Method::Mixed, model: None, dictionary, raw: 90, coded: 30 }
+                .write(&mut mixed);
             assert_eq!((name(&registered), name(&unknown)), (mixed.len(), mixed.len() + 8));
         }
         assert_eq!(ShortModel::of(&registered).identity(), registered);
         assert_eq!(ShortModel::of(&unknown).identity(), [7; 8]);
         // Numbers that are not given out yet.
-        let bytes = [SHORT[0], SHORT[1], SHORT_VERSION | VERSION, NUMBERED + 2 * Registered::MOST, 1, 1, 0];
-        assert!(matches!(ShortFrame::read(&mut Input::new(&bytes)), Err(FormatError::Unknown { found: 124, .. })));
+        let bytes =
+            [SHORT[0], SHORT[1], SHORT_VERSION | VERSION, NUMBERED + 2 * Registered::MOST, 1, 1, 0];
+        assert!(matches!(
+            ShortFrame::read(&mut Input::new(&bytes)),
+            Err(FormatError::Unknown { found: 124, .. })
+        ));
     }
 }

@@ -1,4 +1,4 @@
-//! What computes a model, by its `config.json`.
+//! Which models the exact engine computes, by their `config.json`.
 
 use std::path::Path;
 
@@ -7,56 +7,54 @@ use serde::Deserialize;
 use super::file::{self, most};
 use super::rwkv7::ModelError;
 
-/// Architectures that candle computes (feature `hub`), by their names in `config.json`.
-pub const CANDLE: [&str; 8] = [
-    "LlamaForCausalLM",
-    "MistralForCausalLM",
-    "Qwen2ForCausalLM",
-    "Qwen3ForCausalLM",
-    "GemmaForCausalLM",
-    "Gemma2ForCausalLM",
-    "Gemma3ForCausalLM",
-    "MambaForCausalLM",
-];
-
-/// What computes a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Engine {
-    Exact,
-    #[cfg(feature = "hub")]
-    Candle,
-}
-
-/// What computes the model at a path. Where no `config.json` can be read that says it, the exact engine says what it misses.
-pub fn at(path: &Path) -> Result<Engine, ModelError> {
-    match file::read(&path.join("config.json"), most::CONFIG) {
-        Ok(config) => of(&config),
-        Err(_) => Ok(Engine::Exact),
-    }
-}
-
-/// The same, by the content of `config.json`.
-pub fn of(config: &[u8]) -> Result<Engine, ModelError> {
-    #[derive(Deserialize)]
-    struct Stated {
+/// What `config.json` says of the kind of a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Architecture {
+    /// RWKV-7, or nothing that could be another: the exact engine says what it misses.
+    Rwkv7,
+    /// Another, by the first of its `architectures`, or else its `model_type`.
+    Other {
+        /// Its name.
+        name: String,
+        /// What `model_type` says beside it.
         model_type: Option<String>,
-        #[serde(default)]
-        architectures: Vec<String>,
+    },
+}
+
+impl Architecture {
+    /// The architecture of the model at a path.
+    pub fn at(path: &Path) -> Self {
+        file::read(&path.join("config.json"), most::CONFIG)
+            .map_or(Self::Rwkv7, |config| Self::of(&config))
     }
-    let Ok(Stated { model_type, architectures }) = serde_json::from_slice(config) else { return Ok(Engine::Exact) };
-    let found = match (model_type.as_deref(), architectures.first()) {
-        (Some("rwkv7" | "lmz-rwkv7"), _) | (None, None) => return Ok(Engine::Exact),
-        (_, Some(name)) => name.as_str(),
-        (Some(kind), None) => kind,
-    };
-    if !CANDLE.contains(&found) {
-        let kind = model_type.as_deref().map_or_else(String::new, |kind| format!(" (model_type {kind})"));
-        return Err(ModelError::Architecture { found: format!("{found}{kind}") });
+
+    /// The architecture that the content of `config.json` names.
+    pub fn of(config: &[u8]) -> Self {
+        #[derive(Deserialize)]
+        struct ConfigJson {
+            model_type: Option<String>,
+            #[serde(default)]
+            architectures: Vec<String>,
+        }
+        let Ok(ConfigJson { model_type, architectures }) = serde_json::from_slice(config) else {
+            return Self::Rwkv7;
+        };
+        match (model_type.as_deref(), architectures.into_iter().next()) {
+            (Some("rwkv7" | "lmz-rwkv7"), _) | (None, None) => Self::Rwkv7,
+            (_, Some(name)) => Self::Other { name, model_type },
+            (Some(kind), None) => Self::Other { name: kind.to_owned(), model_type: None },
+        }
     }
-    #[cfg(feature = "hub")]
-    return Ok(Engine::Candle);
-    #[cfg(not(feature = "hub"))]
-    Err(ModelError::NoHub { what: format!("a model of the architecture {found}") })
+}
+
+/// An error if the model at a path is of an architecture that the exact engine does not compute.
+pub(super) fn check(path: &Path) -> Result<(), ModelError> {
+    match Architecture::at(path) {
+        Architecture::Rwkv7 => Ok(()),
+        Architecture::Other { name, model_type } => {
+            Err(ModelError::Architecture { name, model_type })
+        }
+    }
 }
 
 #[cfg(test)]
@@ -64,30 +62,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_computes_what() {
+    fn which_are_computed_exactly() {
         for exact in [
             r#"{"model_type": "rwkv7", "architectures": ["RWKV7ForCausalLM"]}"#,
             r#"{"model_type": "lmz-rwkv7"}"#,
             r#"{"hidden_size": 64}"#,
             "no JSON",
         ] {
-            assert_eq!(of(exact.as_bytes()).unwrap(), Engine::Exact, "{exact}");
+            assert_eq!(Architecture::of(exact.as_bytes()), Architecture::Rwkv7, "{exact}");
         }
-        let llama = of(br#"{"model_type": "llama", "architectures": ["LlamaForCausalLM"]}"#);
-        #[cfg(feature = "hub")]
-        assert_eq!(llama.unwrap(), Engine::Candle);
-        #[cfg(not(feature = "hub"))]
-        assert!(llama.unwrap_err().to_string().contains("LlamaForCausalLM needs an lmz with the feature hub"));
-        for (other, named) in [
-            (
-                r#"{"model_type": "t5", "architectures": ["T5ForConditionalGeneration"]}"#,
-                "T5ForConditionalGeneration (model_type t5)",
-            ),
-            (r#"{"model_type": "bert"}"#, "bert (model_type bert)"),
-            ("{\"architectures\": [\"\\u001b[31m\"]}", "\\u{1b}[31m"),
+        for (other, name, kind) in [
+            (r#"{"model_type": "t5", "architectures": ["T5Model"]}"#, "T5Model", Some("t5")),
+            (r#"{"model_type": "bert"}"#, "bert", None),
+            (r#"{"architectures": ["Unnamed"]}"#, "Unnamed", None),
         ] {
-            let message = of(other.as_bytes()).unwrap_err().to_string();
-            assert!(message.contains(named) && message.contains("Qwen3ForCausalLM"), "{message}");
+            let found = Architecture::of(other.as_bytes());
+            assert_eq!(
+                found,
+                Architecture::Other { name: name.into(), model_type: kind.map(str::to_owned) }
+            );
         }
     }
 }

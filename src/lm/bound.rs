@@ -1,8 +1,8 @@
 //! Models that ordinary floating-point kernels compute: what the codec asks of them.
 //!
-//! Their output is that of one build on one kind of device. So an archive says what it was made with
-//! ([`format::DeviceBound`](crate::format::DeviceBound)), and every step computes the same number of rows: a stream that has
-//! ended goes on with rows that nobody reads.
+//! Their output is that of one build on one kind of device. So an archive says what it was made
+//! with ([`format::DeviceBound`](crate::format::DeviceBound)), and every step computes the same
+//! number of rows: a stream that has ended goes on with rows that nobody reads.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,29 +20,16 @@ pub enum BoundError {
     Failed(String),
     /// Too large for the device.
     #[error(
-        "the model needs about {} MiB (weights {}, context of {batch} streams {}), and {} MiB are free: take fewer streams \
+        "the model needs about {} MiB (weights {}, context of {batch} streams {}), and {} MiB are \
+        free: take fewer streams \
          (--streams), a shorter context (--context) or a smaller model",
         (weights + context) >> 20, weights >> 20, context >> 20, free >> 20
     )]
     Memory { weights: u64, context: u64, batch: u64, free: u64 },
 }
 
-/// How a device-bound model is to be computed.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Settings {
-    /// `auto` (the default), `cpu`, `cuda`, `cuda:N` or `metal`.
-    pub device: Option<String>,
-    /// `f32`, `f16` or `bf16`; by default f32 on a CPU, and elsewhere the type that the weights are stored in. An archive says
-    /// what it was made with.
-    pub dtype: Option<String>,
-    /// Tokens that a stream may have before it begins anew, by default 1,024 or as many as the model has; and with how many of
-    /// its last tokens it does, by default half of them. An archive says what it was made with.
-    pub context: Option<u64>,
-    pub keep: Option<u64>,
-}
-
 /// A model ready to predict, with its files read; weights are loaded when they are first needed.
-pub(crate) trait DeviceBound: fmt::Debug + Send + Sync {
+pub trait DeviceBound: fmt::Debug + Send + Sync {
     /// What it is called.
     fn name(&self) -> &str;
 
@@ -78,7 +65,7 @@ pub(crate) trait DeviceBound: fmt::Debug + Send + Sync {
 }
 
 /// The streams of a block and rows that nobody reads, in lock step.
-pub(crate) trait Rows: Send {
+pub trait Rows: Send {
     /// Reads each row's next token, `[batch]`.
     fn step(&mut self, tokens: &[Token]) -> Result<(), BoundError>;
 
@@ -91,14 +78,13 @@ pub(crate) trait Rows: Send {
 pub struct Bound(pub(crate) Arc<dyn DeviceBound>, Option<HubName>);
 
 impl Bound {
-    #[cfg(feature = "hub")]
-    pub(crate) fn new(model: Arc<dyn DeviceBound>) -> Self {
+    /// A model that something else computes.
+    pub fn new(model: Arc<dyn DeviceBound>) -> Self {
         Self(model, None)
     }
 
     /// The same, got from there.
-    #[cfg(feature = "hub")]
-    pub(crate) fn with_origin(self, origin: HubName) -> Self {
+    pub fn with_origin(self, origin: HubName) -> Self {
         Self(self.0, Some(origin))
     }
 
@@ -130,7 +116,8 @@ impl Bound {
         self.0.parameters()
     }
 
-    /// Bytes of a block that take about a minute or two: a power of two, by the number of parameters alone.
+    /// Bytes of a block that take about a minute or two: a power of two, by the number of
+    /// parameters alone.
     pub fn block(&self) -> usize {
         let bytes = WORK / self.parameters().max(1);
         1 << bytes.max(1).ilog2().clamp(SMALLEST.ilog2(), LARGEST.ilog2())
@@ -150,14 +137,15 @@ impl PartialEq for Bound {
 
 impl Eq for Bound {}
 
-/// Parameters times bytes of about a minute: 3.1 million take 94 s for 256 KiB, 135 million 125 s for the 16 KiB that a block has
-/// at least, in CPU time on a machine that was busy with other things (docs/ARCHITECTURE.md).
+/// Parameters times bytes of about a minute: 3.1 million take 94 s for 256 KiB, 135 million 125 s
+/// for the 16 KiB that a block has at least, in CPU time on a machine that was busy with other
+/// things (docs/ARCHITECTURE.md).
 const WORK: u64 = 1 << 40;
 const SMALLEST: u64 = 16 << 10;
 const LARGEST: u64 = 4 << 20;
 
-/// Bytes of a block for each of its streams, and the most streams. Fewer bytes than with models whose rows are cheap: a row
-/// alone costs nearly as much as eight.
+/// Bytes of a block for each of its streams, and the most streams. Fewer bytes than with models
+/// whose rows are cheap: a row alone costs nearly as much as eight.
 const EACH: usize = 4 << 10;
 const MOST: usize = 32;
 

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 /// The most bytes of a model's small files, each some times what the largest published model has.
-pub(crate) mod most {
+pub mod most {
     /// `config.json`
     pub const CONFIG: u64 = 4 << 20;
     /// `model.safetensors.index.json`
@@ -17,9 +17,9 @@ pub(crate) mod most {
     pub const MIXER: u64 = 16 << 20;
 }
 
-/// Opens a regular file, also through a link, and says how long it is. Anything else is an error and
-/// is not waited for, as a FIFO would be.
-pub(crate) fn open(path: &Path) -> io::Result<(File, u64)> {
+/// Opens a regular file, also through a link, and says how long it is. Anything else is an error
+/// and is not waited for, as a FIFO would be.
+pub fn open(path: &Path) -> io::Result<(File, u64)> {
     // Before it is opened, since opening alone does something to some devices.
     regular(&fs::metadata(path)?)?;
     let mut options = File::options();
@@ -34,7 +34,7 @@ pub(crate) fn open(path: &Path) -> io::Result<(File, u64)> {
 }
 
 /// The content of a regular file of at most so many bytes.
-pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let (mut file, length) = open(path)?;
     if length > most {
         let what = format!("expected at most {most} bytes, found {length}");
@@ -44,7 +44,7 @@ pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 }
 
 /// The next `length` bytes of a file; memory that is not there is an error.
-pub(crate) fn whole(file: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
+pub fn whole(file: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
     let mut out = Vec::new();
     let room = usize::try_from(length).ok().and_then(|length| out.try_reserve_exact(length).ok());
     room.ok_or(io::ErrorKind::OutOfMemory)?;

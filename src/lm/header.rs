@@ -1,5 +1,5 @@
-//! Headers of safetensors files, read without the tensors: what is in a file, before memory is taken
-//! for it. A header that does not fit its file is refused.
+//! Headers of safetensors files, read without the tensors: what is in a file, before memory is
+//! taken for it. A header that does not fit its file is refused.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,7 +21,7 @@ const NAME: usize = 512;
 
 /// Where a tensor is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub struct Place {
     pub dtype: Dtype,
     pub shape: Vec<usize>,
     /// Where in the file.
@@ -30,15 +30,19 @@ pub(crate) struct Place {
     pub elements: u64,
 }
 
-/// Reads the header of a file of `length` bytes: a length of 8 bytes, then names and places as JSON.
-/// The tensors lie one behind the other and fill the rest of the file.
-pub(crate) fn read(file: &mut impl Read, length: u64) -> Result<BTreeMap<String, Place>, String> {
+/// Reads the header of a file of `length` bytes: a length of 8 bytes, then names and places as
+/// JSON. The tensors lie one behind the other and fill the rest of the file.
+pub fn read(file: &mut impl Read, length: u64) -> Result<BTreeMap<String, Place>, String> {
     let mut bytes = [0; 8];
-    file.read_exact(&mut bytes).map_err(|e| format!("expected a header's length, found {length} bytes: {e}"))?;
+    file.read_exact(&mut bytes)
+        .map_err(|e| format!("expected a header's length, found {length} bytes: {e}"))?;
     let header = u64::from_le_bytes(bytes);
     let begin = header.checked_add(8).filter(|begin| header <= LONGEST && *begin <= length);
     let begin = begin.ok_or_else(|| {
-        format!("expected a header of at most {LONGEST} bytes within the file of {length} bytes, found one of {header}")
+        format!(
+            "expected a header of at most {LONGEST} bytes within the file of {length} bytes, \
+            found one of {header}"
+        )
     })?;
     let json = whole(file, header).map_err(|e| format!("its header: {e}"))?;
     let Header(stated) = serde_json::from_slice(&json).map_err(|e| format!("its header: {e}"))?;
@@ -46,21 +50,29 @@ pub(crate) fn read(file: &mut impl Read, length: u64) -> Result<BTreeMap<String,
     let mut parts = Vec::with_capacity(stated.len());
     for (name, Stated { dtype, shape: Shape(shape), data_offsets: (from, to) }) in stated {
         let elements = shape.iter().try_fold(1u64, |all, n| all.checked_mul(*n as u64));
-        let bits = elements.and_then(|n| n.checked_mul(dtype.bitsize() as u64)).filter(|n| n.is_multiple_of(8));
-        let (Some(elements), Some(bytes)) = (elements, bits.filter(|n| to.checked_sub(from) == Some(*n / 8))) else {
-            return Err(format!("expected {name} to have the bytes of {dtype:?} {shape:?}, found {from} to {to}"));
+        let bits = elements
+            .and_then(|n| n.checked_mul(dtype.bitsize() as u64))
+            .filter(|n| n.is_multiple_of(8));
+        let (Some(elements), Some(bytes)) =
+            (elements, bits.filter(|n| to.checked_sub(from) == Some(*n / 8)))
+        else {
+            return Err(format!(
+                "expected {name} to have the bytes of {dtype:?} {shape:?}, found {from} to {to}"
+            ));
         };
         parts.push((from, to));
-        let place = Place { dtype, shape, begin: begin.saturating_add(from), bytes: bytes / 8, elements };
+        let place =
+            Place { dtype, shape, begin: begin.saturating_add(from), bytes: bytes / 8, elements };
         out.insert(name, place);
     }
     parts.sort_unstable();
     let end = parts.into_iter().try_fold(0, |end, (from, to)| (from == end).then_some(to));
     match end == Some(length - begin) {
         true => Ok(out),
-        false => {
-            Err(format!("expected tensors that fill the {} bytes behind the header, found others", length - begin))
-        }
+        false => Err(format!(
+            "expected tensors that fill the {} bytes behind the header, found others",
+            length - begin
+        )),
     }
 }
 
@@ -93,12 +105,17 @@ impl<'de> Deserialize<'de> for Header {
                         continue;
                     }
                     if name.len() > NAME || out.len() == TENSORS {
-                        let what = format!("expected at most {TENSORS} names of {NAME} bytes, found more");
+                        let what =
+                            format!("expected at most {TENSORS} names of {NAME} bytes, found more");
                         return Err(A::Error::custom(what));
                     }
-                    let stated = map.next_value::<Stated>().map_err(|e| A::Error::custom(format!("{name}: {e}")))?;
+                    let stated = map
+                        .next_value::<Stated>()
+                        .map_err(|e| A::Error::custom(format!("{name}: {e}")))?;
                     if out.insert(name.clone(), stated).is_some() {
-                        return Err(A::Error::custom(format!("expected each name once, found {name} twice")));
+                        return Err(A::Error::custom(format!(
+                            "expected each name once, found {name} twice"
+                        )));
                     }
                 }
                 Ok(Header(out))
@@ -156,7 +173,10 @@ mod tests {
         let places = found(&file(GOOD, 28)).unwrap();
         assert_eq!(places.keys().collect::<Vec<_>>(), ["x", "y", "z"]);
         let begin = 8 + GOOD.len() as u64 + 4;
-        assert_eq!(places["x"], Place { dtype: Dtype::F32, shape: vec![2, 3], begin, bytes: 24, elements: 6 });
+        assert_eq!(
+            places["x"],
+            Place { dtype: Dtype::F32, shape: vec![2, 3], begin, bytes: 24, elements: 6 }
+        );
         assert_eq!((places["y"].bytes, places["z"].elements), (4, 0));
         assert!(found(&file("{}", 0)).unwrap().is_empty());
     }

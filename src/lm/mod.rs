@@ -2,17 +2,14 @@
 
 pub mod architecture;
 pub mod bound;
-#[cfg(feature = "hub")]
-#[allow(clippy::float_arithmetic, reason = "runs inside of the gate")]
-pub mod candle;
-pub(crate) mod file;
+pub mod file;
 mod find;
-pub(crate) mod header;
+pub mod header;
 pub mod memory;
 pub mod ppm;
 pub mod rwkv7;
 
-pub use find::{Finder, Found};
+pub use find::{Found, find, ready};
 
 use crate::vocab::{Token, Vocabulary};
 

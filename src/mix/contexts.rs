@@ -1,16 +1,19 @@
 //! What a prediction may depend on: hashes of what came before, for each stream.
 //!
-//! Memory is slow, so what is looked up is known early. A context is what came before the last byte, and
-//! that byte: two bits before the byte is complete its *early* hash says which lines of the table will be
-//! wanted, and they are on their way when it ends. Contexts that differ in these two bits share lines.
+//! Memory is slow, so what is looked up is known early. A context is what came before the last
+//! byte, and that byte: two bits before the byte is complete its *early* hash says which lines of
+//! the table will be wanted, and they are on their way when it ends. Contexts that differ in these
+//! two bits share lines.
 
 /// How many contexts have bit histories.
 pub const CONTEXTS: usize = 20;
 
-/// A bit for each context whose being known tells how much is known: orders 1 to 4 and 6, and the word.
+/// A bit for each context whose being known tells how much is known: orders 1 to 4 and 6, and the
+/// word.
 pub const TELLING: u32 = 0b11_1111;
 
-/// The contexts that take the next byte with capitals as small letters, and those that do not take it.
+/// The contexts that take the next byte with capitals as small letters, and those that do not take
+/// it.
 const FOLDED: [usize; 5] = [5, 6, 7, 8, 9];
 const ASIDE: [usize; 3] = [10, 11, 12];
 /// The contexts of the byte above the next.
@@ -40,8 +43,8 @@ pub struct Contexts {
     /// Classes of the last runs of letters or digits and of single other bytes, four bits each.
     shape: u64,
     records: Records,
-    /// Where a language model cuts the text into tokens: the token before, and hashes of it and of the two before,
-    /// each with the bytes since.
+    /// Where a language model cuts the text into tokens: the token before, and hashes of it and of
+    /// the two before, each with the bytes since.
     tokens: Option<Tokens>,
     /// A bit that keeps what it meets in the table apart from what other streams do.
     apart: u32,
@@ -201,7 +204,8 @@ impl Contexts {
         (self.kinds & 255) as usize
     }
 
-    /// Learns that `raw[at - 1]` has come; [`look_ahead`](Self::look_ahead) has seen its first six bits.
+    /// Learns that `raw[at - 1]` has come; [`look_ahead`](Self::look_ahead) has seen its first six
+    /// bits.
     #[inline(always)]
     pub fn push(&mut self, raw: &[u8], at: usize) {
         let byte = raw[at - 1];
@@ -223,7 +227,8 @@ impl Contexts {
         }
         self.records.push(byte, at);
         if let Some(t) = &mut self.tokens {
-            (t.one, t.two) = (combine(t.one, u32::from(byte) + 1), combine(t.two, u32::from(byte) + 1));
+            (t.one, t.two) =
+                (combine(t.one, u32::from(byte) + 1), combine(t.two, u32::from(byte) + 1));
         }
         if byte == b'\n' {
             self.line_before = self.line;
@@ -245,8 +250,8 @@ impl Contexts {
         self.prepare(raw, at);
     }
 
-    /// The bytes above the one at `at + 1`, if the one at `at` ends the line and if it does not, and the
-    /// column of `at`. Where no line has ended for long, records take the place of lines.
+    /// The bytes above the one at `at + 1`, if the one at `at` ends the line and if it does not,
+    /// and the column of `at`. Where no line has ended for long, records take the place of lines.
     #[inline(always)]
     fn above(&self, raw: &[u8], at: usize) -> ([u8; 2], usize) {
         let column = at - self.line;
@@ -305,7 +310,11 @@ impl Contexts {
     #[inline(always)]
     pub fn end_token(&mut self, token: u32) {
         if let Some(t) = &mut self.tokens {
-            *t = Tokens { before: token, one: combine(token, 0x3d4d), two: combine(combine(token, 0x51cb), t.before) };
+            *t = Tokens {
+                before: token,
+                one: combine(token, 0x3d4d),
+                two: combine(combine(token, 0x51cb), t.before),
+            };
             self.prepare_tokens();
         }
     }

@@ -1,7 +1,8 @@
 //! Whether a token ends: the one decision that context models do not meet by themselves.
 //!
-//! Comes in: what the language model says, where in the trie of tokens it is, what came before, and whether the match
-//! model's copy goes on to a longer token. Goes out: the probability, mixed like that of a bit.
+//! Comes in: what the language model says, where in the trie of tokens it is, what came before, and
+//! whether the match model's copy goes on to a longer token. Goes out: the probability, mixed like
+//! that of a bit.
 
 use super::contexts::{Contexts, combine};
 use super::history::{Histories, State};
@@ -14,7 +15,8 @@ use crate::exact::fpstate::Exact;
 
 /// Contexts with bit histories: the node with orders 0 to 3, the word, and the token before.
 pub const CONTEXTS: usize = 6;
-/// Inputs that are used, and how many weight sets there are and are stored; what a copy says, and nothing.
+/// Inputs that are used, and how many weight sets there are and are stored; what a copy says, and
+/// nothing.
 pub const LANES: usize = 10;
 pub const SETS_OF: [usize; SETS] = [64, 256, COPIES + 1, 1 << 12];
 pub const STORED: [usize; SETS] = [64, 1, COPIES + 1, 1];
@@ -30,7 +32,8 @@ pub struct Ending {
     pub node: u32,
     /// The token before.
     pub before: u32,
-    /// Whether the match model's copy ends the token here (1) or not (0), with the class of its length; or nothing.
+    /// Whether the match model's copy ends the token here (1) or not (0), with the class of its
+    /// length; or nothing.
     pub copy: Option<(bool, usize)>,
 }
 
@@ -88,7 +91,11 @@ impl Ends {
             bits,
             maps: start.maps,
             copies: start.copies.map(Cell),
-            mixer: Mixer::of(SETS_OF, |family, set| start.families[family][begins_as(family, set)], start.last.clone()),
+            mixer: Mixer::of(
+                SETS_OF,
+                |family, set| start.families[family][begins_as(family, set)],
+                start.last.clone(),
+            ),
             places: [0; CONTEXTS],
             seen: [0; CONTEXTS],
             ps: [0; CONTEXTS],
@@ -123,7 +130,12 @@ impl Ends {
         x[8] = (0.4 * logistic::UNIT) as i16;
         x[9] = ((i32::from(e.guess.p) - (1 << 15)) >> 3) as i16;
         self.x = logistic::inputs(x);
-        let sets = [e.guess.sure * 8 + e.guess.depth.min(7), (r & 0xff) as usize, self.copy, (e.node & 0xfff) as usize];
+        let sets = [
+            e.guess.sure * 8 + e.guess.depth.min(7),
+            (r & 0xff) as usize,
+            self.copy,
+            (e.node & 0xfff) as usize,
+        ];
         let mixed = self.mixer.mix(k, t, sets, e.guess.sure, &self.x);
         logistic::nearest(t.squash(mixed) * 65536.0).clamp(1, 65535) as u16
     }

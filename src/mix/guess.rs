@@ -1,8 +1,9 @@
 //! What a language model says of a bit, as inputs of the mixer.
 //!
-//! Comes in: the probability by the model's mass below a node of its token trie, how deep in the token that is, and how
-//! sure the model is of the token. Goes out: the log-odds, the probability about its middle, and what such guesses
-//! were worth so far beside what the match model predicts; and the weight sets that these choose.
+//! Comes in: the probability by the model's mass below a node of its token trie, how deep in the
+//! token that is, and how sure the model is of the token. Goes out: the log-odds, the probability
+//! about its middle, and what such guesses were worth so far beside what the match model predicts;
+//! and the weight sets that these choose.
 
 use super::KNOWN;
 use super::logistic::{Tables, UNIT};
@@ -11,7 +12,8 @@ use crate::exact::fpstate::Exact;
 
 /// Inputs for the mixer.
 pub const INPUTS: usize = 3;
-/// Weight sets that are chosen by how sure the model is, how deep in the token, and how much is known.
+/// Weight sets that are chosen by how sure the model is, how deep in the token, and how much is
+/// known.
 pub const SETS: usize = SURE * DEPTHS * (KNOWN + 1);
 
 const SURE: usize = 8;

@@ -1,9 +1,9 @@
 //! Bit histories: what has come in a context, in one byte.
 //!
-//! A history holds how many zeros and ones were seen, up to bounds that are the smaller the more the
-//! other bit was seen, and the last bit. When a bit comes after a run of the other, most of that run
-//! is forgotten: what was seen last counts most. The states are numbered by how much has been seen, so
-//! that a greater number is more worth keeping.
+//! A history holds how many zeros and ones were seen, up to bounds that are the smaller the more
+//! the other bit was seen, and the last bit. When a bit comes after a run of the other, most of
+//! that run is forgotten: what was seen last counts most. The states are numbered by how much has
+//! been seen, so that a greater number is more worth keeping.
 
 use std::sync::LazyLock;
 
@@ -86,7 +86,8 @@ impl Histories {
             out.counts[i] = (c.zeros, c.ones);
             for bit in [false, true] {
                 let after = c.after(bit);
-                out.next[usize::from(bit)][i] = all.iter().position(|x| *x == after).unwrap_or(0) as State;
+                out.next[usize::from(bit)][i] =
+                    all.iter().position(|x| *x == after).unwrap_or(0) as State;
             }
         }
         out

@@ -1,5 +1,5 @@
-//! The vector arithmetic of the mixer: a plain kernel, which is the definition, and faster ones that
-//! must give the same bits.
+//! The vector arithmetic of the mixer: a plain kernel, which is the definition, and faster ones
+//! that must give the same bits.
 
 use crate::exact::fpstate::{Exact, exact};
 #[cfg(target_arch = "x86_64")]
@@ -15,14 +15,14 @@ pub const SETS: usize = 4;
 #[repr(align(64))]
 pub struct Vector(pub [f32; INPUTS]);
 
-/// How sums and products are computed. Products are rounded before they are added. A kernel exists only in the
-/// standard floating-point state.
+/// How sums and products are computed. Products are rounded before they are added. A kernel exists
+/// only in the standard floating-point state.
 pub trait Kernel: Copy {
     /// The proof of it.
     fn exact(&self) -> Exact<'_>;
 
-    /// Of each weight set the sum of weights times inputs, as a tree: lane i takes lane i + 16, then i + 8,
-    /// i + 4, i + 2, i + 1.
+    /// Of each weight set the sum of weights times inputs, as a tree: lane i takes lane i + 16,
+    /// then i + 8, i + 4, i + 2, i + 1.
     fn dot(self, weights: [&Vector; SETS], x: &Vector) -> [f32; SETS];
 
     /// Adds the inputs times `step` to a weight set.
@@ -48,20 +48,23 @@ pub fn prefetch<T>(place: &T) {
     let _ = place;
 }
 
-/// Something that is computed by a kernel. [`run`](Self::run) must be `#[inline(always)]`, so that it is
-/// compiled for the processor that the kernel needs.
+/// Something that is computed by a kernel. [`run`](Self::run) must be `#[inline(always)]`, so that
+/// it is compiled for the processor that the kernel needs.
 pub trait Job {
     type Output;
     fn run<K: Kernel>(self, k: K) -> Self::Output;
 }
 
-/// Runs a job by the kernel of the instruction set that is chosen ([`Kernel::chosen`](crate::exact::kernel::Kernel::chosen)),
-/// or the next simpler that there is here, with the processor's floating-point arithmetic set as exactness needs it.
-/// The result is the same.
+/// Runs a job by the kernel of the instruction set that is chosen
+/// ([`Kernel::chosen`](crate::exact::kernel::Kernel::chosen)), or the next simpler that there is
+/// here, with the processor's floating-point arithmetic set as exactness needs it. The result is
+/// the same.
 pub fn run<J: Job>(job: J) -> J::Output {
     exact(|fp| {
         #[cfg(target_arch = "x86_64")]
-        if let Some(avx2) = Avx2::get(fp).filter(|_| choice::Kernel::chosen() != choice::Kernel::Plain) {
+        if let Some(avx2) =
+            Avx2::get(fp).filter(|_| choice::Kernel::chosen() != choice::Kernel::Plain)
+        {
             #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
             fn wide<J: Job>(job: J, k: Avx2<'_>) -> J::Output {
                 job.run(k)
@@ -158,11 +161,16 @@ mod x86 {
 
         #[inline(always)]
         fn dot(self, weights: [&Vector; SETS], x: &Vector) -> [f32; SETS] {
-            // SAFETY: self exists only where AVX2 does; each load is of 8 of a vector's 32 aligned numbers.
+            // SAFETY: self exists only where AVX2 does; each load is of 8 of a vector's 32 aligned
+            // numbers.
             unsafe {
                 let p = x.0.as_ptr();
-                let x =
-                    [_mm256_load_ps(p), _mm256_load_ps(p.add(8)), _mm256_load_ps(p.add(16)), _mm256_load_ps(p.add(24))];
+                let x = [
+                    _mm256_load_ps(p),
+                    _mm256_load_ps(p.add(8)),
+                    _mm256_load_ps(p.add(16)),
+                    _mm256_load_ps(p.add(24)),
+                ];
                 // No closures: what is not inlined is not compiled for AVX2.
                 let [a, b, c, d] = weights;
                 let (a, b) = (four_lanes(a, x), four_lanes(b, x));
@@ -181,7 +189,8 @@ mod x86 {
 
         #[inline(always)]
         fn train(self, weights: &mut Vector, x: &Vector, step: f32) {
-            // SAFETY: self exists only where AVX2 does; each access is to 8 of a vector's 32 aligned numbers.
+            // SAFETY: self exists only where AVX2 does; each access is to 8 of a vector's 32
+            // aligned numbers.
             unsafe {
                 let step = _mm256_set1_ps(step);
                 let (w, x) = (weights.0.as_mut_ptr(), x.0.as_ptr());
@@ -200,7 +209,8 @@ mod x86 {
                 for i in 0..16 {
                     a[i] = _mm_loadu_si128(rows[i].as_ptr().cast());
                 }
-                // Each round interleaves the first half with the second; after four, rows are columns.
+                // Each round interleaves the first half with the second; after four, rows are
+                // columns.
                 for _ in 0..4 {
                     let before = a;
                     for i in 0..8 {

@@ -1,7 +1,7 @@
 //! Probabilities and log-odds.
 //!
-//! The tables are made from additions, multiplications and divisions of binary64 alone, which give the
-//! same bits everywhere in the standard state; no mathematical library is asked.
+//! The tables are made from additions, multiplications and divisions of binary64 alone, which give
+//! the same bits everywhere in the standard state; no mathematical library is asked.
 
 use std::sync::LazyLock;
 
@@ -57,8 +57,8 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// Made once for the whole process, by whoever comes first: in the standard state, because that is what all others
-    /// get, too.
+    /// Made once for the whole process, by whoever comes first: in the standard state, because that
+    /// is what all others get, too.
     pub fn get(_: Exact) -> &'static Self {
         static TABLES: LazyLock<Box<Tables>> = LazyLock::new(|| {
             let mut t = Box::new(Tables { stretch: [0; 4096], squash: [0.0; 1024] });
@@ -81,13 +81,15 @@ impl Tables {
         self.stretch[usize::from(p >> 4)]
     }
 
-    /// The probability of log-odds within the limit, at the nearest entry: good enough to learn from.
+    /// The probability of log-odds within the limit, at the nearest entry: good enough to learn
+    /// from.
     #[inline(always)]
     pub fn squash_roughly(&self, x: f32) -> f32 {
         self.squash[nearest((x + LIMIT) * STEPS as f32) as usize % 1024]
     }
 
-    /// The probability of log-odds within the limit, on the line through the nearest entry and the one behind it.
+    /// The probability of log-odds within the limit, on the line through the nearest entry and the
+    /// one behind it.
     #[inline(always)]
     pub fn squash(&self, x: f32) -> f32 {
         let place = (x + LIMIT) * STEPS as f32;
@@ -97,8 +99,8 @@ impl Tables {
     }
 }
 
-/// A number from 0 to 2^22, to the nearest integer, even ones first. Adding 2^23 leaves no room for a
-/// fraction; a conversion with `as` would spend more on checking for what cannot be.
+/// A number from 0 to 2^22, to the nearest integer, even ones first. Adding 2^23 leaves no room for
+/// a fraction; a conversion with `as` would spend more on checking for what cannot be.
 #[inline(always)]
 pub fn nearest(x: f32) -> u32 {
     (x + 8_388_608.0).to_bits() & 0x7f_ffff

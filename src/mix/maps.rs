@@ -66,7 +66,8 @@ impl HistoryMap {
 /// Corrects a probability in a context: what came of such predictions there (secondary estimation).
 #[derive(Clone)]
 pub struct Correction {
-    /// Of each context, probabilities in units of 2^-16 at log-odds -12, -11, ..., 12: a cache line.
+    /// Of each context, probabilities in units of 2^-16 at log-odds -12, -11, ..., 12: a cache
+    /// line.
     rows: Vec<Row>,
     at: (usize, usize),
 }

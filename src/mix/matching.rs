@@ -59,7 +59,12 @@ impl Matches {
 
     /// With 2^`bits` places.
     pub fn new(fp: Exact, bits: u32) -> Self {
-        Self { places: vec![0; 1 << bits], bits, right: Vec::new(), bytes: vec![Cell::new(fp, 0.5); 1 << 16] }
+        Self {
+            places: vec![0; 1 << bits],
+            bits,
+            right: Vec::new(),
+            bytes: vec![Cell::new(fp, 0.5); 1 << 16],
+        }
     }
 }
 
@@ -75,7 +80,13 @@ fn class(length: usize) -> usize {
 
 impl Matcher {
     #[inline(always)]
-    pub fn predict(&mut self, shared: &mut Matches, t: &Tables, partial: usize, bits: usize) -> Found {
+    pub fn predict(
+        &mut self,
+        shared: &mut Matches,
+        t: &Tables,
+        partial: usize,
+        bits: usize,
+    ) -> Found {
         if self.expected == 0 || (self.expected | 256) >> (8 - bits) != partial {
             self.expected = 0;
             return Found { x: [0; INPUTS], select: 0, direction: 2 };
@@ -93,7 +104,8 @@ impl Matcher {
     /// The length class of a match, and whether it predicts a bit.
     #[cfg(feature = "train")]
     pub fn would_be_right(&self, bits: usize, bit: bool) -> Option<(usize, bool)> {
-        (self.expected != 0).then(|| (self.classes.0, (self.expected >> (7 - bits) & 1 == 1) == bit))
+        (self.expected != 0)
+            .then(|| (self.classes.0, (self.expected >> (7 - bits) & 1 == 1) == bit))
     }
 
     #[inline(always)]
@@ -132,11 +144,13 @@ impl Matcher {
             }
             *place = at as u32;
         }
-        self.expected = if self.length > 0 && self.from < at { usize::from(raw[self.from]) | 256 } else { 0 };
+        self.expected =
+            if self.length > 0 && self.from < at { usize::from(raw[self.from]) | 256 } else { 0 };
         if self.expected == 0 {
             self.length = 0;
         }
-        // Where the next byte will be looked up: one of 16 places of a cache line, loaded until then.
+        // Where the next byte will be looked up: one of 16 places of a cache line, loaded until
+        // then.
         let h = (recent << (64 - 8 * (LOOK - 1))).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         self.line = (h >> (64 - shared.bits)) as usize & !15;
         prefetch(&shared.places[self.line]);

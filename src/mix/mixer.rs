@@ -1,15 +1,16 @@
-//! Gated logistic mixing (after Mahoney's PAQ): weighted sums of log-odds, the weights chosen by small
-//! contexts and learnt on line, the sums mixed again.
+//! Gated logistic mixing (after Mahoney's PAQ): weighted sums of log-odds, the weights chosen by
+//! small contexts and learnt on line, the sums mixed again.
 
 use super::kernel::{INPUTS, Kernel, SETS, Vector, prefetch};
 use super::logistic::{Tables, clamp};
 use super::start::Start;
 
-/// The lane of a weight set that counts how often it was used. Its input is always 0, so the sums do not see it.
+/// The lane of a weight set that counts how often it was used. Its input is always 0, so the sums
+/// do not see it.
 pub const COUNTER: usize = INPUTS - 1;
 
-/// How much of an error a weight set takes over: much at first, for each set by itself, since some are used at every byte
-/// and some seldom.
+/// How much of an error a weight set takes over: much at first, for each set by itself, since some
+/// are used at every byte and some seldom.
 #[inline(always)]
 fn rate(uses: f32) -> f32 {
     0.004 + 0.5 / (uses + 20.0)
@@ -39,12 +40,24 @@ impl Mixer {
     }
 
     /// The same, with what each weight set begins with.
-    pub fn of(contexts: [usize; SETS], begin: impl Fn(usize, usize) -> Vector, last: Vec<[f32; SETS]>) -> Self {
+    pub fn of(
+        contexts: [usize; SETS],
+        begin: impl Fn(usize, usize) -> Vector,
+        last: Vec<[f32; SETS]>,
+    ) -> Self {
         let mut families = [const { Vec::new() }; SETS];
         for (family, sets) in families.iter_mut().enumerate() {
             sets.extend((0..contexts[family]).map(|set| begin(family, set)));
         }
-        Self { families, last, chosen: [0; SETS], chosen_last: 0, outputs: [0.0; SETS], ps: [0.5; SETS], p: 0.5 }
+        Self {
+            families,
+            last,
+            chosen: [0; SETS],
+            chosen_last: 0,
+            outputs: [0.0; SETS],
+            ps: [0.5; SETS],
+            p: 0.5,
+        }
     }
 
     /// What the current bit chose: of each family, and of the last mixer.
@@ -71,7 +84,14 @@ impl Mixer {
 
     /// Log-odds, within the limit, by the weight sets of these contexts.
     #[inline(always)]
-    pub fn mix<K: Kernel>(&mut self, k: K, t: &Tables, chosen: [usize; SETS], last: usize, x: &Vector) -> f32 {
+    pub fn mix<K: Kernel>(
+        &mut self,
+        k: K,
+        t: &Tables,
+        chosen: [usize; SETS],
+        last: usize,
+        x: &Vector,
+    ) -> f32 {
         let [a, b, c, d] = &self.families;
         let sums = k.dot([&a[chosen[0]], &b[chosen[1]], &c[chosen[2]], &d[chosen[3]]], x);
         self.outputs = sums.map(clamp);

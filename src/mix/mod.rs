@@ -1,14 +1,16 @@
 //! Context mixing: what the file itself teaches, bit by bit.
 //!
-//! Comes in: the bits of bytes, one after the other. Goes out: before each bit the probability that it
-//! is 1, learnt from what followed in the same contexts before. See [`contexts`] for which contexts;
-//! each has a bit history for every bit, which an adaptive map turns into a probability; a match model
-//! looks for the longest repeat; mixers weigh them all, and corrections have the last word.
+//! Comes in: the bits of bytes, one after the other. Goes out: before each bit the probability that
+//! it is 1, learnt from what followed in the same contexts before. See [`contexts`] for which
+//! contexts; each has a bit history for every bit, which an adaptive map turns into a probability;
+//! a match model looks for the longest repeat; mixers weigh them all, and corrections have the last
+//! word.
 //!
-//! All arithmetic is in integers or in binary32 without fused operations, in a fixed order and in the standard
-//! floating-point state ([`fpstate`](crate::exact::fpstate)), so that every machine gets the same bits: what begins
-//! asks for the proof of that state, and what predicts and learns asks for a [`Kernel`], which exists in it alone. docs/MIXING.md defines all of it; what changes here changes there, and the
-//! format's version.
+//! All arithmetic is in integers or in binary32 without fused operations, in a fixed order and in
+//! the standard floating-point state ([`fpstate`](crate::exact::fpstate)), so that every machine
+//! gets the same bits: what begins asks for the proof of that state, and what predicts and learns
+//! asks for a [`Kernel`], which exists in it alone. docs/MIXING.md defines all of it; what changes
+//! here changes there, and the format's version.
 
 mod contexts;
 mod ends;
@@ -50,13 +52,14 @@ struct Shared {
     histories: &'static Histories,
     table: Table,
     matches: Matches,
-    /// That of all streams; in a block with a language model those that it does not read have another.
+    /// That of all streams; in a block with a language model those that it does not read have
+    /// another.
     weighings: Vec<Weighing>,
     /// What a language model's guesses were worth, where there is one.
     guesses: Guesses,
     ends: Option<Box<Ends>>,
-    /// log2 of the contexts of what is chosen by order 1 and 2: fewer in small blocks, where making them
-    /// would take longer than coding.
+    /// log2 of the contexts of what is chosen by order 1 and 2: fewer in small blocks, where making
+    /// them would take longer than coding.
     wide: u32,
 }
 
@@ -109,8 +112,8 @@ fn log2_within(x: usize, bounds: std::ops::RangeInclusive<u32>) -> u32 {
 }
 
 impl Mix {
-    /// Begins a block. Memory: the block's bytes, 1,024 times as much for the table but 8 to 128 MiB, and up to 35 MiB
-    /// for the rest.
+    /// Begins a block. Memory: the block's bytes, 1,024 times as much for the table but 8 to 128
+    /// MiB, and up to 35 MiB for the rest.
     pub fn new(fp: Exact, lengths: &Lengths) -> Self {
         Self::with_model(fp, lengths, Start::get(fp))
     }
@@ -160,8 +163,8 @@ impl Mix {
         self.streams[stream] = Stream::new(self.block + at, self.tokens);
     }
 
-    /// Begins a stream of bytes, in a block with a language model: it is predicted as without one, and shares with the
-    /// others what the text itself has shown. Its number comes out.
+    /// Begins a stream of bytes, in a block with a language model: it is predicted as without one,
+    /// and shares with the others what the text itself has shown. Its number comes out.
     pub fn stream_without_model(&mut self, fp: Exact, at: usize) -> usize {
         let weighings = &mut self.shared.weighings;
         if weighings.len() == 1 {
@@ -195,7 +198,8 @@ impl Mix {
             for shift in (0..8).rev() {
                 let bit = byte >> shift & 1 == 1;
                 if self.shared.ends.is_some() {
-                    // Weight sets are chosen by guesses there, and the language model has not read the dictionary.
+                    // Weight sets are chosen by guesses there, and the language model has not read
+                    // the dictionary.
                     self.predict_with(k, last, Guess::NONE);
                     self.update_with(k, last, bit, Guess::NONE);
                 } else {
@@ -233,7 +237,8 @@ impl Mix {
         let (order1, order2) = (stream.order1 + node, stream.order2 + node);
         let states = stream.states[node & 15];
         let known = (k.nonzero(&states) & contexts::TELLING).count_ones() as usize;
-        stream.ps = lanes(|i| if i < CONTEXTS { weighing.maps[i].0[usize::from(states[i])] } else { 0 });
+        stream.ps =
+            lanes(|i| if i < CONTEXTS { weighing.maps[i].0[usize::from(states[i])] } else { 0 });
         let ps = &stream.ps;
         let c = &stream.contexts;
         let partial = stream.partial;
@@ -275,7 +280,13 @@ impl Mix {
 
     /// The same, after [`predict_with`](Self::predict_with).
     #[inline(always)]
-    pub fn update_with<K: Kernel, S: Said>(&mut self, k: K, stream_number: usize, bit: bool, said: S) {
+    pub fn update_with<K: Kernel, S: Said>(
+        &mut self,
+        k: K,
+        stream_number: usize,
+        bit: bool,
+        said: S,
+    ) {
         #[cfg(feature = "train")]
         if let Some(observer) = &mut self.observer {
             observer.see(&self.streams[stream_number], &self.shared, self.p, bit);
@@ -301,11 +312,13 @@ impl Mix {
         self.advance(k, stream_number, bit);
     }
 
-    /// The probability that a token ends, in units of 2^-16; before a byte, in a block with a language model.
+    /// The probability that a token ends, in units of 2^-16; before a byte, in a block with a
+    /// language model.
     #[inline(always)]
     pub fn predict_end<K: Kernel>(&mut self, k: K, stream: usize, ending: &Ending) -> u16 {
         let (contexts, t) = (&self.streams[stream].contexts, self.shared.tables);
-        let p = self.shared.ends.as_mut().map_or(1 << 15, |ends| ends.predict(k, t, contexts, ending));
+        let p =
+            self.shared.ends.as_mut().map_or(1 << 15, |ends| ends.predict(k, t, contexts, ending));
         #[cfg(feature = "train")]
         (self.p = p);
         p
@@ -328,7 +341,8 @@ impl Mix {
         }
     }
 
-    /// What the match model's copy of a stream goes on with, as far as it is known, and the class of its length.
+    /// What the match model's copy of a stream goes on with, as far as it is known, and the class
+    /// of its length.
     pub fn copy(&self, stream: usize) -> Option<(&[u8], usize)> {
         let stream = &self.streams[stream];
         let (from, class) = stream.matcher.copy()?;

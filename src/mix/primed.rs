@@ -1,5 +1,6 @@
-//! Small blocks begin with a copy of what the primer leaves in the tables, because reading it takes longer than
-//! coding them. Kept from the second block of a size on: a program that codes one block needs no copy.
+//! Small blocks begin with a copy of what the primer leaves in the tables, because reading it takes
+//! longer than coding them. Kept from the second block of a size on: a program that codes one block
+//! needs no copy.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

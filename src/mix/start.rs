@@ -1,5 +1,5 @@
-//! What the context models know before they have seen anything: a text that they read first, and numbers
-//! that were learnt on a corpus (`start.bin`, made by `examples/train_mix.rs`).
+//! What the context models know before they have seen anything: a text that they read first, and
+//! numbers that were learnt on a corpus (`start.bin`, made by `examples/train_mix.rs`).
 
 use std::sync::{Arc, OnceLock};
 
@@ -75,24 +75,29 @@ pub struct Start {
 
 impl Start {
     /// The length of a `mixer.bin`.
-    pub const MODEL_BYTES: usize = include_bytes!("../../models/nano/mixer.bin").len();
+    pub const MODEL_BYTES: usize = include_bytes!("mixer.bin").len();
 
     /// What is built in, parsed once.
     pub fn get(fp: Exact) -> &'static Self {
         static START: OnceLock<Start> = OnceLock::new();
         START.get_or_init(|| {
             let bytes = include_bytes!("start.bin");
-            Start::parse(fp, Kind::Alone, bytes).unwrap_or_else(|| Start::untrained(fp, Kind::Alone, &[]))
+            Start::parse(fp, Kind::Alone, bytes)
+                .unwrap_or_else(|| Start::untrained(fp, Kind::Alone, &[]))
         })
     }
 
-    /// What a block begins with that a language model predicts too, if the model brings nothing of its own: what was
-    /// learnt beside `nano`.
+    /// What a block begins with that a language model predicts too, if the model brings nothing of
+    /// its own: what was learnt beside `nano`.
     pub fn with_model(fp: Exact) -> Arc<Self> {
         static START: OnceLock<Arc<Start>> = OnceLock::new();
         Arc::clone(START.get_or_init(|| {
-            let start = Start::of_model(fp, include_bytes!("../../models/nano/mixer.bin"));
-            Arc::new(start.unwrap_or_else(|| Start::untrained(fp, Kind::WithModel, &Start::get(fp).primer)))
+            let start = Start::of_model(fp, include_bytes!("mixer.bin"));
+            Arc::new(
+                start.unwrap_or_else(|| {
+                    Start::untrained(fp, Kind::WithModel, &Start::get(fp).primer)
+                }),
+            )
         }))
     }
 
@@ -120,7 +125,9 @@ impl Start {
             right: std::array::from_fn(|i| ((1.0 - 0.4 / (i as f32 + 1.0)) * 65535.0) as u16),
             families: kind.stored().map(|n| vec![Vector(std::array::from_fn(weight)); n]),
             last: [[1.0 / SETS as f32; SETS]; LAST],
-            row: Row(std::array::from_fn(|i| (t.squash((i as f32 - LIMIT).min(LIMIT)) * 65535.0) as u16)),
+            row: Row(std::array::from_fn(|i| {
+                (t.squash((i as f32 - LIMIT).min(LIMIT)) * 65535.0) as u16
+            })),
         }
     }
 
@@ -175,7 +182,11 @@ impl<'a> Reader<'a> {
         Some(u16::from_le_bytes(self.take(2)?.try_into().ok()?))
     }
 
-    fn weights<'v>(&mut self, sets: impl Iterator<Item = &'v mut Vector>, lanes: usize) -> Option<()> {
+    fn weights<'v>(
+        &mut self,
+        sets: impl Iterator<Item = &'v mut Vector>,
+        lanes: usize,
+    ) -> Option<()> {
         for set in sets {
             for w in &mut set.0[..lanes] {
                 *w = f32::from(self.take(1)?[0] as i8) * WEIGHT;
@@ -201,7 +212,7 @@ mod tests {
     fn what_is_built_in_is_read() {
         let parses = |kind, bytes| exact(|fp| Start::parse(fp, kind, bytes).is_some());
         assert!(parses(Kind::Alone, include_bytes!("start.bin")));
-        assert!(parses(Kind::WithModel, include_bytes!("../../models/nano/mixer.bin")));
+        assert!(parses(Kind::WithModel, include_bytes!("mixer.bin")));
         assert!(!parses(Kind::WithModel, include_bytes!("start.bin")));
     }
 }

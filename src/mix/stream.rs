@@ -1,4 +1,5 @@
-//! A stream of a block: what it has seen last, and its way through the table, half byte by half byte.
+//! A stream of a block: what it has seen last, and its way through the table, half byte by half
+//! byte.
 
 use super::Shared;
 use super::contexts::{CONTEXTS, Contexts};
@@ -31,8 +32,8 @@ pub struct Stream {
     pub weighing: usize,
 }
 
-/// Where the 16 contexts of the last bytes and a half byte begin, among 2^`bits`: one for each node of the
-/// half byte that follows.
+/// Where the 16 contexts of the last bytes and a half byte begin, among 2^`bits`: one for each node
+/// of the half byte that follows.
 #[inline(always)]
 fn group(last: u64, nibble: usize, bits: u32) -> usize {
     let h = ((last as u32) << 8 | nibble as u32).wrapping_mul(0x9e37_79b1);

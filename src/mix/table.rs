@@ -1,10 +1,11 @@
-//! The hash table of bit histories: a cache line holds four slots, each for a context and half a byte.
+//! The hash table of bit histories: a cache line holds four slots, each for a context and half a
+//! byte.
 
 use super::history::State;
 use super::kernel::prefetch;
 
-/// A check byte and the 15 histories that the four bits of half a byte walk through: node 1 is the root,
-/// the children of node n are 2n and 2n + 1.
+/// A check byte and the 15 histories that the four bits of half a byte walk through: node 1 is the
+/// root, the children of node n are 2n and 2n + 1.
 pub type Slot = [State; 16];
 
 /// Bytes of a line: four slots.
@@ -59,7 +60,8 @@ impl Table {
         line.0 as usize * LINE + self.skip as usize
     }
 
-    /// The slot of a line that has a check, made if it is not there: the slot that has seen least gives way.
+    /// The slot of a line that has a check, made if it is not there: the slot that has seen least
+    /// gives way.
     #[inline(always)]
     pub fn find(&mut self, line: Line, check: u32) -> Place {
         let at = self.at(line);
@@ -109,8 +111,8 @@ fn huge_pages(bytes: &mut [u8]) {
     let length = (bytes.as_mut_ptr_range().end.addr().saturating_sub(begin)) / PAGE * PAGE;
     if length > 0 {
         let begin = bytes.as_mut_ptr().with_addr(begin);
-        // SAFETY: the range is whole pages inside of memory that is ours; the advice does not change it.
-        // Whether the system follows it does not matter.
+        // SAFETY: the range is whole pages inside of memory that is ours; the advice does not
+        // change it. Whether the system follows it does not matter.
         unsafe { libc::madvise(begin.cast(), length, libc::MADV_HUGEPAGE) };
     }
 }

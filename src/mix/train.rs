@@ -45,10 +45,10 @@ pub fn start_of(model: &Ready) -> Start {
     model.start().clone()
 }
 
-/// A start state for these documents, as the bytes of `start.bin` or `mixer.bin`: each is coded by itself, and what
-/// the weights and probabilities became is averaged; several rounds, because each begins with the last. Weights go `relax`
-/// times as far as the average.
-/// `report` gets the round and the code length of all documents in bytes.
+/// A start state for these documents, as the bytes of `start.bin` or `mixer.bin`: each is coded by
+/// itself, and what the weights and probabilities became is averaged; several rounds, because each
+/// begins with the last. Weights go `relax` times as far as the average. `report` gets the round
+/// and the code length of all documents in bytes.
 pub fn learn(
     mut start: Start,
     code: &impl Code,
@@ -221,7 +221,10 @@ impl Sums {
         };
         for (f, family) in out.families.iter_mut().enumerate() {
             for (i, set) in family.iter_mut().enumerate() {
-                weigh(&mut set.0, parts.iter().map(|s| (&s.families[f][i].0[..], s.families[f][i].1)).collect());
+                weigh(
+                    &mut set.0,
+                    parts.iter().map(|s| (&s.families[f][i].0[..], s.families[f][i].1)).collect(),
+                );
             }
         }
         if let Some(start) = &mut out.ends {
@@ -256,13 +259,15 @@ impl Start {
             weights.map(|w| rounded(w / WEIGHT).clamp(-127, 127) as i8 as u8).collect()
         };
         let last = |sets: &[[f32; SETS]]| -> Vec<u8> {
-            let weights = sets.iter().flatten().map(|w| rounded(w / LAST_WEIGHT).clamp(-32767, 32767) as i16);
+            let weights =
+                sets.iter().flatten().map(|w| rounded(w / LAST_WEIGHT).clamp(-32767, 32767) as i16);
             weights.flat_map(i16::to_le_bytes).collect()
         };
         let mut out = Vec::new();
         out.extend((self.primer.len() as u16).to_le_bytes());
         out.extend(&self.primer);
-        let numbers = self.maps.iter().flat_map(|m| &m.0).chain(&self.right).chain(&self.row.0[..USED]);
+        let numbers =
+            self.maps.iter().flat_map(|m| &m.0).chain(&self.right).chain(&self.row.0[..USED]);
         out.extend(numbers.flat_map(|p| p.to_le_bytes()));
         out.extend(weights(&self.families, self.kind.lanes()));
         out.extend(last(&self.last));

@@ -5,7 +5,8 @@ use super::maps::{Correction, HistoryMap};
 use super::mixer::Mixer;
 use super::start::Start;
 
-/// History maps, mixer and corrections. The streams that a language model reads share one, those of bytes another.
+/// History maps, mixer and corrections. The streams that a language model reads share one, those of
+/// bytes another.
 pub struct Weighing {
     pub maps: Box<[HistoryMap; CONTEXTS]>,
     pub mixer: Mixer,

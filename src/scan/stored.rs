@@ -29,7 +29,12 @@ pub struct Stored {
 }
 
 /// Reads a block's head, which must say what its frame's index does.
-pub fn fetch_head<R: Read + Seek>(inner: &mut R, frame: &Frame, number: usize, limits: &Limits) -> Result<Stored> {
+pub fn fetch_head<R: Read + Seek>(
+    inner: &mut R,
+    frame: &Frame,
+    number: usize,
+    limits: &Limits,
+) -> Result<Stored> {
     const FIRST: u64 = 256;
     let block = frame.blocks[number];
     let format = |source| Error::Format { at: block.at, source };
@@ -51,7 +56,10 @@ pub fn fetch_head<R: Read + Seek>(inner: &mut R, frame: &Frame, number: usize, l
     let check = if frame.kind == Start::Short { 4 } else { 8 };
     let whole = head.coded.saturating_add(check);
     if head.raw != block.raw || Some(block.bytes) != whole.checked_add(n as u64) {
-        return Err(format(FormatError::Malformed { what: "index", found: "other lengths than a block's head" }));
+        return Err(format(FormatError::Malformed {
+            what: "index",
+            found: "other lengths than a block's head",
+        }));
     }
     if head.last != (number + 1 == frame.blocks.len()) {
         let found = "the mark of a frame's last block on another block, or not on it";
@@ -72,10 +80,17 @@ pub fn fetch_rest<R: Read>(inner: &mut R, stored: &mut Stored) -> Result<()> {
 }
 
 /// Decodes a block from its bytes in the archive. They are believed no more than those of a stream.
-pub fn decode(stored: Stored, resolved: Option<&Resolved>, options: &DecodeOptions, threads: usize) -> Result<Content> {
+pub fn decode(
+    stored: Stored,
+    resolved: Option<&Resolved>,
+    options: &DecodeOptions,
+    threads: usize,
+) -> Result<Content> {
     let Stored { block: Block { at, raw_at, .. }, number, head, bytes: mut coded, .. } = stored;
-    let (models, dictionary) = resolved.map_or((&[][..], None), |r| (&r.models, r.dictionary.as_ref()));
+    let (models, dictionary) =
+        resolved.map_or((&[][..], None), |r| (&r.models, r.dictionary.as_ref()));
     let check = coded.split_off(head.coded as usize);
     let context = options.context(models, dictionary, threads);
-    block::content(&head, coded, &check, &context).map_err(|source| Error::of_block(number, at, raw_at, source))
+    block::content(&head, coded, &check, &context)
+        .map_err(|source| Error::of_block(number, at, raw_at, source))
 }

@@ -7,8 +7,8 @@ use super::{Block, Frame};
 use crate::codec::memory;
 use crate::error::{Error, Result};
 use crate::format::{
-    BlockHead, FormatError, FrameHeader, Index, Input, Limits, Origins, ShortFrame, Start, TRAILER_BYTES, Trailer,
-    start,
+    BlockHead, FormatError, FrameHeader, Index, Input, Limits, Origins, ShortFrame, Start,
+    TRAILER_BYTES, Trailer, start,
 };
 use crate::window::Window;
 
@@ -28,7 +28,8 @@ pub struct Structure {
 
 impl Structure {
     pub fn read<R: Read + Seek>(inner: &mut R, limits: &Limits, length: u64) -> Result<Self> {
-        let mut scan = Scan { inner, limits, window: Window::new(BEFORE, BEHIND), at: 0, memory: 0 };
+        let mut scan =
+            Scan { inner, limits, window: Window::new(BEFORE, BEHIND), at: 0, memory: 0 };
         let mut frames = scan.backward(length)?;
         if frames.is_empty() {
             let end = scan.without_zeros(length)?;
@@ -61,12 +62,19 @@ impl Structure {
 }
 
 /// The head of a block or short frame: read where it is.
-pub fn head<R: Read + Seek>(inner: &mut R, limits: &Limits, frame: &Frame, block: &Block) -> Result<BlockHead> {
+pub fn head<R: Read + Seek>(
+    inner: &mut R,
+    limits: &Limits,
+    frame: &Frame,
+    block: &Block,
+) -> Result<BlockHead> {
     let mut scan = Scan { inner, limits, window: Window::new(0, 0), at: block.at, memory: 0 };
     if frame.kind == Start::Short {
         return Ok(scan.parse(ShortFrame::LONGEST as u64, ShortFrame::read)?.into_head());
     }
-    scan.parse(BlockHead::longest(limits), |input| BlockHead::read(input, frame.models.len(), limits))
+    scan.parse(BlockHead::longest(limits), |input| {
+        BlockHead::read(input, frame.models.len(), limits)
+    })
 }
 
 struct Scan<'a, R> {
@@ -80,7 +88,11 @@ struct Scan<'a, R> {
 impl<R: Read + Seek> Scan<'_, R> {
     /// Parses a part at the current place, with as many bytes as it takes up to `most`, and moves
     /// behind it.
-    fn parse<T>(&mut self, most: u64, read: impl Fn(&mut Input) -> Result<T, FormatError>) -> Result<T> {
+    fn parse<T>(
+        &mut self,
+        most: u64,
+        read: impl Fn(&mut Input) -> Result<T, FormatError>,
+    ) -> Result<T> {
         let mut want = 128.min(most);
         loop {
             let n = usize::try_from(want).unwrap_or(usize::MAX);
@@ -162,7 +174,8 @@ impl<R: Read + Seek> Scan<'_, R> {
         let Some(trailer_at) = end.checked_sub(TRAILER_BYTES as u64) else { return Ok(None) };
         self.at = trailer_at;
         let trailer = self.parse(TRAILER_BYTES as u64, Trailer::read)?;
-        let (Some(begin), Some(index_at)) = (end.checked_sub(trailer.frame), trailer_at.checked_sub(trailer.index))
+        let (Some(begin), Some(index_at)) =
+            (end.checked_sub(trailer.frame), trailer_at.checked_sub(trailer.index))
         else {
             return Ok(None);
         };
@@ -191,7 +204,15 @@ impl<R: Read + Seek> Scan<'_, R> {
         let FrameHeader { models, origins, dictionary, .. } =
             self.parse(FrameHeader::longest(limits), |input| FrameHeader::read(input, limits))?;
         let dictionary = dictionary.map(|hash| hash.to_vec());
-        Ok(Frame { at, bytes: 0, kind: Start::Full, models, origins, dictionary, blocks: Vec::new() })
+        Ok(Frame {
+            at,
+            bytes: 0,
+            kind: Start::Full,
+            models,
+            origins,
+            dictionary,
+            blocks: Vec::new(),
+        })
     }
 
     /// The frames from the current place to `end`, and where something else begins before; nothing
@@ -201,7 +222,9 @@ impl<R: Read + Seek> Scan<'_, R> {
         let mut frames = Vec::new();
         while self.at < end {
             match self.frame() {
-                Err(Error::Format { at, source: FormatError::NotAFrame { .. } }) if !frames.is_empty() => {
+                Err(Error::Format { at, source: FormatError::NotAFrame { .. } })
+                    if !frames.is_empty() =>
+                {
                     let trailing = if self.only_zeros(at)? { None } else { Some(at) };
                     return Ok(Some((frames, trailing)));
                 }
@@ -250,7 +273,8 @@ impl<R: Read + Seek> Scan<'_, R> {
         let (models, limits) = (frame.models.len(), self.limits);
         loop {
             let at = self.at;
-            let head = self.parse(BlockHead::longest(limits), |i| BlockHead::read(i, models, limits))?;
+            let head =
+                self.parse(BlockHead::longest(limits), |i| BlockHead::read(i, models, limits))?;
             self.block(frame, at, head.raw, head.coded, 8)?;
             if head.last {
                 break;
@@ -260,24 +284,37 @@ impl<R: Read + Seek> Scan<'_, R> {
         let index = self.parse(Index::longest(frame.blocks.len() as u64), Index::read)?;
         let entries = frame.blocks.iter().map(|b| (b.bytes, b.raw));
         if !index.0.iter().map(|e| (e.bytes, e.raw)).eq(entries) {
-            let source = FormatError::Malformed { what: "index", found: "other blocks than the frame" };
+            let source =
+                FormatError::Malformed { what: "index", found: "other blocks than the frame" };
             return Err(Error::Format { at, source });
         }
         let index = self.at - at;
         let at = self.at;
         let trailer = self.parse(TRAILER_BYTES as u64, Trailer::read)?;
         if trailer != (Trailer { frame: self.at - frame.at, index }) {
-            let source = FormatError::Malformed { what: "trailer", found: "other lengths than the frame's" };
+            let source =
+                FormatError::Malformed { what: "trailer", found: "other lengths than the frame's" };
             return Err(Error::Format { at, source });
         }
         Ok(())
     }
 
     /// Notes a block that begins at `at` and whose head has just been read, and moves behind it.
-    fn block(&mut self, frame: &mut Frame, at: u64, raw: u64, coded: u64, check: u64) -> Result<()> {
+    fn block(
+        &mut self,
+        frame: &mut Frame,
+        at: u64,
+        raw: u64,
+        coded: u64,
+        check: u64,
+    ) -> Result<()> {
         self.at = self.at.saturating_add(coded).saturating_add(check);
         frame.blocks.push(Block { at, raw_at: 0, bytes: self.at - at, raw });
         let blocks = (frame.blocks.capacity() * size_of::<Block>()) as u64;
-        memory::allow("the list of all frames and blocks", self.memory.saturating_add(blocks), self.limits.memory)
+        memory::allow(
+            "the list of all frames and blocks",
+            self.memory.saturating_add(blocks),
+            self.limits.memory,
+        )
     }
 }

@@ -1,5 +1,5 @@
-//! `vocab.txt`: one token a line, in the order of ids. Bytes 0x21 to 0x7e stand for themselves, except the backslash;
-//! every other byte is written `\xNN`.
+//! `vocab.txt`: one token a line, in the order of ids. Bytes 0x21 to 0x7e stand for themselves,
+//! except the backslash; every other byte is written `\xNN`.
 
 use super::{LONGEST_TOKEN, MOST_TOKENS, Vocabulary, VocabularyError};
 
@@ -10,8 +10,9 @@ impl Vocabulary {
         for (i, line) in file.split_inclusive(|b| *b == b'\n').enumerate() {
             let number = i + 1;
             let wrong = |expected, found| VocabularyError::Line { line: number, expected, found };
-            let line =
-                line.strip_suffix(b"\n").ok_or_else(|| wrong("a line end after the last token", "none".into()))?;
+            let line = line
+                .strip_suffix(b"\n")
+                .ok_or_else(|| wrong("a line end after the last token", "none".into()))?;
             if tokens.len() == MOST_TOKENS {
                 return Err(VocabularyError::Count { found: number });
             }
@@ -46,7 +47,9 @@ fn unescape(line: &[u8]) -> Result<Vec<u8>, (&'static str, String)> {
         match (byte, tail) {
             (b'\\', [b'x', high, low, tail @ ..]) => {
                 let digits = [*high, *low];
-                let value = digits.iter().try_fold(0, |value, d| Some(16 * value + char::from(*d).to_digit(16)?));
+                let value = digits
+                    .iter()
+                    .try_fold(0, |value, d| Some(16 * value + char::from(*d).to_digit(16)?));
                 let found = || format!("\\x{}", digits.escape_ascii());
                 out.push(value.ok_or_else(|| ("two hexadecimal digits after \\x", found()))? as u8);
                 rest = tail;
@@ -58,7 +61,12 @@ fn unescape(line: &[u8]) -> Result<Vec<u8>, (&'static str, String)> {
                 out.push(*byte);
                 rest = tail;
             }
-            _ => return Err(("bytes 0x21 to 0x7e, others as \\xNN", format!("the byte {byte:#04x}"))),
+            _ => {
+                return Err((
+                    "bytes 0x21 to 0x7e, others as \\xNN",
+                    format!("the byte {byte:#04x}"),
+                ));
+            }
         }
     }
     Ok(out)
@@ -83,7 +91,17 @@ mod tests {
 
     #[test]
     fn what_does_not_parse_is_refused_by_its_line() {
-        for bad in ["a b\n", "\\n\n", "\\x4\n", "\\x4g\n", "\\x+1\n", "\u{e4}\n", "a\r\n", "no line end", "\\"] {
+        for bad in [
+            "a b\n",
+            "\\n\n",
+            "\\x4\n",
+            "\\x4g\n",
+            "\\x+1\n",
+            "\u{e4}\n",
+            "a\r\n",
+            "no line end",
+            "\\",
+        ] {
             match Vocabulary::parse(&file(bad)) {
                 Err(VocabularyError::Line { line: 257, .. }) => {}
                 other => panic!("{bad:?}: {other:?}"),
@@ -91,6 +109,9 @@ mod tests {
         }
         assert_eq!(Vocabulary::parse(b"").unwrap_err(), VocabularyError::MissingByte { byte: 0 });
         let long = "\\x41".repeat(LONGEST_TOKEN + 5) + "\n";
-        assert!(matches!(Vocabulary::parse(&file(&long)), Err(VocabularyError::TokenLength { token: 256, .. })));
+        assert!(matches!(
+            Vocabulary::parse(&file(&long)),
+            Err(VocabularyError::TokenLength { token: 256, .. })
+        ));
     }
 }

@@ -1,14 +1,12 @@
 //! Vocabularies: byte strings, with the trie that the token walk follows and greedy segmentation.
 //!
 //! In a sorted list the tokens that begin with the same bytes stand together, so each node of the
-//! trie is a range of tokens, and a model's mass on it a difference of two prefix sums. A token's place
-//! in the sorted list is its *rank*; its *id* is its place in the model. They are the same where a
-//! vocabulary is written down sorted, as this project's own are.
+//! trie is a range of tokens, and a model's mass on it a difference of two prefix sums. A token's
+//! place in the sorted list is its *rank*; its *id* is its place in the model. They are the same
+//! where a vocabulary is written down sorted, as this project's own are.
 
 mod byte_level;
 mod file;
-#[cfg(feature = "hub")]
-pub mod hub;
 mod segment;
 mod world;
 
@@ -59,8 +57,8 @@ pub struct Node {
     pub first: u32,
     /// One past the rank of the last of its tokens.
     pub end: u32,
-    /// How many tokens have exactly its bytes: the first of them. One or none where no two tokens are equal; none at
-    /// the root, whose tokens (the empty ones) are not in the trie.
+    /// How many tokens have exactly its bytes: the first of them. One or none where no two tokens
+    /// are equal; none at the root, whose tokens (the empty ones) are not in the trie.
     pub own: u32,
     /// Its children, as a range of [`Vocabulary::children`].
     children: (u32, u32),
@@ -68,9 +66,9 @@ pub struct Node {
 
 /// Byte strings, all 256 single bytes among them.
 ///
-/// Some may be empty: they stand for what is not text (the beginning of a document, padding), are never met in
-/// segmentation and get no probability mass. Some may be equal: they share a node, and the one with the lowest id
-/// stands for all.
+/// Some may be empty: they stand for what is not text (the beginning of a document, padding), are
+/// never met in segmentation and get no probability mass. Some may be equal: they share a node, and
+/// the one with the lowest id stands for all.
 #[derive(Debug, Clone)]
 pub struct Vocabulary {
     /// All strings, one after the other, by id.
@@ -88,14 +86,18 @@ pub struct Vocabulary {
 impl Vocabulary {
     /// The 256 single bytes; token `b` is byte `b`.
     pub fn bytes() -> &'static Self {
-        static BYTES: LazyLock<Vocabulary> =
-            LazyLock::new(|| Vocabulary::new((0..=255u8).map(|b| [b])).expect("all single bytes are there"));
+        static BYTES: LazyLock<Vocabulary> = LazyLock::new(|| {
+            Vocabulary::new((0..=255u8).map(|b| [b])).expect("all single bytes are there")
+        });
         &BYTES
     }
 
-    /// From strings, whose ids are their numbers. Up to [`MOST_TOKENS`] of up to [`LONGEST_TOKEN`] bytes, up to
-    /// [`MOST_BYTES`] together, all single bytes among them; anything else is an error.
-    pub fn new<T: AsRef<[u8]>>(tokens: impl IntoIterator<Item = T>) -> Result<Self, VocabularyError> {
+    /// From strings, whose ids are their numbers. Up to [`MOST_TOKENS`] of up to [`LONGEST_TOKEN`]
+    /// bytes, up to [`MOST_BYTES`] together, all single bytes among them; anything else is an
+    /// error.
+    pub fn new<T: AsRef<[u8]>>(
+        tokens: impl IntoIterator<Item = T>,
+    ) -> Result<Self, VocabularyError> {
         let (mut bytes, mut starts) = (Vec::new(), vec![0]);
         for (number, token) in tokens.into_iter().enumerate() {
             let token = token.as_ref();
@@ -123,7 +125,11 @@ impl Vocabulary {
         ids.sort_by_key(|id| out.token(*id)); // stable: of equal strings the lowest id is first
         out.ids = ids;
         out.grow();
-        let bytes = out.children(out.root()).iter().filter(|(_, node)| out.node(*node).own > 0).map(|(byte, _)| *byte);
+        let bytes = out
+            .children(out.root())
+            .iter()
+            .filter(|(_, node)| out.node(*node).own > 0)
+            .map(|(byte, _)| *byte);
         let there: Vec<u8> = bytes.collect();
         if let Some(byte) = (0..=255).find(|byte| there.binary_search(byte).is_err()) {
             return Err(VocabularyError::MissingByte { byte });
@@ -135,7 +141,12 @@ impl Vocabulary {
     /// Makes the nodes, those of few bytes first.
     fn grow(&mut self) {
         let empty = self.ids.partition_point(|id| self.token(*id).is_empty()) as u32;
-        self.nodes.push(Node { first: empty, end: self.ids.len() as u32, own: 0, children: (0, 0) });
+        self.nodes.push(Node {
+            first: empty,
+            end: self.ids.len() as u32,
+            own: 0,
+            children: (0, 0),
+        });
         let mut depths = vec![0];
         let mut node = 0;
         while let Some(&Node { first, end, own, .. }) = self.nodes.get(node) {
@@ -299,10 +310,14 @@ mod tests {
         let no_a = singles().map(|t| if t == b"A" { b"AB".to_vec() } else { t });
         assert_eq!(refused(no_a.collect()), VocabularyError::MissingByte { byte: b'A' });
         let long = singles().chain([vec![b'x'; LONGEST_TOKEN + 1]]);
-        assert_eq!(refused(long.collect()), VocabularyError::TokenLength { token: 256, found: LONGEST_TOKEN + 1 });
+        assert_eq!(
+            refused(long.collect()),
+            VocabularyError::TokenLength { token: 256, found: LONGEST_TOKEN + 1 }
+        );
         let many = singles().chain(std::iter::repeat_n(vec![], MOST_TOKENS));
         assert_eq!(refused(many.collect()), VocabularyError::Count { found: MOST_TOKENS + 1 });
-        let all = singles().chain(std::iter::repeat_n(vec![b'x'; LONGEST_TOKEN], MOST_BYTES / LONGEST_TOKEN));
+        let all = singles()
+            .chain(std::iter::repeat_n(vec![b'x'; LONGEST_TOKEN], MOST_BYTES / LONGEST_TOKEN));
         assert!(matches!(refused(all.collect()), VocabularyError::Length { .. }));
     }
 }

@@ -1,6 +1,7 @@
 //! Greedy segmentation: the trie as a double array (Aoe, 1989), one load a byte.
 //!
-//! A state is a slot; its successor by byte `b` is the slot `base + b`, if that slot names it as the one it comes from.
+//! A state is a slot; its successor by byte `b` is the slot `base + b`, if that slot names it as
+//! the one it comes from.
 
 use super::{Token, Vocabulary};
 
@@ -32,7 +33,8 @@ impl Automaton {
         let mut out = Self::default();
         // Slots before this are taken, or not worth looking at.
         let mut low = 1;
-        // States whose successors are to be placed; those of few bytes first, so that they lie together.
+        // States whose successors are to be placed; those of few bytes first, so that they lie
+        // together.
         let mut open = std::collections::VecDeque::from([(ROOT, vocabulary.root())]);
         out.resize(1);
         while let Some((state, node)) = open.pop_front() {

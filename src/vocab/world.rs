@@ -1,17 +1,19 @@
-//! The vocabulary file of the RWKV "World" models: lines of an id, a string or bytes as Python writes them, and how many bytes
-//! that is.
+//! The vocabulary file of the RWKV "World" models: lines of an id, a string or bytes as Python
+//! writes them, and how many bytes that is.
 
 use super::{LONGEST_TOKEN, MOST_TOKENS, Vocabulary, VocabularyError};
 
 impl Vocabulary {
-    /// Parses such a file for a model of `size` tokens. Ids that the file does not have are empty tokens, id 0 among them, which
-    /// ends and begins documents.
+    /// Parses such a file for a model of `size` tokens. Ids that the file does not have are empty
+    /// tokens, id 0 among them, which ends and begins documents.
     pub fn parse_world(file: &[u8], size: usize) -> Result<Self, VocabularyError> {
         if size > MOST_TOKENS {
             return Err(VocabularyError::Count { found: size });
         }
         let mut tokens = vec![Vec::new(); size];
-        for (i, line) in file.split(|b| *b == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
+        for (i, line) in
+            file.split(|b| *b == b'\n').enumerate().filter(|(_, line)| !line.is_empty())
+        {
             let wrong = |expected, found: &[u8]| {
                 let found = found[..found.len().min(40)].escape_ascii().to_string();
                 VocabularyError::Line { line: i + 1, expected, found }
@@ -22,10 +24,14 @@ impl Vocabulary {
                 let (literal, length) = rest.rsplit_once(' ')?;
                 Some((id.parse::<usize>().ok()?, literal, length.parse::<usize>().ok()?))
             };
-            let (id, text, length) = parse().ok_or_else(|| wrong("an id, a literal and a length", line))?;
+            let (id, text, length) =
+                parse().ok_or_else(|| wrong("an id, a literal and a length", line))?;
             let token = tokens.get_mut(id).filter(|token| id > 0 && token.is_empty());
-            let token = token.ok_or_else(|| wrong("an id of its own, from 1 to below the model's tokens", line))?;
-            *token = literal(text).ok_or_else(|| wrong("a string or bytes as Python writes them", line))?;
+            let token = token.ok_or_else(|| {
+                wrong("an id of its own, from 1 to below the model's tokens", line)
+            })?;
+            *token = literal(text)
+                .ok_or_else(|| wrong("a string or bytes as Python writes them", line))?;
             if token.len() != length || length > LONGEST_TOKEN {
                 return Err(wrong("as many bytes as the line says", line));
             }
@@ -60,7 +66,9 @@ fn literal(text: &str) -> Option<Vec<u8>> {
         };
         match bytes {
             true => out.push(u8::try_from(code).ok()?),
-            false => out.extend_from_slice(char::from_u32(code)?.encode_utf8(&mut [0; 4]).as_bytes()),
+            false => {
+                out.extend_from_slice(char::from_u32(code)?.encode_utf8(&mut [0; 4]).as_bytes())
+            }
         }
     }
     Some(out)
@@ -88,13 +96,17 @@ mod tests {
 
     #[test]
     fn strings_and_bytes() {
-        let file =
-            bytes() + "257 '\\r\\n\\t\\x85' 5\n258 \"it's\" 4\n260 'ä\\u3000\\U0001f600' 9\n261 b'\\xe4\\xb8\"' 3\n";
+        let file = bytes()
+            + "257 '\\r\\n\\t\\x85' 5\n258 \"it's\" 4\n260 'ä\\u3000\\U0001f600' 9\n261 \
+                b'\\xe4\\xb8\"' 3\n";
         let vocabulary = Vocabulary::parse_world(file.as_bytes(), 300).unwrap();
         assert_eq!(vocabulary.len(), 300);
         let expected = ["\r\n\t\u{85}", "it's", "", "ä\u{3000}\u{1f600}"].map(str::as_bytes);
         assert_eq!([257, 258, 259, 260].map(|t| vocabulary.token(t)), expected);
-        assert_eq!([0, 1, 256, 261].map(|t| vocabulary.token(t)), [&b""[..], b"\0", b"\xff", b"\xe4\xb8\""]);
+        assert_eq!(
+            [0, 1, 256, 261].map(|t| vocabulary.token(t)),
+            [&b""[..], b"\0", b"\xff", b"\xe4\xb8\""]
+        );
     }
 
     #[test]
@@ -121,7 +133,13 @@ mod tests {
                 other => panic!("{bad:?}: {other:?}"),
             }
         }
-        assert!(matches!(Vocabulary::parse_world(b"", 300), Err(VocabularyError::MissingByte { byte: 0 })));
-        assert!(matches!(Vocabulary::parse_world(b"", 1 << 30), Err(VocabularyError::Count { .. })));
+        assert!(matches!(
+            Vocabulary::parse_world(b"", 300),
+            Err(VocabularyError::MissingByte { byte: 0 })
+        ));
+        assert!(matches!(
+            Vocabulary::parse_world(b"", 1 << 30),
+            Err(VocabularyError::Count { .. })
+        ));
     }
 }

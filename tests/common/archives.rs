@@ -17,7 +17,12 @@ macro_rules! bytes {
 
 macro_rules! golden {
     ($name:literal, $options:expr) => {
-        Golden { name: $name, options: $options, raw: bytes!($name), archive: bytes!(concat!($name, ".lmz")) }
+        Golden {
+            name: $name,
+            options: $options,
+            raw: bytes!($name),
+            archive: bytes!(concat!($name, ".lmz")),
+        }
     };
 }
 
@@ -35,7 +40,7 @@ pub fn all() -> Vec<Golden> {
     let primed = || Options { dictionary: Some(dictionary()), ..defaults() };
     let ppm = || Options { predictor: Predictor::Ppm, ..defaults() };
     let ppm_primed = || Options { dictionary: Some(dictionary()), ..ppm() };
-    #[cfg_attr(not(feature = "embed"), expect(unused_mut))]
+    #[cfg_attr(not(feature = "nano"), expect(unused_mut))]
     let mut all = vec![
         golden!("empty", defaults()),
         golden!("noise.bin", defaults()),
@@ -54,15 +59,18 @@ pub fn all() -> Vec<Golden> {
         golden!("mix-primed.txt", Options { block: 3000, ..primed() }),
         golden!("mix-long.txt", defaults()),
     ];
-    #[cfg(feature = "embed")]
+    #[cfg(feature = "nano")]
     all.extend(joint());
     all
 }
 
 /// Codec 4, with built-in models.
-#[cfg(feature = "embed")]
+#[cfg(feature = "nano")]
 fn joint() -> Vec<Golden> {
-    let by = |name| Options { predictor: Predictor::find(name).expect("it is built in"), ..Options::default() };
+    let by = |name| Options {
+        predictor: Predictor::find(name).expect("it is built in"),
+        ..Options::default()
+    };
     let (nano, base) = (|| by("nano"), || by("base"));
     vec![
         golden!("joint-message.txt", nano()),

@@ -1,10 +1,15 @@
-//! What the fuzz targets do with an input; tests/fuzz_corpus.rs does it with the inputs kept in fuzz/corpus.
+//! What the fuzz targets do with an input; tests/fuzz_corpus.rs does it with the inputs kept in
+//! fuzz/corpus.
 
 use std::io::{Cursor, Read, Write};
 
-use lmz::format::{BlockHead, FrameHeader, Index, Input, Limits, ShortFrame, Trailer, check32, start};
+use lmz::format::{
+    BlockHead, FrameHeader, Index, Input, Limits, ShortFrame, Trailer, check32, start,
+};
 use lmz::scan::Archive;
-use lmz::{DecodeOptions, Decoder, Dictionary, Encoder, Options, Predictor, compress_bare, decompress_bare};
+use lmz::{
+    DecodeOptions, Decoder, Dictionary, Encoder, Options, Predictor, compress_bare, decompress_bare,
+};
 
 use super::tiny;
 
@@ -14,7 +19,8 @@ fn options() -> DecodeOptions {
     DecodeOptions { limits, models: vec![tiny::tiny()], ..DecodeOptions::default() }
 }
 
-/// Any bytes as an archive: read as a stream, seeked in, recovered. All that comes out well must agree.
+/// Any bytes as an archive: read as a stream, seeked in, recovered. All that comes out well must
+/// agree.
 pub fn decode(bytes: &[u8]) {
     let mut streamed = Vec::new();
     let complete = Decoder::with_options(bytes, options()).read_to_end(&mut streamed).is_ok();
@@ -83,10 +89,12 @@ pub fn header(bytes: &[u8]) {
     }
 }
 
-/// Any bytes with any options come back, written in pieces, with flushes, decoded with threads or not.
+/// Any bytes with any options come back, written in pieces, with flushes, decoded with threads or
+/// not.
 pub fn round_trip(bytes: &[u8]) {
     let [order, memory, block, piece, flags, raw @ ..] = bytes else { return };
-    let (dictionary, raw) = if flags & 1 == 1 { raw.split_at(raw.len() / 4) } else { (&[][..], raw) };
+    let (dictionary, raw) =
+        if flags & 1 == 1 { raw.split_at(raw.len() / 4) } else { (&[][..], raw) };
     let dictionary = Dictionary::new(dictionary).ok();
     let options = Options {
         block: 1 + usize::from(*block) * 8,
@@ -113,7 +121,12 @@ pub fn round_trip(bytes: &[u8]) {
     let archive = encoder.finish().unwrap();
     let dictionaries: Vec<Dictionary> = dictionary.into_iter().collect();
     let threads = 1 + usize::from(flags >> 3 & 3);
-    let decoding = DecodeOptions { dictionaries, threads, models: vec![tiny::tiny()], ..DecodeOptions::default() };
+    let decoding = DecodeOptions {
+        dictionaries,
+        threads,
+        models: vec![tiny::tiny()],
+        ..DecodeOptions::default()
+    };
     let mut found = Vec::new();
     Decoder::with_options(&archive[..], decoding).read_to_end(&mut found).unwrap();
     assert_eq!(found, raw);

@@ -1,12 +1,12 @@
-//! Holds archives against those in tests/golden. An archive there is never replaced: it is what some program wrote, and
-//! decodes for ever.
+//! Holds archives against those in tests/golden. An archive there is never replaced: it is what
+//! some program wrote, and decodes for ever.
 
 use std::path::PathBuf;
 
 use lmz::{DecodeOptions, decompress_with};
 
-/// Checks that the file `NAME.lmz` decodes to `raw`, which is `NAME`, and is what is written today. With LMZ_WRITE_GOLDEN
-/// set it is made where there is none.
+/// Checks that the file `NAME.lmz` decodes to `raw`, which is `NAME`, and is what is written today.
+/// With LMZ_WRITE_GOLDEN set it is made where there is none.
 pub fn check(name: &str, raw: &[u8], written: &[u8], decoding: &DecodeOptions) {
     let path = PathBuf::from(format!("{}/tests/golden/{name}", env!("CARGO_MANIFEST_DIR")));
     let archive = path.with_added_extension("lmz");

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use lmz::codec::block::{self, Models};
 use lmz::format::{
-    BlockHead, Entry, FrameHeader, Index, Input, Layout, Limits, Method, Model, Segment, ShortFrame, Start, Trailer,
-    content_check, start,
+    BlockHead, Entry, FrameHeader, Index, Input, Layout, Limits, Method, Model, Segment,
+    ShortFrame, Start, Trailer, content_check, start,
 };
 use lmz::recover::recover;
 use lmz::scan::Archive;
@@ -28,8 +28,10 @@ const BLOCK: u64 = 1 << 15;
 const CONTENT: u64 = 1 << 17;
 
 fn dictionary() -> Dictionary {
-    static DICTIONARY: LazyLock<Dictionary> =
-        LazyLock::new(|| Dictionary::new(b"what a reader knows before: words, words, words").expect("it is not empty"));
+    static DICTIONARY: LazyLock<Dictionary> = LazyLock::new(|| {
+        Dictionary::new(b"what a reader knows before: words, words, words")
+            .expect("it is not empty")
+    });
     DICTIONARY.clone()
 }
 
@@ -42,7 +44,8 @@ fn options(threads: usize) -> DecodeOptions {
 /// Archives to begin with: frames of every kind.
 fn seeds() -> &'static [Vec<u8>] {
     static SEEDS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
-        let text = b"a text of some words, and of some more words that follow, as words do. ".repeat(12);
+        let text =
+            b"a text of some words, and of some more words that follow, as words do. ".repeat(12);
         let none = |block| Options { predictor: Predictor::None, block, ..Options::default() };
         let ppm = Options { predictor: Predictor::Ppm, ..none(200) };
         let primed = Options { dictionary: Some(dictionary()), ..none(300) };
@@ -52,8 +55,15 @@ fn seeds() -> &'static [Vec<u8>] {
             [&full[..], &short, &compress(b"", &none(9))].concat(),
             [&compress(&text[..500], &ppm)[..], &compress(&[b'a'; 700], &none(300))].concat(),
             compress(&text[..700], &Options { streams: Some(3), ..primed.clone() }),
-            [&compress(b"some words", &primed)[..], &compress(b"words", &Options { dictionary: None, ..ppm })].concat(),
-            tiny::full(&[(&text[..130], tiny::layout(&segments, 2, 30)), (&text[..50], Layout::whole(50, Some(0)))]),
+            [
+                &compress(b"some words", &primed)[..],
+                &compress(b"words", &Options { dictionary: None, ..ppm }),
+            ]
+            .concat(),
+            tiny::full(&[
+                (&text[..130], tiny::layout(&segments, 2, 30)),
+                (&text[..50], Layout::whole(50, Some(0))),
+            ]),
             [&tiny::short(b"words")[..], &full].concat(),
         ]
     });
@@ -99,7 +109,12 @@ struct Block {
 
 #[derive(Clone)]
 enum Frame {
-    Full { header: FrameHeader, blocks: Vec<Block>, index: Vec<(usize, Entry)>, trailer: (u64, u64) },
+    Full {
+        header: FrameHeader,
+        blocks: Vec<Block>,
+        index: Vec<(usize, Entry)>,
+        trailer: (u64, u64),
+    },
     Short(ShortFrame, Vec<u8>, u64),
     Bytes(Vec<u8>),
 }
@@ -113,7 +128,8 @@ fn parse(archive: &[u8]) -> Vec<Frame> {
                 let header = FrameHeader::read(&mut input, &limits).expect("a seed is sound");
                 let mut blocks: Vec<Block> = Vec::new();
                 while blocks.last().is_none_or(|b| !b.head.last) {
-                    let head = BlockHead::read(&mut input, header.models.len(), &limits).expect("a seed is sound");
+                    let head = BlockHead::read(&mut input, header.models.len(), &limits)
+                        .expect("a seed is sound");
                     let coded = input.take(head.coded as usize).expect("a seed is sound").to_vec();
                     input.take(8).expect("a seed is sound");
                     blocks.push(Block { head, coded, wrong: 0 });
@@ -165,7 +181,8 @@ fn write(frames: &[Frame]) -> Vec<u8> {
                     let at = out.len();
                     head.write(&mut out);
                     out.extend(coded);
-                    let check = check(head, coded, &header.models, header.dictionary.is_some()) ^ wrong;
+                    let check =
+                        check(head, coded, &header.models, header.dictionary.is_some()) ^ wrong;
                     out.extend(check.to_le_bytes());
                     entries.push(Entry { bytes: (out.len() - at) as u64, raw: head.raw });
                 }
@@ -186,7 +203,9 @@ fn write(frames: &[Frame]) -> Vec<u8> {
             Frame::Short(head, coded, wrong) => {
                 head.write(&mut out);
                 out.extend(coded);
-                let check = check(&head.into_head(), coded, &head.models(), head.dictionary.is_some()) ^ wrong;
+                let check =
+                    check(&head.into_head(), coded, &head.models(), head.dictionary.is_some())
+                        ^ wrong;
                 out.extend((check as u32).to_le_bytes());
             }
             Frame::Bytes(bytes) => out.extend(bytes),
@@ -195,7 +214,8 @@ fn write(frames: &[Frame]) -> Vec<u8> {
     out
 }
 
-const METHODS: [Method; 5] = [Method::Stored, Method::Fill, Method::Coded, Method::Mixed, Method::Joint];
+const METHODS: [Method; 5] =
+    [Method::Stored, Method::Fill, Method::Coded, Method::Mixed, Method::Joint];
 
 fn change_head(head: &mut BlockHead, coded: &mut Vec<u8>, c: &mut Choices) {
     let segments = &mut head.layout.segments;
@@ -207,7 +227,8 @@ fn change_head(head: &mut BlockHead, coded: &mut Vec<u8>, c: &mut Choices) {
         4 => head.layout.stripe = c.number(head.layout.stripe),
         5 if !segments.is_empty() => {
             let at = c.of(segments.len());
-            segments[at] = Segment { length: c.number(segments[at].length), model: c.of(3).checked_sub(1) };
+            segments[at] =
+                Segment { length: c.number(segments[at].length), model: c.of(3).checked_sub(1) };
         }
         6 => segments.push(Segment { length: u64::from(c.byte()), model: c.of(3).checked_sub(1) }),
         7 => head.last = !head.last,
@@ -215,7 +236,13 @@ fn change_head(head: &mut BlockHead, coded: &mut Vec<u8>, c: &mut Choices) {
             // One that holds something else and is sound.
             let (byte, n) = (c.byte(), c.number(100) % BLOCK + 1);
             *coded = vec![byte];
-            *head = BlockHead { last: head.last, method: Method::Fill, raw: n, coded: 1, layout: Layout::default() };
+            *head = BlockHead {
+                last: head.last,
+                method: Method::Fill,
+                raw: n,
+                coded: 1,
+                layout: Layout::default(),
+            };
         }
         _ => {
             *coded = (0..c.of(40)).map(|_| c.byte()).collect();
@@ -236,7 +263,9 @@ fn change(frames: &mut Vec<Frame>, c: &mut Choices) {
         }
         3 => {
             let length = c.of(40);
-            let mut bytes = [&[0x50 + c.byte() % 16, 0x2a, 0x4d, 0x18][..], &(length as u32).to_le_bytes()].concat();
+            let mut bytes =
+                [&[0x50 + c.byte() % 16, 0x2a, 0x4d, 0x18][..], &(length as u32).to_le_bytes()]
+                    .concat();
             bytes.extend((0..length).map(|_| c.byte()));
             frames.insert(at, Frame::Bytes(bytes));
         }
@@ -248,14 +277,17 @@ fn change(frames: &mut Vec<Frame>, c: &mut Choices) {
         6 if !frames.is_empty() => {
             // One frame within another that is passed over.
             let inner = write(&frames[at..=at]);
-            let head = [&[0x5a, 0x2a, 0x4d, 0x18][..], &(inner.len() as u32).to_le_bytes()].concat();
+            let head =
+                [&[0x5a, 0x2a, 0x4d, 0x18][..], &(inner.len() as u32).to_le_bytes()].concat();
             frames[at] = Frame::Bytes([head, inner].concat());
         }
         _ => match frames.get_mut(at) {
             Some(Frame::Full { header, blocks, index, trailer }) => {
                 let n = c.of(blocks.len());
                 match c.of(12) {
-                    0 if blocks.len() < 8 && !blocks.is_empty() => blocks.insert(n, blocks[n].clone()),
+                    0 if blocks.len() < 8 && !blocks.is_empty() => {
+                        blocks.insert(n, blocks[n].clone())
+                    }
                     1 if !blocks.is_empty() => drop(blocks.remove(n)),
                     2 if !blocks.is_empty() => {
                         let other = c.of(blocks.len());
@@ -267,10 +299,18 @@ fn change(frames: &mut Vec<Frame>, c: &mut Choices) {
                     }
                     4 => *trailer = (c.number(0), c.number(0)),
                     5 if header.models.len() < 4 => {
-                        header.models.push(Model::Ppm { order: c.byte(), memory: 16 + c.byte() % 9 });
+                        header
+                            .models
+                            .push(Model::Ppm { order: c.byte(), memory: 16 + c.byte() % 9 });
                     }
                     6 => drop(header.models.pop()),
-                    7 => header.dictionary = if c.byte().is_multiple_of(2) { None } else { Some(*dictionary().hash()) },
+                    7 => {
+                        header.dictionary = if c.byte().is_multiple_of(2) {
+                            None
+                        } else {
+                            Some(*dictionary().hash())
+                        }
+                    }
                     8 if !blocks.is_empty() => blocks[n].wrong = u64::from(c.byte()),
                     9 if blocks.len() < 8 => {
                         let head = BlockHead {
@@ -280,7 +320,10 @@ fn change(frames: &mut Vec<Frame>, c: &mut Choices) {
                             coded: 0,
                             layout: Layout::default(),
                         };
-                        blocks.insert(n.min(blocks.len()), Block { head, coded: Vec::new(), wrong: 0 });
+                        blocks.insert(
+                            n.min(blocks.len()),
+                            Block { head, coded: Vec::new(), wrong: 0 },
+                        );
                     }
                     _ => {
                         if let Some(Block { head, coded, .. }) = blocks.get_mut(n) {
@@ -293,7 +336,10 @@ fn change(frames: &mut Vec<Frame>, c: &mut Choices) {
                 0 => head.raw = c.number(head.raw),
                 1 => head.coded = c.number(head.coded),
                 2 => *wrong = u64::from(c.byte()),
-                3 => head.dictionary = head.dictionary.xor(Some(ShortFrame::name(dictionary().hash()))),
+                3 => {
+                    head.dictionary =
+                        head.dictionary.xor(Some(ShortFrame::name(dictionary().hash())))
+                }
                 4 => head.method = METHODS[c.of(4)],
                 _ => {
                     *coded = (0..c.of(30)).map(|_| c.byte()).collect();
@@ -357,12 +403,18 @@ fn seeked(
     read: impl FnOnce(&mut Archive<Cursor<&[u8]>>, &mut Vec<u8>) -> bool,
 ) -> Outcome {
     let mut out = Vec::new();
-    let Ok(mut opened) = Archive::open(Cursor::new(archive), options(threads)) else { return (out, false, None) };
+    let Ok(mut opened) = Archive::open(Cursor::new(archive), options(threads)) else {
+        return (out, false, None);
+    };
     let well = read(&mut opened, &mut out);
     (out, well, opened.trailing_data())
 }
 
-fn range(archive: &mut Archive<Cursor<&[u8]>>, range: std::ops::Range<u64>, out: &mut Vec<u8>) -> bool {
+fn range(
+    archive: &mut Archive<Cursor<&[u8]>>,
+    range: std::ops::Range<u64>,
+    out: &mut Vec<u8>,
+) -> bool {
     let mut write = |bytes: &[u8]| {
         out.extend_from_slice(bytes);
         Ok(())
@@ -373,7 +425,11 @@ fn range(archive: &mut Archive<Cursor<&[u8]>>, range: std::ops::Range<u64>, out:
 /// Reads an archive in every way and holds the ways against each other.
 fn compare(archive: &[u8]) {
     let stream = streamed(archive, 1);
-    assert_eq!(stream, streamed(OneByte(archive, false), 2), "the stream and one that comes byte by byte");
+    assert_eq!(
+        stream,
+        streamed(OneByte(archive, false), 2),
+        "the stream and one that comes byte by byte"
+    );
     let middle = stream.0.len() as u64 / 2;
     let ways = [
         seeked(archive, 1, |a, out| a.read_to_end(out).is_ok()),
@@ -405,7 +461,11 @@ pub fn structure(bytes: &[u8]) {
     let archive = archive(bytes);
     let started = Instant::now();
     let ((), most) = peak(|| compare(&archive));
-    assert!(most < MEMORY as usize + BESIDE, "{most} bytes of memory for an archive of {}", archive.len());
+    assert!(
+        most < MEMORY as usize + BESIDE,
+        "{most} bytes of memory for an archive of {}",
+        archive.len()
+    );
     let time = started.elapsed();
     assert!(time < LONGEST, "{time:?} for an archive of {} bytes", archive.len());
 }

@@ -1,11 +1,12 @@
-//! The tiny model of tests/golden, and archives made with it. An encoder would not choose it, since it knows nothing: the
-//! frames are put together here.
+//! The tiny model of tests/golden, and archives made with it. An encoder would not choose it, since
+//! it knows nothing: the frames are put together here.
 
 use std::sync::LazyLock;
 
 use lmz::codec::joint::Block;
 use lmz::format::{
-    BlockHead, Entry, FrameHeader, Index, Layout, Method, Model, Segment, ShortFrame, ShortModel, Trailer,
+    BlockHead, Entry, FrameHeader, Index, Layout, Method, Model, Segment, ShortFrame, ShortModel,
+    Trailer,
 };
 use lmz::format::{TRAILER_BYTES, content_check};
 use lmz::lm::rwkv7::{self, Files, Ready};
@@ -52,8 +53,13 @@ pub fn short(raw: &[u8]) -> Vec<u8> {
 pub fn short_by(model: &Ready, raw: &[u8]) -> Vec<u8> {
     let coded = coded(raw, &Layout::whole(raw.len() as u64, Some(0)), model);
     let model = Some(ShortModel::of(&model.identity().0));
-    let head =
-        ShortFrame { method: Method::Joint, model, dictionary: None, raw: raw.len() as u64, coded: coded.len() as u64 };
+    let head = ShortFrame {
+        method: Method::Joint,
+        model,
+        dictionary: None,
+        raw: raw.len() as u64,
+        coded: coded.len() as u64,
+    };
     let mut out = Vec::new();
     head.write(&mut out);
     out.extend(&coded);

@@ -1,6 +1,8 @@
-//! The golden vectors of tests/golden, and what an engine has to give on them; on every target the same.
+//! The golden vectors of tests/golden, and what an engine has to give on them; on every target the
+//! same.
 //!
-//! [`check_all`] is what every target runs. To have another kernel checked everywhere, add it to [`engines`].
+//! [`check_all`] is what every target runs. To have another kernel checked everywhere, add it to
+//! [`engines`].
 
 use std::sync::Arc;
 
@@ -20,7 +22,8 @@ pub struct Engine {
     pub start: fn(&Weights) -> Step<'_>,
 }
 
-/// Everything that can compute a model here: the oracle, and the engine by each kernel of this processor.
+/// Everything that can compute a model here: the oracle, and the engine by each kernel of this
+/// processor.
 pub fn engines() -> Vec<Engine> {
     let oracle = Engine {
         name: "oracle",
@@ -32,19 +35,27 @@ pub fn engines() -> Vec<Engine> {
     let kernels: [fn(&Weights) -> Step<'_>; Kernel::ALL.len()] =
         [engine::<0>, engine::<1>, engine::<2>, engine::<3>, engine::<4>, engine::<5>];
     let kernels = Kernel::ALL.into_iter().zip(kernels).filter(|(kernel, _)| kernel.available());
-    std::iter::once(oracle).chain(kernels.map(|(kernel, start)| Engine { name: kernel.name(), start })).collect()
+    std::iter::once(oracle)
+        .chain(kernels.map(|(kernel, start)| Engine { name: kernel.name(), start }))
+        .collect()
 }
 
 /// The engine by the kernel of this number, one stream.
 fn engine<const K: usize>(weights: &Weights) -> Step<'_> {
-    let network = Network::new(weights, Kernel::ALL[K]).expect("a golden model has a shape that the engine takes");
+    let network = Network::new(weights, Kernel::ALL[K])
+        .expect("a golden model has a shape that the engine takes");
     let mut engine = lmz::lm::rwkv7::Engine::new(Arc::new(network), 1);
     let mut stream = engine.stream();
     Box::new(move |token| {
         engine.step(&mut [(&mut stream, token)]);
         let logits: Vec<f32> = stream.logits().collect();
-        let frequencies = exact::fpstate::exact(|fp| exact::frequencies(fp, &logits, |id| id != START as usize));
-        assert!(stream.sums() == exact::prefix_sums(frequencies), "{}: prefix sums", Kernel::ALL[K].name());
+        let frequencies =
+            exact::fpstate::exact(|fp| exact::frequencies(fp, &logits, |id| id != START as usize));
+        assert!(
+            stream.sums() == exact::prefix_sums(frequencies),
+            "{}: prefix sums",
+            Kernel::ALL[K].name()
+        );
         logits
     })
 }
@@ -105,9 +116,14 @@ pub struct Trace {
 impl Golden {
     pub fn model(&self) -> Model {
         let config = std::str::from_utf8(self.config).expect("JSON is UTF-8");
-        let config = if self.int16 { config.replace("\"int8\"", "\"int16\"") } else { config.to_owned() };
-        let files =
-            Files { config: config.as_bytes(), vocabulary: self.vocab, tensors: self.tensors, mixer: self.mixer };
+        let config =
+            if self.int16 { config.replace("\"int8\"", "\"int16\"") } else { config.to_owned() };
+        let files = Files {
+            config: config.as_bytes(),
+            vocabulary: self.vocab,
+            tensors: self.tensors,
+            mixer: self.mixer,
+        };
         let model = Model::parse(self.name, &files).expect("a golden model loads");
         assert_eq!(self.int16, model.weights().config.activations == exact::Activations::Int16);
         assert_eq!(model.identity().to_string(), self.trace().identity);
@@ -122,7 +138,9 @@ impl Golden {
     pub fn check_segmentation(&self, vocabulary: &Vocabulary) -> Result<(), String> {
         let trace = self.trace();
         let digits = trace.text_hex.as_bytes().as_chunks::<2>().0;
-        let byte = |d: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(d).expect("ASCII"), 16).expect("hexadecimal");
+        let byte = |d: &[u8; 2]| {
+            u8::from_str_radix(std::str::from_utf8(d).expect("ASCII"), 16).expect("hexadecimal")
+        };
         let text: Vec<u8> = digits.iter().map(byte).collect();
         let found: Vec<Token> = vocabulary.segment(&text).collect();
         if found != trace.ids {
@@ -153,21 +171,33 @@ impl Golden {
                 let row = &full[row * logits.len()..][..logits.len()];
                 if let Some(at) = (0..row.len()).find(|at| row[*at] != logits[*at].to_bits()) {
                     let (found, expected) = (logits[at], f32::from_bits(row[at]));
-                    return Err(format!("{}: step {i}, logit {at}: expected {expected:?}, found {found:?}", self.name));
+                    return Err(format!(
+                        "{}: step {i}, logit {at}: expected {expected:?}, found {found:?}",
+                        self.name
+                    ));
                 }
                 rows += 1;
             }
             if hash(logits.iter().flat_map(|x| x.to_le_bytes())) != trace.logits_blake3[i] {
                 return Err(format!("{}: step {i}: the logits differ", self.name));
             }
-            let frequencies = exact::fpstate::exact(|fp| exact::frequencies(fp, &logits, |id| id != START as usize));
-            if hash(frequencies.iter().flat_map(|f| f.to_le_bytes())) != trace.frequencies_blake3[i] {
+            let frequencies = exact::fpstate::exact(|fp| {
+                exact::frequencies(fp, &logits, |id| id != START as usize)
+            });
+            if hash(frequencies.iter().flat_map(|f| f.to_le_bytes())) != trace.frequencies_blake3[i]
+            {
                 return Err(format!("{}: step {i}: the frequencies differ", self.name));
             }
             hashed += 1;
         }
-        if (hashed, rows) != self.steps || rows != steps.len() || hashed != trace.logits_blake3.len() {
-            return Err(format!("{}: {hashed} steps and {rows} rows were compared, not all", self.name));
+        if (hashed, rows) != self.steps
+            || rows != steps.len()
+            || hashed != trace.logits_blake3.len()
+        {
+            return Err(format!(
+                "{}: {hashed} steps and {rows} rows were compared, not all",
+                self.name
+            ));
         }
         Ok(())
     }
@@ -178,7 +208,9 @@ impl Golden {
         self.check_segmentation(model.vocabulary())?;
         let engines = engines();
         assert_eq!(engines[0].name, "oracle");
-        engines.iter().try_for_each(|e| self.check(model.weights(), e).map_err(|what| format!("{}: {what}", e.name)))
+        engines.iter().try_for_each(|e| {
+            self.check(model.weights(), e).map_err(|what| format!("{}: {what}", e.name))
+        })
     }
 }
 
@@ -194,16 +226,23 @@ pub fn check_functions() -> Result<(), String> {
 }
 
 fn functions(fp: Exact) -> Result<(), String> {
-    let file = SafeTensors::deserialize(include_bytes!("../golden/functions.safetensors")).expect("it parses");
+    let file = SafeTensors::deserialize(include_bytes!("../golden/functions.safetensors"))
+        .expect("it parses");
     let floats = |name| words(&file, name).into_iter().map(f32::from_bits).collect::<Vec<_>>();
     let mut compared = 0;
     let mut same = |what: &str, i: usize, found: u32, expected: u32| {
         compared += 1;
-        if found == expected { Ok(()) } else { Err(format!("{what}, number {i}: {found:#x}, not {expected:#x}")) }
+        if found == expected {
+            Ok(())
+        } else {
+            Err(format!("{what}, number {i}: {found:#x}, not {expected:#x}"))
+        }
     };
     let x = floats("x");
     type Function = fn(Exact, f32) -> f32;
-    for (name, f) in [("exp", exact::exp as Function), ("sigmoid", exact::sigmoid), ("tanh", exact::tanh)] {
+    for (name, f) in
+        [("exp", exact::exp as Function), ("sigmoid", exact::sigmoid), ("tanh", exact::tanh)]
+    {
         for (i, (x, expected)) in x.iter().zip(words(&file, name)).enumerate() {
             same(name, i, f(fp, *x).to_bits(), expected)?;
         }
@@ -212,7 +251,8 @@ fn functions(fp: Exact) -> Result<(), String> {
     let width = file.tensor("rows").expect("it is there").shape()[1];
     let rows: Vec<&[f32]> = rows.chunks_exact(width).collect();
     let quantised = file.tensor("rows_int8").expect("it is there").data();
-    let (scales, sums, norms) = (words(&file, "rows_scale"), words(&file, "rows_sum"), words(&file, "rows_norm"));
+    let (scales, sums, norms) =
+        (words(&file, "rows_scale"), words(&file, "rows_sum"), words(&file, "rows_norm"));
     for (i, row) in rows.iter().enumerate() {
         let q = exact::quantise(fp, row, exact::Activations::Int8);
         same("scale", i, q.scale.to_bits(), scales[i])?;

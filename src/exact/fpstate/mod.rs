@@ -201,7 +201,9 @@ impl<S: Seek> Seek for Host<S> {
 /// tell.
 pub fn is_exact() -> bool {
     let (one, half_step) = (black_box(1.0f32), black_box(f32::EPSILON / 2.0));
-    let nearest = one + half_step == 1.0 && -one - half_step == -1.0 && one + black_box(1.5 * half_step) > 1.0;
+    let nearest = one + half_step == 1.0
+        && -one - half_step == -1.0
+        && one + black_box(1.5 * half_step) > 1.0;
     let least = black_box(f32::from_bits(1));
     // Results are compared as bits: a comparison may itself take a subnormal number for zero.
     let results_kept = (black_box(f32::MIN_POSITIVE) * black_box(0.5)).to_bits() == 0x0040_0000;

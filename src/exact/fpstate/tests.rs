@@ -9,7 +9,8 @@ fn sample(fp: Exact) -> Vec<u32> {
     let tiny: Vec<f32> = black_box((1..60).map(|i| f32::from_bits(i * 0x0001_3577)).collect());
     let weight = (0..1000).map(|i| (i * 89 % 255 - 127) as i8).collect();
     let matrix = Matrix { weight, scale: vec![0.001; 10], outputs: 10, inputs: 100 };
-    let mut out: Vec<f32> = x.iter().flat_map(|&x| [exp(fp, x), sigmoid(fp, x), tanh(fp, x)]).collect();
+    let mut out: Vec<f32> =
+        x.iter().flat_map(|&x| [exp(fp, x), sigmoid(fp, x), tanh(fp, x)]).collect();
     out.extend(layer_norm(fp, &x, &x, &x));
     out.extend(product(fp, &matrix, &x, Activations::Int8));
     out.push(sum(fp, x.iter().copied()));
@@ -50,10 +51,17 @@ mod set {
     /// Flush to zero and denormals are zero, singly and together; rounding down, up, to zero; all
     /// at once; no exception masked.
     #[cfg(target_arch = "x86_64")]
-    const STATES: [arch::State; 9] = [0x9fc0, 0x9f80, 0x1fc0, 0x3f80, 0x5f80, 0x7f80, 0xffc0, 0x0000, 0xe040];
+    const STATES: [arch::State; 9] =
+        [0x9fc0, 0x9f80, 0x1fc0, 0x3f80, 0x5f80, 0x7f80, 0xffc0, 0x0000, 0xe040];
     #[cfg(target_arch = "aarch64")]
-    const STATES: [arch::State; 6] =
-        [control(1 << 24), control(1 << 22), control(2 << 22), control(3 << 22), control(7 << 22), control(1 << 25)];
+    const STATES: [arch::State; 6] = [
+        control(1 << 24),
+        control(1 << 22),
+        control(2 << 22),
+        control(3 << 22),
+        control(7 << 22),
+        control(1 << 25),
+    ];
 
     #[cfg(target_arch = "aarch64")]
     const fn control(control: u64) -> arch::State {
@@ -87,7 +95,11 @@ mod set {
         for state in STATES {
             arch::set(state);
             // What would come without the gate, where it would come at all.
-            let wrong = if traps(state) { None } else { Some((black_box(sample(Exact(PhantomData))), is_exact())) };
+            let wrong = if traps(state) {
+                None
+            } else {
+                Some((black_box(sample(Exact(PhantomData))), is_exact()))
+            };
             arch::set(state);
             let (inside, from_oracle) = (exact(sample), logits());
             let after = arch::get();
@@ -100,7 +112,10 @@ mod set {
                 assert!(not_noticed == computes_alike(state), "{state:x?} is not noticed");
             }
         }
-        assert!(differing >= 5, "the sample has to depend on the state, else this test says nothing");
+        assert!(
+            differing >= 5,
+            "the sample has to depend on the state, else this test says nothing"
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! AVX2: 16 f32 are two registers. Without VNNI, weights are widened to int16 and `vpmaddwd` sums pairs of products
-//! (`vpmaddubsw` would do twice as many but saturates); with it, `vpdpbusd` sums four.
+//! AVX2: 16 f32 are two registers. Without VNNI, weights are widened to int16 and `vpmaddwd` sums
+//! pairs of products (`vpmaddubsw` would do twice as many but saturates); with it, `vpdpbusd` sums
+//! four.
 
 use std::arch::x86_64::*;
 
@@ -37,8 +38,9 @@ macro_rules! both {
     };
 }
 
-// SAFETY of all that is unsafe below, where nothing else is said: the processor has the instructions, because a value
-// of `Avx2` exists only then; and they touch memory only through references to what they read or write whole.
+// SAFETY of all that is unsafe below, where nothing else is said: the processor has the
+// instructions, because a value of `Avx2` exists only then; and they touch memory only through
+// references to what they read or write whole.
 impl Vectors for Avx2 {
     type V = [__m256; 2];
     type I = [__m256i; 2];
@@ -221,13 +223,14 @@ impl Isa for Avx2 {
         for x in x {
             assert!(4 * groups <= x.len());
         }
-        // SAFETY: group g of a tile reads its weights 32 g to 32 g + 31, and bytes 4 g to 4 g + 3, two numbers, of
-        // each row.
+        // SAFETY: group g of a tile reads its weights 32 g to 32 g + 31, and bytes 4 g to 4 g + 3,
+        // two numbers, of each row.
         unsafe {
             let mut out = [[[_mm256_setzero_ps(); 2]; 2]; R];
             for tile in 0..2 {
                 let start = start.as_ptr().add(16 * tile);
-                let first = [_mm256_loadu_si256(start.cast()), _mm256_loadu_si256(start.add(8).cast())];
+                let first =
+                    [_mm256_loadu_si256(start.cast()), _mm256_loadu_si256(start.add(8).cast())];
                 let mut sums = [first; R];
                 let mut w = weights.as_ptr().add(32 * groups * tile);
                 for g in 0..groups {
@@ -237,7 +240,9 @@ impl Isa for Avx2 {
                     let w0 = _mm256_cvtepi8_epi16(_mm_loadu_si128(w.cast()));
                     let w1 = _mm256_cvtepi8_epi16(_mm_loadu_si128(w.add(16).cast()));
                     for r in 0..R {
-                        let q = _mm256_set1_epi32(x[r].as_ptr().add(4 * g).cast::<i32>().read_unaligned());
+                        let q = _mm256_set1_epi32(
+                            x[r].as_ptr().add(4 * g).cast::<i32>().read_unaligned(),
+                        );
                         sums[r][0] = _mm256_add_epi32(sums[r][0], _mm256_madd_epi16(q, w0));
                         sums[r][1] = _mm256_add_epi32(sums[r][1], _mm256_madd_epi16(q, w1));
                     }
@@ -278,7 +283,10 @@ impl Isa for AvxVnni {
         assert_eq!(to.len(), LANES);
         unsafe {
             let words = to_16(q);
-            let bytes = _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+            let bytes = _mm_packs_epi16(
+                _mm256_castsi256_si128(words),
+                _mm256_extracti128_si256::<1>(words),
+            );
             _mm_storeu_si128(to.as_mut_ptr().cast(), _mm_xor_si128(bytes, _mm_set1_epi8(-128)));
         }
     }
@@ -301,21 +309,26 @@ impl Isa for AvxVnni {
         for x in x {
             assert!(4 * groups <= x.len());
         }
-        // SAFETY: group g of a tile reads its weights 64 g to 64 g + 63, and numbers 4 g to 4 g + 3 of each row.
+        // SAFETY: group g of a tile reads its weights 64 g to 64 g + 63, and numbers 4 g to 4 g + 3
+        // of each row.
         unsafe {
             let mut out = [[[_mm256_setzero_ps(); 2]; 2]; R];
             for tile in 0..2 {
                 let start = start.as_ptr().add(16 * tile);
-                let first = [_mm256_loadu_si256(start.cast()), _mm256_loadu_si256(start.add(8).cast())];
+                let first =
+                    [_mm256_loadu_si256(start.cast()), _mm256_loadu_si256(start.add(8).cast())];
                 let mut sums = [first; R];
                 let mut w = weights.as_ptr().add(64 * groups * tile);
                 for g in 0..groups {
                     if ahead {
                         prefetch(w.wrapping_add(AHEAD));
                     }
-                    let (w0, w1) = (_mm256_loadu_si256(w.cast()), _mm256_loadu_si256(w.add(32).cast()));
+                    let (w0, w1) =
+                        (_mm256_loadu_si256(w.cast()), _mm256_loadu_si256(w.add(32).cast()));
                     for r in 0..R {
-                        let q = _mm256_set1_epi32(x[r].as_ptr().add(4 * g).cast::<i32>().read_unaligned());
+                        let q = _mm256_set1_epi32(
+                            x[r].as_ptr().add(4 * g).cast::<i32>().read_unaligned(),
+                        );
                         sums[r][0] = _mm256_dpbusd_avx_epi32(sums[r][0], q, w0);
                         sums[r][1] = _mm256_dpbusd_avx_epi32(sums[r][1], q, w1);
                     }

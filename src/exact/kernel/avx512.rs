@@ -24,8 +24,9 @@ impl Avx512 {
     }
 }
 
-// SAFETY of all that is unsafe below, where nothing else is said: the processor has the instructions, because a value
-// of `Avx512` exists only then; and they touch memory only through references to what they read or write whole.
+// SAFETY of all that is unsafe below, where nothing else is said: the processor has the
+// instructions, because a value of `Avx512` exists only then; and they touch memory only through
+// references to what they read or write whole.
 impl Vectors for Avx512 {
     type V = __m512;
     type I = __m512i;
@@ -173,20 +174,29 @@ impl Isa for Avx512 {
     }
 
     #[inline(always)]
-    fn dot<const R: usize>(self, weights: &[i8], start: &[i32; BLOCK], x: [&[u8]; R], ahead: bool) -> [[__m512; 2]; R] {
+    fn dot<const R: usize>(
+        self,
+        weights: &[i8],
+        start: &[i32; BLOCK],
+        x: [&[u8]; R],
+        ahead: bool,
+    ) -> [[__m512; 2]; R] {
         let groups = weights.len() / (4 * BLOCK);
         for x in x {
             assert!(4 * groups <= x.len());
         }
-        // SAFETY: group g reads weights from 128 g to 128 g + 127, and numbers 4 g to 4 g + 3 of each row.
+        // SAFETY: group g reads weights from 128 g to 128 g + 127, and numbers 4 g to 4 g + 3 of
+        // each row.
         unsafe {
-            let first =
-                [_mm512_loadu_si512(start.as_ptr().cast()), _mm512_loadu_si512(start.as_ptr().add(LANES).cast())];
+            let first = [
+                _mm512_loadu_si512(start.as_ptr().cast()),
+                _mm512_loadu_si512(start.as_ptr().add(LANES).cast()),
+            ];
             let mut sums = [first; R];
             let mut w = weights.as_ptr();
             if R == 1 {
-                // More sums than one row has, or each would wait for the one before it. Inputs are filled up to
-                // multiples of 16, so groups come in fours.
+                // More sums than one row has, or each would wait for the one before it. Inputs are
+                // filled up to multiples of 16, so groups come in fours.
                 let mut more = [[_mm512_setzero_si512(); 2]; 3];
                 for g in 0..groups / 4 {
                     if ahead {
@@ -206,7 +216,8 @@ impl Isa for Avx512 {
                 }
                 for half in 0..2 {
                     let two = _mm512_add_epi32(more[0][half], more[1][half]);
-                    sums[0][half] = _mm512_add_epi32(_mm512_add_epi32(sums[0][half], more[2][half]), two);
+                    sums[0][half] =
+                        _mm512_add_epi32(_mm512_add_epi32(sums[0][half], more[2][half]), two);
                 }
             } else {
                 for g in 0..groups {
@@ -214,9 +225,12 @@ impl Isa for Avx512 {
                         prefetch(w.wrapping_add(AHEAD));
                         prefetch(w.wrapping_add(AHEAD + 64));
                     }
-                    let (w0, w1) = (_mm512_loadu_si512(w.cast()), _mm512_loadu_si512(w.add(64).cast()));
+                    let (w0, w1) =
+                        (_mm512_loadu_si512(w.cast()), _mm512_loadu_si512(w.add(64).cast()));
                     for r in 0..R {
-                        let q = _mm512_set1_epi32(x[r].as_ptr().add(4 * g).cast::<i32>().read_unaligned());
+                        let q = _mm512_set1_epi32(
+                            x[r].as_ptr().add(4 * g).cast::<i32>().read_unaligned(),
+                        );
                         sums[r][0] = _mm512_dpbusd_epi32(sums[r][0], q, w0);
                         sums[r][1] = _mm512_dpbusd_epi32(sums[r][1], q, w1);
                     }
@@ -239,5 +253,11 @@ impl Isa for Avx512 {
 /// The processor has AVX-512 VNNI; four numbers can be read at `q`, 64 weights at `w`.
 #[inline(always)]
 unsafe fn dot4(sum: __m512i, q: *const i32, w: *const i8) -> __m512i {
-    unsafe { _mm512_dpbusd_epi32(sum, _mm512_set1_epi32(q.read_unaligned()), _mm512_loadu_si512(w.cast())) }
+    unsafe {
+        _mm512_dpbusd_epi32(
+            sum,
+            _mm512_set1_epi32(q.read_unaligned()),
+            _mm512_loadu_si512(w.cast()),
+        )
+    }
 }

@@ -42,7 +42,8 @@ pub enum Kernel {
 
 impl Kernel {
     /// From the slowest to the fastest.
-    pub const ALL: [Self; 6] = [Self::Plain, Self::Avx2, Self::AvxVnni, Self::Neon, Self::NeonDot, Self::Avx512];
+    pub const ALL: [Self; 6] =
+        [Self::Plain, Self::Avx2, Self::AvxVnni, Self::Neon, Self::NeonDot, Self::Avx512];
 
     /// The name that `LMZ_KERNEL` knows it by.
     pub const fn name(self) -> &'static str {

@@ -1,4 +1,5 @@
-//! The elementary functions, on 16 numbers at once. What they are is said beside [`exact::exp`](crate::exact::exp).
+//! The elementary functions, on 16 numbers at once. What they are is said beside
+//! [`exact::exp`](crate::exact::exp).
 
 use super::Vectors;
 use crate::exact::functions::{C0, C1, C2, C3, C4, LN2_HIGH, LN2_LOW, LOG2_E, ROUNDER};

@@ -1,12 +1,15 @@
-//! Kernels: the arithmetic of this module by the vector instructions of a processor, with the same bits.
+//! Kernels: the arithmetic of this module by the vector instructions of a processor, with the same
+//! bits.
 //!
-//! What is computed is written once, over [`Isa`] and its [`Vectors`] of 16 f32: whether these are one register, two,
-//! four or an array is the business of the files beside this one. Products of int8 differ more, so each instruction
-//! set has its own inner loop ([`Isa::dot`]) and its own layout of weights ([`Layout`]).
+//! What is computed is written once, over [`Isa`] and its [`Vectors`] of 16 f32: whether these are
+//! one register, two, four or an array is the business of the files beside this one. Products of
+//! int8 differ more, so each instruction set has its own inner loop ([`Isa::dot`]) and its own
+//! layout of weights ([`Layout`]).
 //!
-//! A [`Job`] is a piece of work that is compiled once for each instruction set; [`Kernel::run`] chooses at run time.
-//! Everything below a job's `run` must be `#[inline(always)]` and must not pass through closures: what is not inlined
-//! is not compiled for the instruction set, and gets slow calls instead of instructions.
+//! A [`Job`] is a piece of work that is compiled once for each instruction set; [`Kernel::run`]
+//! chooses at run time. Everything below a job's `run` must be `#[inline(always)]` and must not
+//! pass through closures: what is not inlined is not compiled for the instruction set, and gets
+//! slow calls instead of instructions.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -48,8 +51,8 @@ pub trait Job {
     fn run<I: Isa>(self, isa: I) -> Self::Output;
 }
 
-/// Operations on 16 f32, each rounded by itself. A value of an implementing type exists only where the processor has
-/// the instructions.
+/// Operations on 16 f32, each rounded by itself. A value of an implementing type exists only where
+/// the processor has the instructions.
 pub trait Vectors: Copy + Send + Sync + 'static {
     /// 16 f32
     type V: Copy;
@@ -71,8 +74,8 @@ pub trait Vectors: Copy + Send + Sync + 'static {
     fn neg(self, x: Self::V) -> Self::V;
     /// The nearest integers, ties to even; no number is beyond 2^22.
     fn to_int(self, x: Self::V) -> Self::I;
-    /// 2^n as f32, of n from -126 to 127 in the low bits of the numbers' own representation (as rounding by addition
-    /// leaves it).
+    /// 2^n as f32, of n from -126 to 127 in the low bits of the numbers' own representation (as
+    /// rounding by addition leaves it).
     fn power(self, x: Self::V) -> Self::V;
     /// The tree of lanes: 8, 4, 2, 1.
     fn sum(self, x: Self::V) -> f32;
@@ -102,7 +105,8 @@ pub trait Isa: Copy + Send + Sync + 'static {
     /// Runs a job, compiled for this instruction set.
     fn run<J: Job>(self, job: J) -> J::Output;
 
-    /// Writes 16 quantised numbers, from -128 to 127, as [`dot`](Self::dot) wants them: 16 * [`BYTES`](Self::BYTES).
+    /// Writes 16 quantised numbers, from -128 to 127, as [`dot`](Self::dot) wants them: 16 *
+    /// [`BYTES`](Self::BYTES).
     fn write(self, q: <Self::Vectors as Vectors>::I, to: &mut [u8]);
 
     /// What a quantised zero is written as.
@@ -110,8 +114,9 @@ pub trait Isa: Copy + Send + Sync + 'static {
         0
     }
 
-    /// The sums over the inputs of weight times quantised number, for [`packed::BLOCK`] outputs and R rows, as f32.
-    /// `start` has what each output's sum starts from; `ahead`: whether to prefetch the weights that follow.
+    /// The sums over the inputs of weight times quantised number, for [`packed::BLOCK`] outputs and
+    /// R rows, as f32. `start` has what each output's sum starts from; `ahead`: whether to prefetch
+    /// the weights that follow.
     fn dot<const R: usize>(
         self,
         weights: &[i8],
@@ -125,7 +130,8 @@ pub trait Isa: Copy + Send + Sync + 'static {
 #[inline(always)]
 pub fn prefetch<T>(place: *const T) {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: every x86-64 processor has the instruction; it changes nothing, and any address will do.
+    // SAFETY: every x86-64 processor has the instruction; it changes nothing, and any address will
+    // do.
     unsafe {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         _mm_prefetch::<_MM_HINT_T0>(place.cast());
@@ -133,7 +139,8 @@ pub fn prefetch<T>(place: *const T) {
     #[cfg(target_arch = "aarch64")]
     // SAFETY: the instruction changes nothing, and any address will do.
     unsafe {
-        std::arch::asm!("prfm pldl1keep, [{}]", in(reg) place, options(nostack, preserves_flags, readonly));
+        std::arch::asm!("prfm pldl1keep, \
+            [{}]", in(reg) place, options(nostack, preserves_flags, readonly));
     }
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = place;

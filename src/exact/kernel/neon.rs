@@ -1,5 +1,6 @@
-//! NEON: 16 f32 are four registers. With the dot product extension, `sdot` multiplies 16 pairs of int8 and sums them
-//! by fours; without, two products each are summed in int16, where they just fit, and then widened in pairs.
+//! NEON: 16 f32 are four registers. With the dot product extension, `sdot` multiplies 16 pairs of
+//! int8 and sums them by fours; without, two products each are summed in int16, where they just
+//! fit, and then widened in pairs.
 
 use std::arch::aarch64::*;
 use std::arch::asm;
@@ -40,8 +41,8 @@ macro_rules! each {
     }};
 }
 
-// SAFETY of all that is unsafe below, where nothing else is said: the processor has the instructions, which touch
-// memory only through references to what they read or write whole.
+// SAFETY of all that is unsafe below, where nothing else is said: the processor has the
+// instructions, which touch memory only through references to what they read or write whole.
 impl Vectors for Neon {
     type V = [float32x4_t; 4];
     type I = [int32x4_t; 4];
@@ -253,13 +254,13 @@ impl Isa for Neon {
         for x in x {
             assert!(4 * groups <= x.len());
         }
-        // SAFETY: group g of a tile reads its weights 64 g to 64 g + 63, and numbers 4 g to 4 g + 3 of each row. Inputs
-        // are filled up to multiples of 16, so groups come in pairs.
+        // SAFETY: group g of a tile reads its weights 64 g to 64 g + 63, and numbers 4 g to 4 g + 3
+        // of each row. Inputs are filled up to multiples of 16, so groups come in pairs.
         unsafe {
             let mut out = [[[vdupq_n_f32(0.0); 4]; 2]; R];
             for tile in 0..2 {
-                // One row at a time, and for each register of weights two of sums: outputs 0 and 1, outputs 2 and 3,
-                // each with the products of inputs 0 and 1, and 2 and 3, apart.
+                // One row at a time, and for each register of weights two of sums: outputs 0 and 1,
+                // outputs 2 and 3, each with the products of inputs 0 and 1, and 2 and 3, apart.
                 for r in 0..R {
                     let mut sums = [[vdupq_n_s32(0); 2]; 4];
                     let mut w = weights.as_ptr().add(64 * groups * tile);
@@ -274,8 +275,13 @@ impl Isa for Neon {
                         let (w0, w1) = (weights_at(w), weights_at(w.add(64)));
                         for i in 0..4 {
                             // At most 2 * 127 * 128, which int16 holds.
-                            let low = vmlal_s8(vmull_s8(vget_low_s8(w0[i]), q0), vget_low_s8(w1[i]), q1);
-                            let high = vmlal_s8(vmull_s8(vget_high_s8(w0[i]), q0), vget_high_s8(w1[i]), q1);
+                            let low =
+                                vmlal_s8(vmull_s8(vget_low_s8(w0[i]), q0), vget_low_s8(w1[i]), q1);
+                            let high = vmlal_s8(
+                                vmull_s8(vget_high_s8(w0[i]), q0),
+                                vget_high_s8(w1[i]),
+                                q1,
+                            );
                             sums[i][0] = vpadalq_s16(sums[i][0], low);
                             sums[i][1] = vpadalq_s16(sums[i][1], high);
                         }
@@ -332,13 +338,18 @@ impl Isa for NeonDot {
         for x in x {
             assert!(4 * groups <= x.len());
         }
-        // SAFETY: group g of a tile reads its weights 64 g to 64 g + 63, and numbers 4 g to 4 g + 3 of each row.
+        // SAFETY: group g of a tile reads its weights 64 g to 64 g + 63, and numbers 4 g to 4 g + 3
+        // of each row.
         unsafe {
             let mut out = [[[vdupq_n_f32(0.0); 4]; 2]; R];
             for tile in 0..2 {
                 let start = start.as_ptr().add(16 * tile);
-                let first =
-                    [vld1q_s32(start), vld1q_s32(start.add(4)), vld1q_s32(start.add(8)), vld1q_s32(start.add(12))];
+                let first = [
+                    vld1q_s32(start),
+                    vld1q_s32(start.add(4)),
+                    vld1q_s32(start.add(8)),
+                    vld1q_s32(start.add(12)),
+                ];
                 let mut sums = [first; R];
                 let mut w = weights.as_ptr().add(64 * groups * tile);
                 for g in 0..groups {

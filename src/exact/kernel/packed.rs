@@ -20,12 +20,13 @@ pub struct Layout {
     pub tile: usize,
     /// Inputs of one output that an instruction sums.
     pub group: usize,
-    /// Whether quantised numbers are stored as unsigned, 128 larger than they are. Sums start so that this is undone.
+    /// Whether quantised numbers are stored as unsigned, 128 larger than they are. Sums start so
+    /// that this is undone.
     pub offset: bool,
 }
 
-/// The weights of many matrices, in the order in which they were added: best the order of use, for each is
-/// prefetched while the one before it is multiplied.
+/// The weights of many matrices, in the order in which they were added: best the order of use, for
+/// each is prefetched while the one before it is multiplied.
 #[derive(Debug)]
 pub struct Arena {
     layout: Layout,
@@ -73,7 +74,8 @@ impl Arena {
         for output in 0..matrix.outputs {
             for (input, w) in matrix.row(output).iter().enumerate() {
                 let tile_at = output / tile * tile * inputs;
-                weights[tile_at + (input / group * tile + output % tile) * group + input % group] = *w;
+                weights[tile_at + (input / group * tile + output % tile) * group + input % group] =
+                    *w;
             }
         }
         let start = |output: usize| match offset && output < matrix.outputs {
@@ -87,7 +89,11 @@ impl Arena {
             at,
             start: (0..blocks).map(|b| std::array::from_fn(|i| start(b * BLOCK + i))).collect(),
             scale: (0..blocks)
-                .map(|b| std::array::from_fn(|h| Lanes(std::array::from_fn(|i| scale(b * BLOCK + h * LANES + i)))))
+                .map(|b| {
+                    std::array::from_fn(|h| {
+                        Lanes(std::array::from_fn(|i| scale(b * BLOCK + h * LANES + i)))
+                    })
+                })
                 .collect(),
         }
     }
@@ -119,7 +125,8 @@ impl Arena {
 pub struct Quantised {
     activations: Activations,
     bytes: Vec<u8>,
-    /// Bytes of a row of one plane. With two planes, the high one of a row comes first, then its low one.
+    /// Bytes of a row of one plane. With two planes, the high one of a row comes first, then its
+    /// low one.
     stride: usize,
     scale: Vec<f32>,
 }
@@ -128,7 +135,12 @@ impl Quantised {
     /// Room for `rows` vectors of up to `inputs` numbers of up to 2 bytes.
     pub fn new(activations: Activations, rows: usize, inputs: usize) -> Self {
         let stride = inputs.next_multiple_of(LANES) * 2;
-        Self { activations, bytes: vec![0; rows * planes(activations) * stride], stride, scale: vec![0.0; rows] }
+        Self {
+            activations,
+            bytes: vec![0; rows * planes(activations) * stride],
+            stride,
+            scale: vec![0.0; rows],
+        }
     }
 
     /// One plane of a row. The rows of two planes are counted singly.
@@ -137,7 +149,8 @@ impl Quantised {
         &self.bytes[row * self.stride..][..self.stride]
     }
 
-    /// Quantises a row, whose largest absolute value is `largest` and whose last line is filled up with zeros.
+    /// Quantises a row, whose largest absolute value is `largest` and whose last line is filled up
+    /// with zeros.
     #[inline(always)]
     pub fn write<I: Isa>(&mut self, isa: I, row: usize, x: &[Lanes], largest: f32) {
         let s = isa.vectors();
@@ -161,7 +174,9 @@ impl Quantised {
             }
         } else {
             let (high, low) = bytes.split_at_mut(self.stride);
-            for ((x, high), low) in x.iter().zip(high.chunks_exact_mut(line)).zip(low.chunks_exact_mut(line)) {
+            for ((x, high), low) in
+                x.iter().zip(high.chunks_exact_mut(line)).zip(low.chunks_exact_mut(line))
+            {
                 let q = s.to_int(s.min(s.max(s.mul(s.load(x), factor), least), most));
                 let low_q = s.low(q);
                 isa.write(s.high(q, low_q), high);
@@ -247,7 +262,12 @@ impl<Out: Rows> Product<'_, Out> {
 
     /// A block of outputs of R rows, from `row` on; two planes of a row are two rows here.
     #[inline(always)]
-    fn tile<I: Isa, const PLANES: usize, const R: usize>(&mut self, isa: I, block: usize, row: usize) {
+    fn tile<I: Isa, const PLANES: usize, const R: usize>(
+        &mut self,
+        isa: I,
+        block: usize,
+        row: usize,
+    ) {
         let s = isa.vectors();
         let mut x: [&[u8]; R] = [&[]; R];
         for (r, x) in x.iter_mut().enumerate() {

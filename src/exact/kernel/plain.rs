@@ -1,5 +1,5 @@
-//! Arrays, in safe Rust: for processors without a kernel of their own. Compilers find vector instructions for much of
-//! it.
+//! Arrays, in safe Rust: for processors without a kernel of their own. Compilers find vector
+//! instructions for much of it.
 
 use super::packed::BLOCK;
 use super::{Isa, Job, Lanes, Layout, Vectors};

@@ -1,4 +1,5 @@
-//! One suite over all kernels that the processor has: the bits of the plain functions of `crate::exact`.
+//! One suite over all kernels that the processor has: the bits of the plain functions of
+//! `crate::exact`.
 
 use proptest::prelude::*;
 
@@ -6,15 +7,26 @@ use super::*;
 use crate::exact::fpstate::{self, Exact};
 use crate::exact::{self, Activations, Matrix};
 
-/// Numbers of all kinds: ordinary, tiny, huge, zeros, infinities, and NaNs (but signalling ones, which no arithmetic
-/// makes).
+/// Numbers of all kinds: ordinary, tiny, huge, zeros, infinities, and NaNs (but signalling ones,
+/// which no arithmetic makes).
 fn number() -> impl Strategy<Value = f32> {
     let any = any::<u32>().prop_map(|bits| {
         let x = f32::from_bits(bits);
         if x.is_nan() { f32::NAN } else { x }
     });
-    let special = [0.0, -0.0, 1.0, -1.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MAX, f32::MIN_POSITIVE];
-    let edges = [86.0, -86.0, 127.0, -127.0, 0.5, 2.5, f32::from_bits(1), f32::from_bits(0x8000_0001)];
+    let special = [
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::NAN,
+        f32::MAX,
+        f32::MIN_POSITIVE,
+    ];
+    let edges =
+        [86.0, -86.0, 127.0, -127.0, 0.5, 2.5, f32::from_bits(1), f32::from_bits(0x8000_0001)];
     prop_oneof![
         4 => -100.0f32..100.0,
         2 => any,
@@ -60,7 +72,11 @@ impl Job for Elementwise<'_> {
             ($value:expr, $expected:expr) => {
                 s.store($value, &mut out);
                 let expected: fn(Exact, f32, f32) -> f32 = $expected;
-                same(&out, |i| expected(fp, pair(i).0, pair(i).1), concat!(stringify!($value), " of lines"));
+                same(
+                    &out,
+                    |i| expected(fp, pair(i).0, pair(i).1),
+                    concat!(stringify!($value), " of lines"),
+                );
             };
         }
         check!(s.add(x, y), |_, x, y| x + y);
@@ -79,7 +95,11 @@ impl Job for Elementwise<'_> {
         assert_eq!(bits(sum), bits(exact::sum(fp, self.x.0)), "sum");
         let zero = s.splat(0.0);
         let largest = s.largest(s.max(s.abs(x), zero));
-        assert_eq!(bits(largest), bits(self.x.0.iter().fold(0.0, |m, x| exact::max(fp, x.abs(), m))), "largest");
+        assert_eq!(
+            bits(largest),
+            bits(self.x.0.iter().fold(0.0, |m, x| exact::max(fp, x.abs(), m))),
+            "largest"
+        );
     }
 }
 
@@ -119,11 +139,13 @@ impl Job for Quantise<'_> {
 
 /// The product by every kernel, against the plain one.
 fn check_product(fp: Exact, matrix: &Matrix, x: &[Vec<f32>], activations: Activations) {
-    let expected: Vec<Vec<f32>> = x.iter().map(|x| exact::product(fp, matrix, x, activations)).collect();
+    let expected: Vec<Vec<f32>> =
+        x.iter().map(|x| exact::product(fp, matrix, x, activations)).collect();
     for kernel in Kernel::all_available() {
         let mut arena = Arena::new(kernel.layout());
         // Another matrix before and after, to be left alone.
-        let other = Matrix { weight: vec![77; 3 * 5], scale: vec![f32::NAN; 3], outputs: 3, inputs: 5 };
+        let other =
+            Matrix { weight: vec![77; 3 * 5], scale: vec![f32::NAN; 3], outputs: 3, inputs: 5 };
         arena.add(&other);
         let packed = arena.add(matrix);
         arena.add(&other);
@@ -136,13 +158,20 @@ fn check_product(fp: Exact, matrix: &Matrix, x: &[Vec<f32>], activations: Activa
         let half = packed.blocks() / 2;
         for blocks in [half..packed.blocks(), 0..half] {
             let out = Strided { x: &mut out, stride };
-            kernel.run(fp, Product { arena: &arena, matrix: &packed, blocks, x: &q, rows: x.len(), out });
+            kernel.run(
+                fp,
+                Product { arena: &arena, matrix: &packed, blocks, x: &q, rows: x.len(), out },
+            );
         }
         for (row, expected) in expected.iter().enumerate() {
             let found = out[row * stride..][..stride].iter().flat_map(|l| l.0);
             for (i, (found, expected)) in found.zip(expected).enumerate() {
                 let (outputs, inputs) = (matrix.outputs, matrix.inputs);
-                let place = format!("{}: {outputs} x {inputs}, row {row} of {}, output {i}", kernel.name(), x.len());
+                let place = format!(
+                    "{}: {outputs} x {inputs}, row {row} of {}, output {i}",
+                    kernel.name(),
+                    x.len()
+                );
                 assert_eq!(bits(found), bits(*expected), "{place}: {found:?}, not {expected:?}");
             }
         }
@@ -167,15 +196,37 @@ fn row(length: usize, seed: usize) -> Vec<f32> {
 
 const BOTH: [Activations; 2] = [Activations::Int8, Activations::Int16];
 
-/// Outputs and inputs of the models' matrices, and others that fill no register, at every number of rows up to 20.
+/// Outputs and inputs of the models' matrices, and others that fill no register, at every number of
+/// rows up to 20.
 #[test]
 fn products_of_many_shapes() {
     let mut shapes = vec![];
     for (d, vocab) in [(64, 512), (192, 4096), (256, 8192), (384, 1000)] {
-        shapes.extend([(d, d), (4 * d, d), (d, 4 * d), (32, d), (64, d), (d, 32), (d, 64), (vocab, d)]);
+        shapes.extend([
+            (d, d),
+            (4 * d, d),
+            (d, 4 * d),
+            (32, d),
+            (64, d),
+            (d, 32),
+            (d, 64),
+            (vocab, d),
+        ]);
     }
-    let rows = |(outputs, inputs): (usize, usize)| if outputs * inputs > 100_000 { 9..10 } else { 1..21 };
-    shapes.extend([(1, 1), (3, 5), (15, 17), (16, 16), (17, 15), (31, 33), (33, 31), (63, 66), (65, 129), (97, 7)]);
+    let rows =
+        |(outputs, inputs): (usize, usize)| if outputs * inputs > 100_000 { 9..10 } else { 1..21 };
+    shapes.extend([
+        (1, 1),
+        (3, 5),
+        (15, 17),
+        (16, 16),
+        (17, 15),
+        (31, 33),
+        (33, 31),
+        (63, 66),
+        (65, 129),
+        (97, 7),
+    ]);
     for (outputs, inputs) in shapes {
         let weights = matrix(outputs, inputs, |i| noise(i).max(-127));
         for rows in rows((outputs, inputs)) {
@@ -196,7 +247,13 @@ fn products_at_the_limits() {
         for weights in [matrix(40, inputs, |_| 127 * sign), matrix(40, inputs, alternating)] {
             let mut low = vec![32_384.0; inputs];
             low[0] = 32_639.0;
-            let x = [vec![1.0; inputs], vec![-1.0; inputs], low, vec![0.0; inputs], vec![f32::from_bits(1); inputs]];
+            let x = [
+                vec![1.0; inputs],
+                vec![-1.0; inputs],
+                low,
+                vec![0.0; inputs],
+                vec![f32::from_bits(1); inputs],
+            ];
             for activations in BOTH {
                 fpstate::exact(|fp| check_product(fp, &weights, &x, activations));
             }

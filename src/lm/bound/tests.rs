@@ -1,4 +1,5 @@
-//! A model that computes something else the next time, as devices do whose sums depend on scheduling.
+//! A model that computes something else the next time, as devices do whose sums depend on
+//! scheduling.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -54,7 +55,8 @@ impl DeviceBound for Fickle {
     }
 
     fn start(&self) -> &Start {
-        static START: std::sync::LazyLock<Arc<Start>> = std::sync::LazyLock::new(|| exact(Start::with_model));
+        static START: std::sync::LazyLock<Arc<Start>> =
+            std::sync::LazyLock::new(|| exact(Start::with_model));
         &START
     }
 

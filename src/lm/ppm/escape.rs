@@ -54,7 +54,8 @@ impl Escapes {
         Self { table: vec![Estimate { p: 0, seen: 0 }; 1 << 13] }
     }
 
-    /// The class of a situation; a class that has never been met starts from what the numbers suggest.
+    /// The class of a situation; a class that has never been met starts from what the numbers
+    /// suggest.
     pub fn slot(&mut self, s: &Situation) -> Slot {
         let order = u32::from(s.order).min(7) / 2;
         let index = if s.fresh == 1 && !s.excluded {
@@ -71,7 +72,11 @@ impl Escapes {
                 x if x < s.fresh * 3 => 2,
                 _ => 3,
             };
-            log2_up(s.fresh).min(7) << 8 | per_symbol << 5 | offer << 3 | u32::from(s.excluded) << 2 | order
+            log2_up(s.fresh).min(7) << 8
+                | per_symbol << 5
+                | offer << 3
+                | u32::from(s.excluded) << 2
+                | order
         };
         let slot = &mut self.table[index as usize];
         if slot.seen == 0 {

@@ -6,9 +6,9 @@
 //! classes of situations (secondary estimation, after Bloom and Shkarin), a new symbol inherits its
 //! frequency from the shorter context that knew it.
 //!
-//! Unlike most programs of this kind it does not code escapes: it gives the whole distribution of the
-//! next byte, like any other model, and the token walk codes that. It is the baseline of the tables
-//! and the control of the determinism tests.
+//! Unlike most programs of this kind it does not code escapes: it gives the whole distribution of
+//! the next byte, like any other model, and the token walk codes that. It is the baseline of the
+//! tables and the control of the determinism tests.
 
 mod escape;
 mod tree;
@@ -102,8 +102,8 @@ impl LanguageModel for Ppm {
 
 impl Ppm {
     /// A model that has seen nothing, with contexts of up to `order` bytes (1 to [`MAX_ORDER`]) in
-    /// about 2^`memory_log2` bytes ([`MEMORY_RANGE`]). When they are full, everything learnt is dropped
-    /// and learning begins again; escape estimates are kept.
+    /// about 2^`memory_log2` bytes ([`MEMORY_RANGE`]). When they are full, everything learnt is
+    /// dropped and learning begins again; escape estimates are kept.
     pub fn new(order: u8, memory_log2: u8) -> Self {
         let mut tree = Tree::default();
         tree.clear();
@@ -128,10 +128,11 @@ impl Ppm {
         bytes.iter().for_each(|&b| self.step(&[Some(b.into())]));
     }
 
-    /// Puts the distribution of the next byte into `sums`: every frequency at least 1, their sum at most
-    /// 2^30 + 256.
+    /// Puts the distribution of the next byte into `sums`: every frequency at least 1, their sum at
+    /// most 2^30 + 256.
     fn predict(&mut self) {
-        // The path first: its nodes lie all over the memory, and the loads of their symbols overlap so.
+        // The path first: its nodes lie all over the memory, and the loads of their symbols overlap
+        // so.
         self.path.clear();
         let mut node = self.current;
         loop {
@@ -174,7 +175,8 @@ impl Ppm {
                 streak: self.streak,
             });
             self.path[i].slot = Some(slot);
-            let escaped = ((u64::from(remaining) * u64::from(self.escapes.probability(slot))) >> 16) as u32;
+            let escaped =
+                ((u64::from(remaining) * u64::from(self.escapes.probability(slot))) >> 16) as u32;
             let unit = (u64::from(remaining - escaped) << 24) / u64::from(sum);
             for (byte, mass) in &mut list[known..n] {
                 *mass = ((u64::from(*mass) * unit) >> 24) as u32;
@@ -190,7 +192,9 @@ impl Ppm {
             frequencies[usize::from(byte)] = mass + 1;
         }
         let mut total = 0;
-        for (sums, four) in self.sums[1..].as_chunks_mut::<4>().0.iter_mut().zip(frequencies.as_chunks::<4>().0) {
+        for (sums, four) in
+            self.sums[1..].as_chunks_mut::<4>().0.iter_mut().zip(frequencies.as_chunks::<4>().0)
+        {
             for (sum, &f) in sums.iter_mut().zip(four) {
                 total += u64::from(f);
                 *sum = total;
@@ -201,7 +205,8 @@ impl Ppm {
     /// Learns the byte that came after the last [`predict`](Self::predict).
     fn update(&mut self, byte: u8) {
         self.tree.push(byte);
-        let found = self.path.iter().position(|v| self.tree.symbols(v.node).iter().any(|s| s.byte == byte));
+        let found =
+            self.path.iter().position(|v| self.tree.symbols(v.node).iter().any(|s| s.byte == byte));
         let tried = found.map_or(self.path.len(), |i| i + 1);
         for (i, visit) in self.path[..tried].iter().enumerate() {
             if let Some(slot) = visit.slot {
@@ -210,7 +215,8 @@ impl Ppm {
         }
         self.streak = if found == Some(0) { (self.streak + 1).min(escape::STREAK) } else { 0 };
 
-        // What a new symbol inherits from: its frequency in the context that knew it, against the rest.
+        // What a new symbol inherits from: its frequency in the context that knew it, against the
+        // rest.
         let (mut own, mut rest) = (1, 255);
         if let Some(i) = found {
             let node = self.path[i].node;
@@ -227,7 +233,8 @@ impl Ppm {
         for i in 0..found.unwrap_or(self.path.len()) {
             let node = self.path[i].node;
             let sum: u32 = self.tree.symbols(node).iter().map(|s| u32::from(s.freq)).sum();
-            let freq = (2 * own * (sum + 6) / (3 * (rest + sum))).clamp(1, 2 * u32::from(STEP)) as u16;
+            let freq =
+                (2 * own * (sum + 6) / (3 * (rest + sum))).clamp(1, 2 * u32::from(STEP)) as u16;
             self.tree.add(node, Symbol { freq, byte }, successor);
         }
 
@@ -267,6 +274,10 @@ fn inherited(tree: &Tree, shorter: u32, byte: u8) -> u16 {
     }
     let sum: u32 = symbols.iter().map(|s| u32::from(s.freq)).sum();
     let (own, rest) = (own - 1, (sum - own).saturating_sub(symbols.len() as u32 - 1).max(1));
-    let freq = if 2 * own <= rest { 1 + u32::from(5 * own > rest) } else { 1 + (2 * own + 3 * rest - 1) / (2 * rest) };
+    let freq = if 2 * own <= rest {
+        1 + u32::from(5 * own > rest)
+    } else {
+        1 + (2 * own + 3 * rest - 1) / (2 * rest)
+    };
     freq.min(2 * u32::from(STEP)) as u16
 }

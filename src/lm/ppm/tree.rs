@@ -40,7 +40,8 @@ const SIZES: [u16; 16] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192
 #[derive(Debug, Clone, Default)]
 pub struct Tree {
     nodes: Vec<Node>,
-    /// Symbols and, at the same places, their successors. Apart, because most looks are at symbols only.
+    /// Symbols and, at the same places, their successors. Apart, because most looks are at symbols
+    /// only.
     pool: Vec<Symbol>,
     successors: Vec<u32>,
     /// Rooms given back, by class; of class 0, which are in their nodes, the number is what counts.
@@ -62,8 +63,8 @@ impl Tree {
         self.make(ROOT, 0);
     }
 
-    /// Bytes in use: 12 a node, 8 a symbol's room, 1 a byte of text. By definition, not by what this
-    /// program needs: when the model forgets depends on it.
+    /// Bytes in use: 12 a node, 8 a symbol's room, 1 a byte of text. By definition, not by what
+    /// this program needs: when the model forgets depends on it.
     pub fn bytes(&self) -> usize {
         self.nodes.len() * 12 + (self.singles + self.pool.len()) * 8 + self.text.len()
     }
@@ -74,14 +75,22 @@ impl Tree {
 
     pub fn symbols(&self, node: u32) -> &[Symbol] {
         let n = &self.nodes[node as usize];
-        let room = if n.class == 0 { std::slice::from_ref(&n.single) } else { &self.pool[n.at as usize..] };
+        let room = if n.class == 0 {
+            std::slice::from_ref(&n.single)
+        } else {
+            &self.pool[n.at as usize..]
+        };
         &room[..usize::from(n.count)]
     }
 
     pub fn symbols_mut(&mut self, node: u32) -> &mut [Symbol] {
         let n = &mut self.nodes[node as usize];
         let count = usize::from(n.count);
-        let room = if n.class == 0 { std::slice::from_mut(&mut n.single) } else { &mut self.pool[n.at as usize..] };
+        let room = if n.class == 0 {
+            std::slice::from_mut(&mut n.single)
+        } else {
+            &mut self.pool[n.at as usize..]
+        };
         &mut room[..count]
     }
 
@@ -89,7 +98,9 @@ impl Tree {
     pub fn prefetch(&self, node: &Node) {
         if node.class > 0 {
             let symbols = &self.pool[node.at as usize..][..usize::from(node.count)];
-            std::hint::black_box(symbols.first().map(|s| s.byte).max(symbols.last().map(|s| s.byte)));
+            std::hint::black_box(
+                symbols.first().map(|s| s.byte).max(symbols.last().map(|s| s.byte)),
+            );
         }
     }
 
@@ -120,7 +131,14 @@ impl Tree {
         if self.free[0].pop().is_none() {
             self.singles += 1;
         }
-        self.nodes.push(Node { suffix, at: 0, single: Symbol::default(), count: 0, class: 0, order });
+        self.nodes.push(Node {
+            suffix,
+            at: 0,
+            single: Symbol::default(),
+            count: 0,
+            class: 0,
+            order,
+        });
         self.nodes.len() as u32 - 1
     }
 
@@ -165,7 +183,12 @@ impl Tree {
     }
 
     /// The node that follows `byte`, which `node` has, made if it is only a place so far.
-    pub fn successor(&mut self, node: u32, byte: u8, inherit: impl Fn(&Self, u32, u8) -> u16 + Copy) -> u32 {
+    pub fn successor(
+        &mut self,
+        node: u32,
+        byte: u8,
+        inherit: impl Fn(&Self, u32, u8) -> u16 + Copy,
+    ) -> u32 {
         let successor = *self.link(node, byte);
         if successor & PLACE == 0 {
             return successor;

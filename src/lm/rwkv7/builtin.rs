@@ -1,26 +1,25 @@
-//! Models that are part of the program (feature `embed`).
+//! Models that are part of the program (features `base` and `nano`).
 
 use super::model::Files;
 
-#[cfg(feature = "embed")]
-macro_rules! folder {
-    ($name:literal) => {
-        (
-            $name,
-            Files {
-                config: include_bytes!(concat!("../../../models/", $name, "/config.json")),
-                vocabulary: include_bytes!(concat!("../../../models/", $name, "/vocab.txt")),
-                tensors: include_bytes!(concat!("../../../models/", $name, "/model.safetensors")),
-                mixer: Some(include_bytes!(concat!("../../../models/", $name, "/mixer.bin"))),
-            },
-        )
+#[cfg(any(feature = "base", feature = "nano"))]
+macro_rules! files {
+    ($package:ident) => {
+        Files {
+            config: $package::CONFIG,
+            vocabulary: $package::VOCABULARY,
+            tensors: $package::TENSORS,
+            mixer: Some($package::MIXER),
+        }
     };
 }
 
-#[cfg(feature = "embed")]
-static MODELS: [(&str, Files<'static>); 2] = [folder!("nano"), folder!("base")];
-#[cfg(not(feature = "embed"))]
-static MODELS: [(&str, Files<'static>); 0] = [];
+static MODELS: &[(&str, Files<'static>)] = &[
+    #[cfg(feature = "nano")]
+    ("nano", files!(lmz_nano)),
+    #[cfg(feature = "base")]
+    ("base", files!(lmz_base)),
+];
 
 /// Their names.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {

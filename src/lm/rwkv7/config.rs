@@ -6,8 +6,8 @@ use super::error::ModelError;
 use crate::exact::fpstate::Exact;
 use crate::exact::{Activations, LONGEST_INPUT, VERSION};
 
-/// Largest values that are accepted: far beyond any model that this engine could run, small enough that no product
-/// of a few of them overflows.
+/// Largest values that are accepted: far beyond any model that this engine could run, small enough
+/// that no product of a few of them overflows.
 const MOST_LAYERS: usize = 1 << 12;
 
 /// The shape of a model, complete. Symbols are those of docs/ARITHMETIC.md.
@@ -35,7 +35,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// A shape with nano's proportions: int8 activations, head size 32, channel mix of 4 D, ranks 32, 32, 32 and 64.
+    /// A shape with nano's proportions: int8 activations, head size 32, channel mix of 4 D, ranks
+    /// 32, 32, 32 and 64.
     pub const fn new(layers: usize, hidden: usize, vocab: usize) -> Self {
         Self {
             activations: Activations::Int8,
@@ -56,8 +57,9 @@ impl Config {
         self.hidden / self.head_size
     }
 
-    /// Whether a step's large matrices (4 D^2 + 2 D I a layer, V D for the head; one byte each) are too much for most
-    /// processors' caches: 16 MiB and more. Archives' streams depend on it, so it is a matter of the shape alone.
+    /// Whether a step's large matrices (4 D^2 + 2 D I a layer, V D for the head; one byte each) are
+    /// too much for most processors' caches: 16 MiB and more. Archives' streams depend on it, so it
+    /// is a matter of the shape alone.
     pub fn is_large(&self) -> bool {
         let [hidden, inner, layers, vocab] =
             [self.hidden, self.intermediate, self.layers, self.vocab].map(|n| n as u64);
@@ -96,8 +98,8 @@ impl Config {
     }
 }
 
-/// What `config.json` says. Sizes may be left out: the tensors have them, and are held against those stated. Other
-/// fields are passed over.
+/// What `config.json` says. Sizes may be left out: the tensors have them, and are held against
+/// those stated. Other fields are passed over.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Stated {
     model_type: Option<String>,
@@ -119,9 +121,11 @@ pub(super) struct Stated {
 }
 
 impl Stated {
-    /// Parses `config.json`, which holds decimal fractions, and refuses what this engine does not compute.
+    /// Parses `config.json`, which holds decimal fractions, and refuses what this engine does not
+    /// compute.
     pub fn parse(_: Exact, json: &[u8]) -> Result<Self, ModelError> {
-        let stated: Self = serde_json::from_slice(json).map_err(|e| ModelError::Config(e.to_string()))?;
+        let stated: Self =
+            serde_json::from_slice(json).map_err(|e| ModelError::Config(e.to_string()))?;
         let missing = |field| ModelError::Config(format!("expected the field {field}, found none"));
         let must_be = |field: &str, expected: String, found: String| {
             if expected == found {

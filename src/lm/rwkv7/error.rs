@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use crate::exact::VERSION;
 use crate::format::printable;
-use crate::lm::architecture::CANDLE;
 use crate::vocab::VocabularyError;
 
 /// Why a model cannot be used.
@@ -13,7 +12,8 @@ use crate::vocab::VocabularyError;
 pub enum ModelError {
     /// Neither a built-in model nor a folder.
     #[error(
-        "no model {}: expected {}, the path of a model folder, or hf:OWNER/NAME of the Hugging Face hub",
+        "no model {}: expected {}, the path of a model folder, or hf:OWNER/NAME of the Hugging \
+        Face hub",
         printable(name),
         built_in()
     )]
@@ -26,21 +26,12 @@ pub enum ModelError {
     File { path: PathBuf, source: io::Error },
     /// A file of a checkpoint's folder cannot be read.
     #[error(
-        "{}: {source}; a folder with an RWKV-7 checkpoint holds config.json, model.safetensors (or its index and parts) and \
+        "{}: {source}; a folder with an RWKV-7 checkpoint holds config.json, model.safetensors \
+        (or its index and parts) and \
          rwkv_vocab_v20230424.txt (or tokenizer.json)",
         printable(&path.display())
     )]
     Checkpoint { path: PathBuf, source: io::Error },
-    /// A file of a hub model's folder cannot be read.
-    #[error(
-        "{}: {source}; the folder of a hub model holds config.json, tokenizer.json and model.safetensors (or its index and parts)",
-        printable(&path.display())
-    )]
-    HubFile { path: PathBuf, source: io::Error },
-    /// `tokenizer.json` cannot be used.
-    #[cfg(feature = "hub")]
-    #[error("tokenizer.json: {}", printable(_0))]
-    Tokenizer(#[from] crate::vocab::hub::TokenizerError),
     /// A model that cannot be computed here.
     #[error(transparent)]
     Bound(#[from] crate::lm::bound::BoundError),
@@ -48,7 +39,10 @@ pub enum ModelError {
     #[error("config.json: {}", printable(_0))]
     Config(String),
     /// Made for other arithmetic.
-    #[error("config.json: expected arithmetic {VERSION}, found {found}; another version of lmz can run this model")]
+    #[error(
+        "config.json: expected arithmetic {VERSION}, found {found}; another version of lmz can \
+        run this model"
+    )]
     Arithmetic { found: u32 },
     /// `vocab.txt` is no vocabulary.
     #[error("vocab.txt: {}", printable(_0))]
@@ -66,10 +60,19 @@ pub enum ModelError {
     #[error("the tensor {} is no part of an lmz-rwkv7 model", printable(name))]
     Unexpected { name: String },
     /// A tensor of another type or shape.
-    #[error("expected the tensor {} to be {}, found {}", printable(name), printable(expected), printable(found))]
+    #[error(
+        "expected the tensor {} to be {}, found {}",
+        printable(name),
+        printable(expected),
+        printable(found)
+    )]
     Tensor { name: String, expected: String, found: String },
     /// A tensor holds what the arithmetic does not allow.
-    #[error("expected {expected} in the tensor {}, found {} at position {position}", printable(name), printable(found))]
+    #[error(
+        "expected {expected} in the tensor {}, found {} at position {position}",
+        printable(name),
+        printable(found)
+    )]
     Value { name: String, expected: &'static str, found: String, position: usize },
     /// `mixer.bin` is not of this version.
     #[error(
@@ -80,51 +83,40 @@ pub enum ModelError {
     /// A file that PyTorch should have written.
     #[error("{}: {}", printable(&path.display()), printable(what))]
     Pth { path: PathBuf, what: String },
-    /// A model that lmz does not compute.
+    /// A model that the exact engine does not compute.
     #[error(
-        "config.json: found the architecture {}; lmz computes RWKV-7 (model_type rwkv7, and lmz-rwkv7 of this project) and, with the \
-         feature hub, {}; use another model",
-        printable(found),
-        CANDLE.join(", ")
+        "config.json: found the architecture {}{}, expected RWKV-7 (model_type rwkv7, or \
+        lmz-rwkv7 of this project)",
+        printable(name),
+        model_type.as_ref().map_or_else(String::new, |kind| format!(" (model_type \
+            {})", printable(kind)))
     )]
-    Architecture { found: String },
-    /// A model that the exact engine does not compute, where it was to be that.
-    #[error(
-        "config.json: found the architecture {}, where a model for the exact engine was expected (RWKV-7)",
-        printable(found)
-    )]
-    NotExact { found: String },
+    Architecture { name: String, model_type: Option<String> },
     /// A model that is too large for the machine, or for what the caller allows.
     #[error(
-        "needs about {} of memory to be loaded, and {} is {}; use a smaller model, or allow more (--memory SIZE) to try",
+        "needs about {} of memory to be loaded, and {} is {}; use a smaller model, or allow more \
+        (--memory SIZE) to try",
         size(*needed),
         size(*available),
         if *stated { "allowed" } else { "available" }
     )]
     Memory { needed: u64, available: u64, stated: bool },
-    /// What only a build with the feature `hub` can do.
-    #[error("{} needs an lmz with the feature hub; install it: cargo install lmz --features hub", printable(what))]
-    NoHub { what: String },
-    /// Getting a model from the hub, or from its cache.
-    #[cfg(feature = "hub")]
-    #[error(transparent)]
-    Hub(Box<crate::hub::HubError>),
+    /// What this library leaves to others.
+    #[error(
+        "{} is not something that this lmz does by itself; with the package lmz-hub it does",
+        printable(what)
+    )]
+    Unsupported { what: String },
     /// Sizes that no model can have, or that contradict each other.
     #[error("{}", printable(_0))]
     Shape(String),
 }
 
-#[cfg(feature = "hub")]
-impl From<crate::hub::HubError> for ModelError {
-    fn from(error: crate::hub::HubError) -> Self {
-        Self::Hub(Box::new(error))
-    }
-}
-
-/// Bytes in a unit that people read, to one decimal place. In integers, because a message is made wherever it is asked
-/// for, also where an inexact operation would trap.
+/// Bytes in a unit that people read, to one decimal place. In integers, because a message is made
+/// wherever it is asked for, also where an inexact operation would trap.
 fn size(bytes: u64) -> String {
-    let (unit, name) = if bytes < 1_000_000_000 { (1_000_000, "MB") } else { (1_000_000_000, "GB") };
+    let (unit, name) =
+        if bytes < 1_000_000_000 { (1_000_000, "MB") } else { (1_000_000_000, "GB") };
     let tenths = u128::from(bytes) * 10;
     let tenths = (tenths + unit / 2) / unit;
     format!("{}.{} {name}", tenths / 10, tenths % 10)

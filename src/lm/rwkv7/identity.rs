@@ -1,5 +1,5 @@
-//! What a model is known by: a hash of everything that its output depends on, whatever file it came from.
-//! The bytes that are hashed are in docs/ARITHMETIC.md, section 7.
+//! What a model is known by: a hash of everything that its output depends on, whatever file it came
+//! from. The bytes that are hashed are in docs/ARITHMETIC.md, section 7.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! A model folder's files to a checked [`Weights`].
 //!
-//! Nothing in the files is trusted: what is missing, of another shape, not finite or contradictory is an error that
-//! says so, and memory is taken only for tensors that are there.
+//! Nothing in the files is trusted: what is missing, of another shape, not finite or contradictory
+//! is an error that says so, and memory is taken only for tensors that are there.
 
 use std::collections::HashMap;
 
@@ -16,8 +16,10 @@ use crate::exact::fpstate::Exact;
 /// From the bytes of `config.json` and `model.safetensors`.
 pub(super) fn weights(fp: Exact, config: &[u8], tensors: &[u8]) -> Result<Weights, ModelError> {
     let stated = Stated::parse(fp, config)?;
-    let file = SafeTensors::deserialize(tensors).map_err(|e| ModelError::Container(e.to_string()))?;
-    let mut file = Tensors { tensors: file.iter().map(|(name, view)| (name.to_owned(), view)).collect() };
+    let file =
+        SafeTensors::deserialize(tensors).map_err(|e| ModelError::Container(e.to_string()))?;
+    let mut file =
+        Tensors { tensors: file.iter().map(|(name, view)| (name.to_owned(), view)).collect() };
     let config = file.config(&stated)?;
     config.check()?;
     stated.agrees(&config)?;
@@ -47,8 +49,10 @@ impl<'a> Tensors<'a> {
     /// The shape of the model, from the shapes of its tensors.
     fn config(&self, stated: &Stated) -> Result<Config, ModelError> {
         let (vocab, hidden) = self.matrix_shape("emb.weight")?;
-        let number = |name: &String| name.strip_prefix("blocks.")?.split('.').next()?.parse::<u16>().ok();
-        let layers = self.tensors.keys().filter_map(number).max().map_or(0, |last| usize::from(last) + 1);
+        let number =
+            |name: &String| name.strip_prefix("blocks.")?.split('.').next()?.parse::<u16>().ok();
+        let layers =
+            self.tensors.keys().filter_map(number).max().map_or(0, |last| usize::from(last) + 1);
         let outputs = |name: &str| Ok::<_, ModelError>(self.matrix_shape(name)?.0);
         // The official checkpoints have r_k as [H][N].
         let r_k = self.find("blocks.0.att.r_k")?.shape();
@@ -68,7 +72,11 @@ impl<'a> Tensors<'a> {
             intermediate: outputs("blocks.0.ffn.key.weight")?,
             decay_rank: outputs("blocks.0.att.w1.weight")?,
             a_rank: outputs("blocks.0.att.a1.weight")?,
-            v_rank: if layers > 1 { outputs("blocks.1.att.v1.weight")? } else { stated.v_low_rank_dim.unwrap_or(0) },
+            v_rank: if layers > 1 {
+                outputs("blocks.1.att.v1.weight")?
+            } else {
+                stated.v_low_rank_dim.unwrap_or(0)
+            },
             gate_rank: outputs("blocks.0.att.g1.weight")?,
         })
     }
@@ -110,14 +118,17 @@ impl<'a> Tensors<'a> {
         Ok(data)
     }
 
-    /// A tensor of finite f32. The last of its dimensions may be split (`[H][N]`), and it may have others of 1.
+    /// A tensor of finite f32. The last of its dimensions may be split (`[H][N]`), and it may have
+    /// others of 1.
     fn floats(&mut self, name: &str, length: usize) -> Result<Vec<f32>, ModelError> {
         let fits = |shape: &[usize]| {
             let all = shape.iter().try_fold(1usize, |all, n| all.checked_mul(*n));
-            all == Some(length) && (shape.iter().filter(|n| **n != 1).count() <= 1 || name.ends_with(".r_k"))
+            all == Some(length)
+                && (shape.iter().filter(|n| **n != 1).count() <= 1 || name.ends_with(".r_k"))
         };
         let data = self.take(name, Dtype::F32, &[length], fits)?;
-        let values: Vec<f32> = data.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        let values: Vec<f32> =
+            data.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
         match values.iter().position(|x| !x.is_finite()) {
             None => Ok(values),
             Some(position) => Err(ModelError::Value {

@@ -1,11 +1,13 @@
-//! RWKV-7 (Peng and others, "RWKV-7 Goose", 2025) in exact arithmetic: docs/ARITHMETIC.md, section 4.
+//! RWKV-7 (Peng and others, "RWKV-7 Goose", 2025) in exact arithmetic: docs/ARITHMETIC.md, section
+//! 4.
 //!
-//! A model folder comes in ([`Model`]); tokens are read one by one, logits of the next one go out. [`Oracle`] is the
-//! definition, for one stream; [`Engine`] computes many at full speed, and [`LockStep`] is it as a language model.
+//! A model folder comes in ([`Model`]); tokens are read one by one, logits of the next one go out.
+//! [`Oracle`] is the definition, for one stream; [`Engine`] computes many at full speed, and
+//! [`LockStep`] is it as a language model.
 
 mod builtin;
 #[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
-pub(crate) mod checkpoint;
+pub mod checkpoint;
 mod config;
 #[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
 pub mod engine;
@@ -25,8 +27,7 @@ pub use config::Config;
 pub use engine::{Engine, LockStep, Network, Stream};
 pub use error::ModelError;
 pub use identity::Identity;
-pub(crate) use model::pth;
-pub use model::{Files, Model};
+pub use model::{Files, Model, pth};
 pub use oracle::{LayerState, Oracle, State};
 pub use ready::Ready;
 pub use tensors::Tensor;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::checkpoint::CheckpointTensors;
 use super::error::ModelError;
 use super::identity::Identity;
 use super::weights::Weights;
@@ -10,7 +11,7 @@ use super::{builtin, checkpoint, load};
 use crate::exact::fpstate::{Exact, exact};
 use crate::format::HubName;
 use crate::lm::file::{self, most};
-use crate::lm::{Finder, memory};
+use crate::lm::{self, memory};
 use crate::mix::Start;
 use crate::vocab::{START, Token, Vocabulary};
 
@@ -23,14 +24,15 @@ pub struct Files<'a> {
     pub vocabulary: &'a [u8],
     /// `model.safetensors`
     pub tensors: &'a [u8],
-    /// `mixer.bin`: what the context models begin with beside this model. A model that has none of its own begins with `nano`'s.
+    /// `mixer.bin`: what the context models begin with beside this model. A model that has none of
+    /// its own begins with `nano`'s.
     pub mixer: Option<&'a [u8]>,
 }
 
 /// A model that is ready to be computed.
 ///
 /// ```
-/// # #[cfg(feature = "embed")] {
+/// # #[cfg(feature = "nano")] {
 /// use lmz::lm::rwkv7::{Model, Oracle};
 /// use lmz::vocab::START;
 ///
@@ -57,14 +59,14 @@ pub struct Model {
 }
 
 impl Model {
-    /// The names of the built-in models; none without the feature `embed`.
+    /// The names of the built-in models; none without the features `base` and `nano`.
     pub fn builtin_names() -> impl Iterator<Item = &'static str> {
         builtin::names()
     }
 
-    /// A built-in model by its name, or else the folder at a path, or a name of the hub ([`Finder`](crate::lm::Finder)).
+    /// A built-in model by its name, or else the folder at a path.
     pub fn find(name_or_path: &str) -> Result<Self, ModelError> {
-        Finder::default().model(name_or_path)
+        lm::find(name_or_path, None)
     }
 
     /// The built-in model of a name.
@@ -72,23 +74,24 @@ impl Model {
         builtin::find(name).map(|files| Self::parse(name, files))
     }
 
-    /// What is at a path: a folder of this project's, or one with an RWKV-7 checkpoint as it is published on the Hugging Face hub, or
-    /// such a checkpoint's `.pth` file (feature `hub`).
+    /// What is at a path: a folder of this project's, or one with an RWKV-7 checkpoint as it is
+    /// published on the Hugging Face hub in the format of safetensors. (The package `lmz-hub` reads
+    /// `.pth` files.)
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         memory::check(path, None)?;
         Self::open_with(path, None)
     }
 
     /// The same, with a checkpoint's vocabulary in another place, where memory was asked before.
-    pub(crate) fn open_with(path: &Path, vocabulary: Option<&Path>) -> Result<Self, ModelError> {
+    pub fn open_with(path: &Path, vocabulary: Option<&Path>) -> Result<Self, ModelError> {
         exact(|fp| Self::load(fp, path, vocabulary))
     }
 
     fn load(fp: Exact, path: &Path, vocabulary: Option<&Path>) -> Result<Self, ModelError> {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
         if let Some(file) = pth(path) {
-            let (weights, vocabulary, stored) = Self::open_pth(&file, vocabulary)?;
-            return Self::new(fp, &name, weights, vocabulary, None, stored);
+            let what = format!("{}: reading what PyTorch wrote", file.display());
+            return Err(ModelError::Unsupported { what });
         }
         let read = |name, most| {
             let path = path.join(name);
@@ -97,7 +100,11 @@ impl Model {
         let config = read("config.json", most::CONFIG)?;
         let checkpoint = checkpoint::Stated::parse(&config)?;
         let mixer = match read("mixer.bin", most::MIXER) {
-            Err(ModelError::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
+            Err(ModelError::File { source, .. })
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                None
+            }
             read => Some(read?),
         };
         let mixer = mixer.as_deref();
@@ -108,20 +115,29 @@ impl Model {
             drop(files); // as large as the rest of the model
             return Self::new(fp, &name, weights, vocabulary, mixer, stored);
         }
-        let (vocabulary, tensors) = (read("vocab.txt", most::WORDS)?, read("model.safetensors", u64::MAX)?);
-        Self::parse(&name, &Files { config: &config, vocabulary: &vocabulary, tensors: &tensors, mixer })
+        let (vocabulary, tensors) =
+            (read("vocab.txt", most::WORDS)?, read("model.safetensors", u64::MAX)?);
+        Self::parse(
+            &name,
+            &Files { config: &config, vocabulary: &vocabulary, tensors: &tensors, mixer },
+        )
     }
 
-    #[cfg(feature = "hub")]
-    fn open_pth(file: &Path, vocabulary: Option<&Path>) -> Result<(Weights, Vocabulary, usize), ModelError> {
-        let files = checkpoint::Files::pth(file, vocabulary)?;
-        let (weights, vocabulary) = files.model(&checkpoint::Stated::default())?;
-        Ok((weights, vocabulary, files.stored()))
-    }
-
-    #[cfg(not(feature = "hub"))]
-    fn open_pth(file: &Path, _: Option<&Path>) -> Result<(Weights, Vocabulary, usize), ModelError> {
-        Err(ModelError::NoHub { what: format!("{}: reading what PyTorch wrote", file.display()) })
+    /// An RWKV-7 checkpoint whose tensors are elsewhere, in files of `stored` bytes. Its vocabulary
+    /// is in the folder, or where it is said to be.
+    pub fn of_checkpoint(
+        name: &str,
+        tensors: &dyn CheckpointTensors,
+        stored: usize,
+        folder: &Path,
+        vocabulary: Option<&Path>,
+    ) -> Result<Self, ModelError> {
+        exact(|fp| {
+            let words = checkpoint::Words::find(folder, vocabulary)?;
+            let (weights, vocabulary) =
+                checkpoint::model(tensors, &words, &checkpoint::Stated::default())?;
+            Self::new(fp, name, weights, vocabulary, None, stored + words.len())
+        })
     }
 
     /// From the bytes of a folder's files. The name is for messages only.
@@ -134,19 +150,32 @@ impl Model {
         let vocabulary = Vocabulary::parse(files.vocabulary)?;
         if vocabulary.len() != weights.config.vocab {
             let (expected, found) = (weights.config.vocab, vocabulary.len());
-            let message = format!("the tensors have {expected} tokens, vocab.txt {found}: they are not of one model");
+            let message = format!(
+                "the tensors have {expected} tokens, vocab.txt {found}: they are not of one model"
+            );
             return Err(ModelError::Shape(message));
         }
         if !vocabulary.token(START).is_empty() {
             let found = vocabulary.token(START).escape_ascii();
-            let message = format!("vocab.txt: expected an empty first line (token 0 begins a document), found {found}");
+            let message = format!(
+                "vocab.txt: expected an empty first line (token 0 begins a document), found {found}"
+            );
             return Err(ModelError::Shape(message));
         }
-        let stored = [files.config, files.vocabulary, files.tensors, files.mixer.unwrap_or_default()];
-        Self::new(fp, name, weights, vocabulary, files.mixer, stored.iter().map(|file| file.len()).sum())
+        let stored =
+            [files.config, files.vocabulary, files.tensors, files.mixer.unwrap_or_default()];
+        Self::new(
+            fp,
+            name,
+            weights,
+            vocabulary,
+            files.mixer,
+            stored.iter().map(|file| file.len()).sum(),
+        )
     }
 
-    /// From its parts, whose files have `stored` bytes. Token 0 is empty, and there are as many tokens as the weights have.
+    /// From its parts, whose files have `stored` bytes. Token 0 is empty, and there are as many
+    /// tokens as the weights have.
     fn new(
         fp: Exact,
         name: &str,
@@ -157,10 +186,20 @@ impl Model {
     ) -> Result<Self, ModelError> {
         let start = match mixer {
             None => Start::with_model(fp),
-            Some(bytes) => Arc::new(Start::of_model(fp, bytes).ok_or(ModelError::Mixer { found: bytes.len() })?),
+            Some(bytes) => Arc::new(
+                Start::of_model(fp, bytes).ok_or(ModelError::Mixer { found: bytes.len() })?,
+            ),
         };
         let identity = Identity::new(&weights, &vocabulary, mixer);
-        Ok(Self { name: name.to_owned(), weights, vocabulary, start, identity, stored, origin: None })
+        Ok(Self {
+            name: name.to_owned(),
+            weights,
+            vocabulary,
+            start,
+            identity,
+            stored,
+            origin: None,
+        })
     }
 
     /// What it is called: its built-in name or its folder's.
@@ -174,8 +213,7 @@ impl Model {
     }
 
     /// The same, got from there.
-    #[cfg(feature = "hub")]
-    pub(crate) fn with_origin(self, origin: HubName) -> Self {
+    pub fn with_origin(self, origin: HubName) -> Self {
         Self { name: origin.to_string(), origin: Some(origin), ..self }
     }
 
@@ -188,7 +226,7 @@ impl Model {
     }
 
     /// What the context models begin with beside it.
-    pub(crate) fn start(&self) -> &Arc<Start> {
+    pub fn start(&self) -> &Arc<Start> {
         &self.start
     }
 
@@ -208,13 +246,18 @@ impl Model {
     }
 }
 
-/// The file that PyTorch wrote at a path: itself, or the only one in a folder without `config.json`.
-pub(crate) fn pth(path: &Path) -> Option<PathBuf> {
+/// The file that PyTorch wrote at a path: itself, or the only one in a folder without
+/// `config.json`.
+pub fn pth(path: &Path) -> Option<PathBuf> {
     let is_pth = |path: &Path| path.extension().is_some_and(|e| e == "pth");
     if path.is_file() {
         return is_pth(path).then(|| path.to_owned());
     }
-    let mut files = std::fs::read_dir(path).ok()?.flatten().map(|entry| entry.path()).filter(|path| is_pth(path));
+    let mut files = std::fs::read_dir(path)
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| is_pth(path));
     let (first, second) = (files.next(), files.next());
     first.filter(|_| second.is_none() && !path.join("config.json").exists())
 }

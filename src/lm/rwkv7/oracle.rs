@@ -1,5 +1,5 @@
-//! Section 4 of docs/ARITHMETIC.md, for one stream, in plain Rust that reads like the text: what every kernel is held
-//! against. Slow on purpose.
+//! Section 4 of docs/ARITHMETIC.md, for one stream, in plain Rust that reads like the text: what
+//! every kernel is held against. Slow on purpose.
 
 use super::config::Config;
 use super::weights::{ChannelMix, Layer, Matrix, Norm, TimeMix, Weights};
@@ -36,7 +36,8 @@ impl State {
     /// The state before a document: all +0.
     pub fn new(config: &Config) -> Self {
         let d = config.hidden;
-        let layer = LayerState { p: vec![0.0; d], c: vec![0.0; d], s: vec![0.0; d * config.head_size] };
+        let layer =
+            LayerState { p: vec![0.0; d], c: vec![0.0; d], s: vec![0.0; d * config.head_size] };
         Self { layers: vec![layer; config.layers] }
     }
 }
@@ -94,7 +95,8 @@ fn time_mix(
 ) -> Vec<f32> {
     let times = |matrix: &Matrix, x: &[f32]| product(fp, matrix, x, config.activations);
     let [x_r, x_w, x_k, x_v, x_a, x_g] =
-        [&att.x_r, &att.x_w, &att.x_k, &att.x_v, &att.x_a, &att.x_g].map(|mix| shift(&u, &state.p, mix));
+        [&att.x_r, &att.x_w, &att.x_k, &att.x_v, &att.x_a, &att.x_g]
+            .map(|mix| shift(&u, &state.p, mix));
     state.p = u;
 
     let r = times(&att.receptance, &x_r);
@@ -141,8 +143,17 @@ fn time_mix(
     times(&att.output, &zip(&y, &g, |y, g| y * g))
 }
 
-/// One step of a head's recurrence: `s` is `[N][N]`, the vectors `[N]`; `a` and `b` are the text's A and B.
-fn update(s: &mut [f32], r: &[f32], w: &[f32], k: &[f32], v: &[f32], a: &[f32], b: &[f32]) -> Vec<f32> {
+/// One step of a head's recurrence: `s` is `[N][N]`, the vectors `[N]`; `a` and `b` are the text's
+/// A and B.
+fn update(
+    s: &mut [f32],
+    r: &[f32],
+    w: &[f32],
+    k: &[f32],
+    v: &[f32],
+    a: &[f32],
+    b: &[f32],
+) -> Vec<f32> {
     let n = r.len();
     s.chunks_exact_mut(n)
         .zip(v)
@@ -161,7 +172,13 @@ fn update(s: &mut [f32], r: &[f32], w: &[f32], k: &[f32], v: &[f32], a: &[f32], 
         .collect()
 }
 
-fn channel_mix(fp: Exact, activations: Activations, ffn: &ChannelMix, u: Vec<f32>, state: &mut LayerState) -> Vec<f32> {
+fn channel_mix(
+    fp: Exact,
+    activations: Activations,
+    ffn: &ChannelMix,
+    u: Vec<f32>,
+    state: &mut LayerState,
+) -> Vec<f32> {
     let x_k = shift(&u, &state.c, &ffn.x_k);
     state.c = u;
     let h = map(&product(fp, &ffn.key, &x_k, activations), |h| max(fp, h, 0.0));

@@ -8,7 +8,7 @@ use super::{Identity, Model, ModelError};
 use crate::exact::fpstate::exact;
 use crate::exact::kernel::Kernel;
 use crate::format::{HubName, Registered};
-use crate::lm::Finder;
+use crate::lm;
 use crate::mix::Start;
 use crate::vocab::{START, Token, Vocabulary};
 
@@ -39,15 +39,25 @@ impl Ready {
         let network = Arc::new(Network::for_model(model, Kernel::chosen())?);
         let (name, identity) = (model.name().to_owned(), model.identity());
         let vocabulary = model.vocabulary().clone();
-        let longer = (0..vocabulary.len()).map(|token| longer(&vocabulary, token as Token)).collect();
+        let longer =
+            (0..vocabulary.len()).map(|token| longer(&vocabulary, token as Token)).collect();
         let (start, first) = (Arc::clone(model.start()), OnceLock::new());
         let origin = model.origin().cloned();
-        Ok(Self(Arc::new(Inner { name, identity, vocabulary, longer, network, start, origin, first })))
+        Ok(Self(Arc::new(Inner {
+            name,
+            identity,
+            vocabulary,
+            longer,
+            network,
+            start,
+            origin,
+            first,
+        })))
     }
 
-    /// A built-in model by its name, or else the folder at a path, or a name of the hub ([`Finder`]). Built-in models are loaded once.
+    /// A built-in model by its name, or else the folder at a path. Built-in models are loaded once.
     pub fn find(name_or_path: &str) -> Result<Self, ModelError> {
-        Finder::default().ready(name_or_path)
+        lm::ready(name_or_path, None)
     }
 
     /// The built-in model of a name, if there is one.
@@ -62,12 +72,14 @@ impl Ready {
         Some(ready)
     }
 
-    /// The built-in model whose identity begins so. Nothing else is loaded if it is a registered one.
+    /// The built-in model whose identity begins so. Nothing else is loaded if it is a registered
+    /// one.
     pub fn built_in(identity: &[u8]) -> Option<Self> {
         let registered = Registered::by_identity(identity).map(|r| r.name);
         let mut names: Vec<_> = Model::builtin_names().collect();
         names.sort_by_key(|name| Some(*name) != registered);
-        let mut ready = names.iter().map(|name| Self::find(name).expect("a built-in model can be loaded"));
+        let mut ready =
+            names.iter().map(|name| Self::find(name).expect("a built-in model can be loaded"));
         ready.find(|ready| ready.identity().0.starts_with(identity))
     }
 
@@ -90,13 +102,14 @@ impl Ready {
         &self.0.vocabulary
     }
 
-    /// A bit for each byte that makes a token a longer one, 64 to a number. In greedy segmentation it does not follow.
+    /// A bit for each byte that makes a token a longer one, 64 to a number. In greedy segmentation
+    /// it does not follow.
     pub fn makes_longer(&self, token: Token) -> &[u64; 4] {
         &self.0.longer[token as usize]
     }
 
     /// What the context models begin with beside it.
-    pub(crate) fn start(&self) -> &Start {
+    pub fn start(&self) -> &Start {
         &self.0.start
     }
 

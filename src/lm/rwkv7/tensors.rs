@@ -27,7 +27,8 @@ impl Tensor<'_> {
 }
 
 impl Weights {
-    /// All tensors that the arithmetic uses, with their names in `model.safetensors`, sorted by name.
+    /// All tensors that the arithmetic uses, with their names in `model.safetensors`, sorted by
+    /// name.
     pub fn tensors(&self) -> Vec<(String, Tensor<'_>)> {
         let mut list = List { tensors: Vec::new(), prefix: String::new() };
         list.matrix("emb", &self.emb);
@@ -41,9 +42,14 @@ impl Weights {
         tensors
     }
 
-    /// How many trained numbers the model has; the scales of matrices follow from them and are not counted.
+    /// How many trained numbers the model has; the scales of matrices follow from them and are not
+    /// counted.
     pub fn parameters(&self) -> usize {
-        self.tensors().iter().filter(|(name, _)| !name.ends_with(".scale")).map(|(_, tensor)| tensor.len()).sum()
+        self.tensors()
+            .iter()
+            .filter(|(name, _)| !name.ends_with(".scale"))
+            .map(|(_, tensor)| tensor.len())
+            .sum()
     }
 }
 
@@ -59,7 +65,10 @@ impl<'a> List<'a> {
 
     fn matrix(&mut self, name: &str, matrix: &'a Matrix) {
         let Matrix { weight, scale, outputs, inputs } = matrix;
-        self.push(&format!("{name}.weight"), Tensor::Int8 { values: weight, outputs: *outputs, inputs: *inputs });
+        self.push(
+            &format!("{name}.weight"),
+            Tensor::Int8 { values: weight, outputs: *outputs, inputs: *inputs },
+        );
         self.push(&format!("{name}.scale"), Tensor::Float(scale));
     }
 
@@ -135,14 +144,20 @@ mod tests {
             Ok(vec![0.0; length])
         }
 
-        fn matrix(&mut self, name: &str, outputs: usize, inputs: usize) -> Result<Matrix, Infallible> {
+        fn matrix(
+            &mut self,
+            name: &str,
+            outputs: usize,
+            inputs: usize,
+        ) -> Result<Matrix, Infallible> {
             self.0.insert(format!("{name}.weight"), vec![outputs, inputs]);
             let scale = self.vector(&format!("{name}.scale"), outputs)?;
             Ok(Matrix { weight: vec![0; outputs * inputs], scale, outputs, inputs })
         }
     }
 
-    /// The list has what a source is asked for: no tensor can be used and left out of the model's identity.
+    /// The list has what a source is asked for: no tensor can be used and left out of the model's
+    /// identity.
     #[test]
     fn the_list_is_complete() {
         let mut record = Record::default();

@@ -131,7 +131,8 @@ impl Weights {
     pub fn from_source<S: Source>(config: &Config, source: &mut S) -> Result<Self, S::Error> {
         let d = config.hidden;
         let emb = source.matrix("emb", config.vocab, d)?;
-        let layers = (0..config.layers).map(|i| layer(config, i, source)).collect::<Result<_, _>>()?;
+        let layers =
+            (0..config.layers).map(|i| layer(config, i, source)).collect::<Result<_, _>>()?;
         let ln_out = Part { source, name: String::new() }.norm("ln_out", d)?;
         let head = source.matrix("head", config.vocab, d)?;
         Ok(Self { config: *config, emb, layers, ln_out, head })

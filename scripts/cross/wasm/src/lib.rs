@@ -1,5 +1,5 @@
-//! The golden archives and vectors as a WebAssembly module without imports: `scripts/cross/run` builds it, and
-//! `scripts/cross/golden.mjs` calls it in Node.
+//! The golden archives and vectors as a WebAssembly module without imports: `scripts/cross/run`
+//! builds it, and `scripts/cross/golden.mjs` calls it in Node.
 
 #[expect(dead_code, reason = "names are for the test")]
 #[path = "../../../../tests/common/archives.rs"]
@@ -15,7 +15,8 @@ pub extern "C" fn count() -> u32 {
     archives::all().len() as u32
 }
 
-/// Whether a golden archive decodes to its file (1) and the file is compressed to its bytes (2): 3 if all is well.
+/// Whether a golden archive decodes to its file (1) and the file is compressed to its bytes (2): 3
+/// if all is well.
 #[unsafe(no_mangle)]
 pub extern "C" fn check(number: u32) -> u32 {
     let golden = &archives::all()[number as usize];

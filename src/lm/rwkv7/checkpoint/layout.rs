@@ -18,17 +18,22 @@ pub struct Place {
 impl Layout {
     /// Where the engine's matrix or vector of this name is.
     pub fn place(self, name: &str) -> Place {
-        let low_rank = |part: &str| matches!(part, "w1" | "w2" | "a1" | "a2" | "v1" | "v2" | "g1" | "g2");
+        let low_rank =
+            |part: &str| matches!(part, "w1" | "w2" | "a1" | "a2" | "v1" | "v2" | "g1" | "g2");
         let part = name.rsplit('.').next().unwrap_or(name);
         let plain = |name: String| Place { name, transposed: false };
         if self == Self::Reference {
             return match part {
                 _ if low_rank(part) => Place { name: name.to_owned(), transposed: true },
-                "emb" | "head" | "receptance" | "key" | "value" | "output" => plain(format!("{name}.weight")),
+                "emb" | "head" | "receptance" | "key" | "value" | "output" => {
+                    plain(format!("{name}.weight"))
+                }
                 _ => plain(name.to_owned()),
             };
         }
-        let Some((layer, rest)) = name.strip_prefix("blocks.").and_then(|rest| rest.split_once('.')) else {
+        let Some((layer, rest)) =
+            name.strip_prefix("blocks.").and_then(|rest| rest.split_once('.'))
+        else {
             return plain(match name {
                 "emb" => "model.embeddings.weight".to_owned(),
                 "head" => "lm_head.weight".to_owned(),
@@ -51,7 +56,10 @@ impl Layout {
         }
         of_layer(match rest {
             "ffn.key" | "ffn.value" => format!("{rest}.weight"),
-            _ => rest.replace("ln0", "pre_norm").replace("ln1", "attn_norm").replace("ln2", "ffn_norm"),
+            _ => rest
+                .replace("ln0", "pre_norm")
+                .replace("ln1", "attn_norm")
+                .replace("ln2", "ffn_norm"),
         })
     }
 }
@@ -71,20 +79,58 @@ mod tests {
             ("head", "head.weight", false, "lm_head.weight"),
             ("ln_out.bias", "ln_out.bias", false, "model.norm.bias"),
             ("blocks.0.ln0.weight", "blocks.0.ln0.weight", false, "model.layers.0.pre_norm.weight"),
-            ("blocks.3.ln1.weight", "blocks.3.ln1.weight", false, "model.layers.3.attn_norm.weight"),
+            (
+                "blocks.3.ln1.weight",
+                "blocks.3.ln1.weight",
+                false,
+                "model.layers.3.attn_norm.weight",
+            ),
             ("blocks.3.ln2.bias", "blocks.3.ln2.bias", false, "model.layers.3.ffn_norm.bias"),
-            ("blocks.3.att.w1", "blocks.3.att.w1", true, "model.layers.3.attn.w_lora.lora.0.weight"),
-            ("blocks.3.att.g2", "blocks.3.att.g2", true, "model.layers.3.attn.g_lora.lora.2.weight"),
+            (
+                "blocks.3.att.w1",
+                "blocks.3.att.w1",
+                true,
+                "model.layers.3.attn.w_lora.lora.0.weight",
+            ),
+            (
+                "blocks.3.att.g2",
+                "blocks.3.att.g2",
+                true,
+                "model.layers.3.attn.g_lora.lora.2.weight",
+            ),
             ("blocks.3.att.v0", "blocks.3.att.v0", false, "model.layers.3.attn.v_lora.lora.2.bias"),
             ("blocks.3.att.x_g", "blocks.3.att.x_g", false, "model.layers.3.attn.x_g"),
             ("blocks.3.att.r_k", "blocks.3.att.r_k", false, "model.layers.3.attn.r_k"),
-            ("blocks.3.att.output", "blocks.3.att.output.weight", false, "model.layers.3.attn.o_proj.weight"),
-            ("blocks.3.att.ln_x.bias", "blocks.3.att.ln_x.bias", false, "model.layers.3.attn.g_norm.bias"),
+            (
+                "blocks.3.att.output",
+                "blocks.3.att.output.weight",
+                false,
+                "model.layers.3.attn.o_proj.weight",
+            ),
+            (
+                "blocks.3.att.ln_x.bias",
+                "blocks.3.att.ln_x.bias",
+                false,
+                "model.layers.3.attn.g_norm.bias",
+            ),
             ("blocks.3.ffn.x_k", "blocks.3.ffn.x_k", false, "model.layers.3.ffn.x_k"),
-            ("blocks.3.ffn.value", "blocks.3.ffn.value.weight", false, "model.layers.3.ffn.value.weight"),
+            (
+                "blocks.3.ffn.value",
+                "blocks.3.ffn.value.weight",
+                false,
+                "model.layers.3.ffn.value.weight",
+            ),
         ] {
-            assert_eq!(place(Layout::Reference, name), (reference.to_owned(), transposed), "{name}");
-            assert_eq!(place(Layout::Transformers, name), (transformers.to_owned(), false), "{name}");
+            assert_eq!(
+                place(Layout::Reference, name),
+                (reference.to_owned(), transposed),
+                "{name}"
+            );
+            assert_eq!(
+                place(Layout::Transformers, name),
+                (transformers.to_owned(), false),
+                "{name}"
+            );
         }
     }
 }

@@ -1,19 +1,12 @@
 //! RWKV-7 checkpoints as their authors publish them, in floating point, to the engine's tensors.
 //!
-//! Comes in: a folder of the Hugging Face hub, its tensors by the names of the reference code or those of `transformers`. Goes
-//! out: the [`Weights`] that the engine computes with, quantised by the rule of docs/ARITHMETIC.md, section 8, so that a
-//! checkpoint is the same model wherever it is loaded, and its archives decode anywhere.
+//! Comes in: a folder of the Hugging Face hub, its tensors by the names of the reference code or
+//! those of `transformers`. Goes out: the [`Weights`] that the engine computes with, quantised by
+//! the rule of docs/ARITHMETIC.md, section 8, so that a checkpoint is the same model wherever it is
+//! loaded, and its archives decode anywhere.
 
 mod layout;
-#[cfg(feature = "hub")]
-mod pickle;
-#[cfg(feature = "hub")]
-mod pth;
 mod tensors;
-#[cfg(feature = "hub")]
-mod torch;
-#[cfg(feature = "hub")]
-mod zip;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -24,6 +17,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use layout::{Layout, Place};
 use tensors::Tensors;
+pub use tensors::{CheckpointTensors, Float, numbers};
 
 use super::config::Config;
 use super::error::ModelError;
@@ -34,7 +28,7 @@ use crate::vocab::{START, Vocabulary};
 
 /// What `config.json` says of such a checkpoint.
 #[derive(Debug, Default, Deserialize)]
-pub(crate) struct Stated {
+pub(super) struct Stated {
     model_type: Option<String>,
     head_dim: Option<usize>,
     norm_eps: Option<f64>,
@@ -43,66 +37,52 @@ pub(crate) struct Stated {
 }
 
 impl Stated {
-    /// Nothing if the file is one of this project's, or says nothing; an error if it is of an architecture that the exact engine does not
-    /// compute.
+    /// Nothing if the file is one of this project's, or says nothing; an error if it is of an
+    /// architecture that the exact engine does not compute.
     pub fn parse(json: &[u8]) -> Result<Option<Self>, ModelError> {
         let Ok(stated) = serde_json::from_slice::<Self>(json) else { return Ok(None) };
         match stated.model_type.as_deref() {
             Some("rwkv7") => Ok(Some(stated)),
             Some("lmz-rwkv7") | None => Ok(None),
-            Some(kind) => Err(ModelError::NotExact { found: kind.to_owned() }),
+            Some(kind) => Err(ModelError::Architecture { name: kind.to_owned(), model_type: None }),
         }
     }
 }
 
-/// Whether a file that PyTorch wrote holds an RWKV-7 checkpoint.
-#[cfg(feature = "hub")]
-pub(crate) fn is_pth(file: &Path) -> bool {
-    pth::Pth::open(file).is_ok_and(|pth| pth.shape("blocks.0.att.r_k").is_some())
-}
-
-/// How many tokens a checkpoint has that PyTorch wrote.
-#[cfg(feature = "hub")]
-pub(crate) fn vocabulary_size(file: &Path) -> Option<usize> {
-    pth::Pth::open(file).ok()?.shape("emb.weight")?.first().copied()
-}
-
-/// How many elements each tensor has of a file that PyTorch wrote.
-#[cfg(feature = "hub")]
-pub(crate) fn elements(file: &Path) -> Result<Vec<u64>, ModelError> {
-    Ok(pth::Pth::open(file)?.elements())
-}
-
-/// A checkpoint's files.
+/// A checkpoint's files: `model.safetensors`, or those that `model.safetensors.index.json` names.
 pub(super) struct Files {
-    tensors: Container,
+    tensors: Vec<Vec<u8>>,
     vocabulary: Words,
     /// Bytes of all of them.
     stored: usize,
 }
 
-/// What holds the tensors.
-enum Container {
-    /// `model.safetensors`, or the files that `model.safetensors.index.json` names.
-    Safe(Vec<Vec<u8>>),
-    /// A file that PyTorch wrote.
-    #[cfg(feature = "hub")]
-    Pth(Box<pth::Pth>),
-}
-
 /// A vocabulary's file.
-struct Words {
+pub(super) struct Words {
     path: PathBuf,
     bytes: Vec<u8>,
 }
 
 impl Words {
-    fn read(path: PathBuf) -> Result<Self, ModelError> {
+    /// The vocabulary's file in a folder, unless it is said to be elsewhere.
+    pub fn find(folder: &Path, vocabulary: Option<&Path>) -> Result<Self, ModelError> {
+        let byte_level = BYTE_LEVEL.iter().map(|name| folder.join(name)).find(|path| path.exists());
+        let world = folder.join(WORLD);
+        let path = match (vocabulary, byte_level) {
+            (Some(path), _) => path.to_owned(),
+            (None, Some(path)) if !world.exists() => path,
+            _ => world,
+        };
         Ok(Self { bytes: read(&path, most::WORDS)?, path })
     }
 
-    /// The vocabulary of a model with so many tokens: `tokenizer.json` of those that were trained on the
-    /// Pile, or that of the "World" models.
+    /// Bytes of the file.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The vocabulary of a model with so many tokens: `tokenizer.json` of those that were trained
+    /// on the Pile, or that of the "World" models.
     fn parse(&self, tokens: usize) -> Result<Vocabulary, ModelError> {
         let is_json = self.path.extension().is_some_and(|e| e == "json");
         let parse = if is_json { Vocabulary::parse_byte_level } else { Vocabulary::parse_world };
@@ -137,7 +117,9 @@ impl<'de> Deserialize<'de> for Parts {
                 while let Some((_, file)) = map.next_entry::<IgnoredAny, String>()? {
                     out.insert(file);
                     if out.len() > MOST_PARTS {
-                        return Err(A::Error::custom(format!("expected at most {MOST_PARTS} files, found more")));
+                        return Err(A::Error::custom(format!(
+                            "expected at most {MOST_PARTS} files, found more"
+                        )));
                     }
                 }
                 Ok(Parts(out))
@@ -149,15 +131,15 @@ impl<'de> Deserialize<'de> for Parts {
 
 /// The most files that a model's tensors are in.
 const MOST_PARTS: usize = 1 << 12;
-pub(crate) const TENSORS: &str = "model.safetensors";
-pub(crate) const INDEX: &str = "model.safetensors.index.json";
+pub const TENSORS: &str = "model.safetensors";
+pub const INDEX: &str = "model.safetensors.index.json";
 /// The vocabulary of the "World" models.
-pub(crate) const WORLD: &str = "rwkv_vocab_v20230424.txt";
+pub const WORLD: &str = "rwkv_vocab_v20230424.txt";
 /// Names of the vocabulary of the others.
-pub(crate) const BYTE_LEVEL: [&str; 2] = ["tokenizer.json", "20B_tokenizer.json"];
+pub const BYTE_LEVEL: [&str; 2] = ["tokenizer.json", "20B_tokenizer.json"];
 
 /// The files that an index names, in the index's own folder.
-pub(crate) fn parts(index: &[u8]) -> Result<Vec<String>, ModelError> {
+pub fn parts(index: &[u8]) -> Result<Vec<String>, ModelError> {
     let wrong = |what: String| Err(ModelError::Container(format!("{INDEX}: {what}")));
     let index: Index = match serde_json::from_slice(index) {
         Ok(index) => index,
@@ -180,30 +162,14 @@ impl Files {
     pub fn read(folder: &Path, vocabulary: Option<&Path>) -> Result<Self, ModelError> {
         let read = |name: &str, most: u64| read(&folder.join(name), most);
         let there = folder.join(TENSORS).exists();
-        let names = if there { vec![TENSORS.to_owned()] } else { parts(&read(INDEX, most::INDEX)?)? };
+        let names =
+            if there { vec![TENSORS.to_owned()] } else { parts(&read(INDEX, most::INDEX)?)? };
         // How long they may be was asked before (`lm::memory`).
-        let tensors: Vec<Vec<u8>> = names.iter().map(|name| read(name, u64::MAX)).collect::<Result<_, _>>()?;
-        let stored = tensors.iter().map(Vec::len).sum();
-        Self::with(Container::Safe(tensors), stored, folder, vocabulary)
-    }
-
-    /// A checkpoint that PyTorch wrote, its vocabulary in the same folder or elsewhere.
-    #[cfg(feature = "hub")]
-    pub fn pth(path: &Path, vocabulary: Option<&Path>) -> Result<Self, ModelError> {
-        let pth = pth::Pth::open(path)?;
-        let (stored, folder) = (pth.length() as usize, path.parent().unwrap_or(Path::new("")));
-        Self::with(Container::Pth(Box::new(pth)), stored, folder, vocabulary)
-    }
-
-    fn with(tensors: Container, stored: usize, folder: &Path, vocabulary: Option<&Path>) -> Result<Self, ModelError> {
-        let byte_level = BYTE_LEVEL.iter().map(|name| folder.join(name)).find(|path| path.exists());
-        let world = folder.join(WORLD);
-        let vocabulary = Words::read(match (vocabulary, byte_level) {
-            (Some(path), _) => path.to_owned(),
-            (None, Some(path)) if !world.exists() => path,
-            _ => world,
-        })?;
-        Ok(Self { tensors, stored: stored + vocabulary.bytes.len(), vocabulary })
+        let tensors: Vec<Vec<u8>> =
+            names.iter().map(|name| read(name, u64::MAX)).collect::<Result<_, _>>()?;
+        let vocabulary = Words::find(folder, vocabulary)?;
+        let stored = tensors.iter().map(Vec::len).sum::<usize>() + vocabulary.len();
+        Ok(Self { tensors, stored, vocabulary })
     }
 
     /// How many bytes they have.
@@ -213,34 +179,39 @@ impl Files {
 
     /// The model in them.
     pub fn model(&self, stated: &Stated) -> Result<(Weights, Vocabulary), ModelError> {
-        let tensors = match &self.tensors {
-            Container::Safe(files) => Tensors::safe(files)?,
-            #[cfg(feature = "hub")]
-            Container::Pth(pth) => Tensors::Pth(pth),
-        };
-        let transformers = tensors.shape("model.embeddings.weight").is_some();
-        let layout = if transformers { Layout::Transformers } else { Layout::Reference };
-        let mut checkpoint = Checkpoint { tensors, layout };
-        let config = checkpoint.config(stated)?;
-        config.check()?;
-        let vocabulary = self.vocabulary.parse(config.vocab)?;
-        if !vocabulary.token(START).is_empty() {
-            let found = vocabulary.token(START).escape_ascii();
-            return Err(ModelError::Shape(format!(
-                "expected a token 0 without text, which begins a document, found {found}"
-            )));
-        }
-        let weights = fpstate::exact(|_| Weights::from_source(&config, &mut checkpoint))?;
-        Ok((weights, vocabulary))
+        model(&Tensors::parse(&self.tensors)?, &self.vocabulary, stated)
     }
 }
 
+/// The model that a checkpoint's tensors and its vocabulary are.
+pub(super) fn model(
+    tensors: &dyn CheckpointTensors,
+    vocabulary: &Words,
+    stated: &Stated,
+) -> Result<(Weights, Vocabulary), ModelError> {
+    let transformers = tensors.shape("model.embeddings.weight").is_some();
+    let layout = if transformers { Layout::Transformers } else { Layout::Reference };
+    let mut checkpoint = Checkpoint { tensors, layout };
+    let config = checkpoint.config(stated)?;
+    config.check()?;
+    let vocabulary = vocabulary.parse(config.vocab)?;
+    if !vocabulary.token(START).is_empty() {
+        let found = vocabulary.token(START).escape_ascii();
+        return Err(ModelError::Shape(format!(
+            "expected a token 0 without text, which begins a document, found {found}"
+        )));
+    }
+    let weights = fpstate::exact(|_| Weights::from_source(&config, &mut checkpoint))?;
+    Ok((weights, vocabulary))
+}
+
 fn read(path: &Path, most: u64) -> Result<Vec<u8>, ModelError> {
-    file::read(path, most).map_err(|source| ModelError::Checkpoint { path: path.to_owned(), source })
+    file::read(path, most)
+        .map_err(|source| ModelError::Checkpoint { path: path.to_owned(), source })
 }
 
 struct Checkpoint<'a> {
-    tensors: Tensors<'a>,
+    tensors: &'a dyn CheckpointTensors,
     layout: Layout,
 }
 
@@ -251,7 +222,13 @@ impl Checkpoint<'_> {
             let rest = name.strip_prefix("blocks.").or(name.strip_prefix("model.layers."))?;
             rest.split('.').next()?.parse::<u16>().ok()
         };
-        let layers = self.tensors.names().into_iter().filter_map(number).max().map_or(0, |last| usize::from(last) + 1);
+        let layers = self
+            .tensors
+            .names()
+            .into_iter()
+            .filter_map(number)
+            .max()
+            .map_or(0, |last| usize::from(last) + 1);
         let outputs = |name: &str| Ok::<_, ModelError>(self.shape(name)?.0);
         let (vocab, hidden) = self.shape("emb")?;
         let head_size = match stated.head_dim {
@@ -261,12 +238,17 @@ impl Checkpoint<'_> {
         };
         let wrong = |message: String| Err(ModelError::Config(message));
         if stated.tie_word_embeddings {
-            return wrong("expected an embedding and a head of their own, found tie_word_embeddings".into());
+            return wrong(
+                "expected an embedding and a head of their own, found tie_word_embeddings".into(),
+            );
         }
-        // The arithmetic has both epsilons built in; that of the heads' norm is the other one's times their size.
+        // The arithmetic has both epsilons built in; that of the heads' norm is the other one's
+        // times their size.
         if stated.norm_eps.is_some_and(|eps| eps as f32 != 1e-5) || head_size != 64 {
             let eps = stated.norm_eps.unwrap_or(1e-5);
-            return wrong(format!("expected head_dim 64 and norm_eps 0.00001, found {head_size} and {eps}"));
+            return wrong(format!(
+                "expected head_dim 64 and norm_eps 0.00001, found {head_size} and {eps}"
+            ));
         }
         Ok(Config {
             activations: Activations::Int16,
@@ -338,16 +320,19 @@ impl Source for Checkpoint<'_> {
         }
         let mut values = self.floats(name, outputs * inputs)?;
         if self.layout.place(name).transposed {
-            values = (0..outputs * inputs).map(|i| values[i % inputs * outputs + i / inputs]).collect();
+            values =
+                (0..outputs * inputs).map(|i| values[i % inputs * outputs + i / inputs]).collect();
         }
         if name == "emb" {
-            let [weight, bias] = ["weight", "bias"].map(|part| self.floats(&format!("blocks.0.ln0.{part}"), inputs));
+            let [weight, bias] =
+                ["weight", "bias"].map(|part| self.floats(&format!("blocks.0.ln0.{part}"), inputs));
             let (weight, bias) = (weight?, bias?);
             values = fpstate::exact(|fp| {
                 values.chunks(inputs).flat_map(|row| layer_norm(fp, row, &weight, &bias)).collect()
             });
         }
-        let mut matrix = Matrix { weight: Vec::with_capacity(values.len()), scale: Vec::new(), outputs, inputs };
+        let mut matrix =
+            Matrix { weight: Vec::with_capacity(values.len()), scale: Vec::new(), outputs, inputs };
         for row in values.chunks(inputs) {
             let row = fpstate::exact(|fp| quantise(fp, row, Activations::Int8));
             matrix.weight.extend_from_slice(&row.low);

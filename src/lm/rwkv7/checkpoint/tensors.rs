@@ -6,65 +6,51 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
 use super::super::error::ModelError;
-#[cfg(feature = "hub")]
-use super::pth::Pth;
-
-/// Tensors by the names that the files give them.
-pub enum Tensors<'a> {
-    /// Of `model.safetensors`, or of its parts.
-    Safe(HashMap<String, TensorView<'a>>),
-    /// Of a file that PyTorch wrote.
-    #[cfg(feature = "hub")]
-    Pth(&'a Pth),
-}
-
-impl<'a> Tensors<'a> {
-    /// Of files in the format of safetensors.
-    pub fn safe(files: &'a [Vec<u8>]) -> Result<Self, ModelError> {
-        let mut out = HashMap::new();
-        for file in files {
-            let file = SafeTensors::deserialize(file).map_err(|e| ModelError::Container(e.to_string()))?;
-            out.extend(file.iter().map(|(name, view)| (name.to_owned(), view)));
-        }
-        Ok(Self::Safe(out))
-    }
-
-    pub fn names(&self) -> Vec<&str> {
-        match self {
-            Self::Safe(tensors) => tensors.keys().map(String::as_str).collect(),
-            #[cfg(feature = "hub")]
-            Self::Pth(pth) => pth.names().collect(),
-        }
-    }
+/// The tensors of a checkpoint by the names that its files give them.
+pub trait CheckpointTensors {
+    /// Their names, in any order.
+    fn names(&self) -> Vec<&str>;
 
     /// The shape of a tensor, if there is one of this name.
-    pub fn shape(&self, name: &str) -> Option<&[usize]> {
-        match self {
-            Self::Safe(tensors) => tensors.get(name).map(TensorView::shape),
-            #[cfg(feature = "hub")]
-            Self::Pth(pth) => pth.shape(name),
-        }
-    }
+    fn shape(&self, name: &str) -> Option<&[usize]>;
 
-    /// Type and shape, for messages.
-    pub fn describe(&self, name: &str) -> String {
-        match self {
-            Self::Safe(tensors) => {
-                tensors.get(name).map_or_else(String::new, |t| format!("{:?} {:?}", t.dtype(), t.shape()))
-            }
-            #[cfg(feature = "hub")]
-            Self::Pth(pth) => pth.describe(name),
-        }
-    }
+    /// Type and shape of a tensor, for messages.
+    fn describe(&self, name: &str) -> String;
 
     /// The numbers of a tensor, exactly as they are; nothing if it is not in F32, BF16 or F16.
-    pub fn floats(&self, name: &str) -> Result<Option<Vec<f32>>, ModelError> {
-        let tensors = match self {
-            Self::Safe(tensors) => tensors,
-            #[cfg(feature = "hub")]
-            Self::Pth(pth) => return pth.floats(name),
-        };
-        let Some(tensor) = tensors.get(name) else { return Ok(None) };
+    fn floats(&self, name: &str) -> Result<Option<Vec<f32>>, ModelError>;
+}
+
+/// Tensors of `model.safetensors`, or of its parts.
+pub(super) struct Tensors<'a>(HashMap<String, TensorView<'a>>);
+
+impl<'a> Tensors<'a> {
+    pub fn parse(files: &'a [Vec<u8>]) -> Result<Self, ModelError> {
+        let mut out = HashMap::new();
+        for file in files {
+            let file =
+                SafeTensors::deserialize(file).map_err(|e| ModelError::Container(e.to_string()))?;
+            out.extend(file.iter().map(|(name, view)| (name.to_owned(), view)));
+        }
+        Ok(Self(out))
+    }
+}
+
+impl CheckpointTensors for Tensors<'_> {
+    fn names(&self) -> Vec<&str> {
+        self.0.keys().map(String::as_str).collect()
+    }
+
+    fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.0.get(name).map(TensorView::shape)
+    }
+
+    fn describe(&self, name: &str) -> String {
+        self.0.get(name).map_or_else(String::new, |t| format!("{:?} {:?}", t.dtype(), t.shape()))
+    }
+
+    fn floats(&self, name: &str) -> Result<Option<Vec<f32>>, ModelError> {
+        let Some(tensor) = self.0.get(name) else { return Ok(None) };
         let float = match tensor.dtype() {
             Dtype::F32 => Float::F32,
             Dtype::BF16 => Float::BF16,
@@ -95,7 +81,8 @@ pub fn numbers(float: Float, bytes: &[u8]) -> Vec<f32> {
 
 /// A number of IEEE 754 binary16.
 fn half(bits: u16) -> f32 {
-    let (sign, exponent, fraction) = (u32::from(bits >> 15) << 31, u32::from(bits >> 10 & 31), u32::from(bits & 1023));
+    let (sign, exponent, fraction) =
+        (u32::from(bits >> 15) << 31, u32::from(bits >> 10 & 31), u32::from(bits & 1023));
     let magnitude = match exponent {
         0 => fraction as f32 / (1 << 24) as f32, // exact: ten bits and a power of two
         31 => f32::from_bits(255 << 23 | fraction << 13),
@@ -110,8 +97,14 @@ mod tests {
 
     #[test]
     fn numbers_of_sixteen_bits() {
-        let known =
-            [(0x0000, 0.0), (0x8000, -0.0), (0x3c00, 1.0), (0xc000, -2.0), (0x7bff, 65504.0), (0x3555, 0.333_251_95)];
+        let known = [
+            (0x0000, 0.0),
+            (0x8000, -0.0),
+            (0x3c00, 1.0),
+            (0xc000, -2.0),
+            (0x7bff, 65504.0),
+            (0x3555, 0.333_251_95),
+        ];
         for (bits, value) in known {
             assert_eq!(half(bits).to_bits(), f32::to_bits(value), "{bits:#x}");
         }

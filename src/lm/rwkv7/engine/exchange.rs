@@ -6,14 +6,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::exact::kernel::Lanes;
 
-/// How often a waiting thread looks before it lets others run: a few microseconds. Where another program has the
-/// other core, the thread that is waited for may be behind this one on the same core.
+/// How often a waiting thread looks before it lets others run: a few microseconds. Where another
+/// program has the other core, the thread that is waited for may be behind this one on the same
+/// core.
 pub const PATIENCE: usize = 1 << 8;
 
 /// Meeting point of a group of threads.
 #[derive(Debug)]
 pub struct Exchange {
-    /// By turns, one for each thread: what it has to tell. Two, so that nobody overwrites what another still reads.
+    /// By turns, one for each thread: what it has to tell. Two, so that nobody overwrites what
+    /// another still reads.
     slots: [Vec<RwLock<Vec<Lanes>>>; 2],
     /// How many threads have arrived, ever.
     arrived: AtomicUsize,
@@ -24,7 +26,11 @@ pub struct Exchange {
 impl Exchange {
     pub fn new(threads: usize) -> Self {
         let slots = || (0..threads).map(|_| RwLock::default()).collect();
-        Self { slots: [slots(), slots()], arrived: AtomicUsize::new(0), broken: AtomicBool::new(false) }
+        Self {
+            slots: [slots(), slots()],
+            arrived: AtomicUsize::new(0),
+            broken: AtomicBool::new(false),
+        }
     }
 
     /// Says that a thread will not arrive.
@@ -38,7 +44,10 @@ impl Exchange {
         let all = (before / threads + 1) * threads;
         let mut looks = 0;
         while self.arrived.load(Ordering::Acquire) < all {
-            assert!(!self.broken.load(Ordering::Acquire), "another thread of the engine has panicked");
+            assert!(
+                !self.broken.load(Ordering::Acquire),
+                "another thread of the engine has panicked"
+            );
             looks += 1;
             if looks < PATIENCE { std::hint::spin_loop() } else { std::thread::yield_now() }
         }
@@ -61,9 +70,15 @@ impl<'a> Member<'a> {
         Self { exchange: Some(exchange), index, of, turn: 0 }
     }
 
-    /// Each thread has computed its part of the rows of `x`, `[rows][stride]`: `parts` says which lines. Afterwards
-    /// all have all.
-    pub fn gather(&mut self, x: &mut [Lanes], rows: usize, stride: usize, parts: impl Fn(usize) -> Range<usize>) {
+    /// Each thread has computed its part of the rows of `x`, `[rows][stride]`: `parts` says which
+    /// lines. Afterwards all have all.
+    pub fn gather(
+        &mut self,
+        x: &mut [Lanes],
+        rows: usize,
+        stride: usize,
+        parts: impl Fn(usize) -> Range<usize>,
+    ) {
         let Some(exchange) = self.exchange else { return };
         let slots = &exchange.slots[self.turn];
         self.turn ^= 1;

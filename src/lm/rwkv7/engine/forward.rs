@@ -1,8 +1,8 @@
 //! One step of the network: the layers, for all rows of one thread.
 //!
-//! A thread computes whole rows, or its part of every row: some of the heads, and some of the outputs of the large
-//! products. What is cheap is computed by every thread of such a group for itself; four times a layer they
-//! exchange what they have.
+//! A thread computes whole rows, or its part of every row: some of the heads, and some of the
+//! outputs of the large products. What is cheap is computed by every thread of such a group for
+//! itself; four times a layer they exchange what they have.
 
 use std::ops::Range;
 
@@ -135,7 +135,9 @@ impl Forward<'_, '_, '_> {
 
     fn embed(&mut self) {
         let emb = &self.network.emb;
-        for ((stream, token), x) in self.rows.iter_mut().zip(self.scratch.x.chunks_exact_mut(self.network.lines())) {
+        for ((stream, token), x) in
+            self.rows.iter_mut().zip(self.scratch.x.chunks_exact_mut(self.network.lines()))
+        {
             if *token == START {
                 stream.clear();
             }
@@ -150,8 +152,26 @@ impl Forward<'_, '_, '_> {
         let Self { fp, network, rows, scratch, member } = self;
         let fp = *fp;
         let (config, kernel, d) = (&network.config, network.kernel, network.lines());
-        let Scratch { x, r, k, v, w, a, g, mix, v_first, y, added, low, q, q_low, room, heads, timer, .. } =
-            &mut **scratch;
+        let Scratch {
+            x,
+            r,
+            k,
+            v,
+            w,
+            a,
+            g,
+            mix,
+            v_first,
+            y,
+            added,
+            low,
+            q,
+            q_low,
+            room,
+            heads,
+            timer,
+            ..
+        } = &mut **scratch;
         kernel.run(
             fp,
             Shift {
@@ -170,7 +190,8 @@ impl Forward<'_, '_, '_> {
 
         let count = rows.len();
         let mine = heads_of(config, member.index, member.of);
-        let channels = |heads: Range<usize>| heads.start * config.head_size..heads.end * config.head_size;
+        let channels =
+            |heads: Range<usize>| heads.start * config.head_size..heads.end * config.head_size;
         let blocks = channels(mine.clone());
         let blocks = blocks.start / BLOCK..blocks.end.div_ceil(BLOCK);
         let product = |matrix: &Packed, blocks: Range<usize>, x: &Quantised, out: &mut [Lanes]| {
@@ -278,15 +299,27 @@ impl Forward<'_, '_, '_> {
             let stride = lines(matrix.outputs);
             let blocks = blocks_of(matrix.outputs, member.index, of);
             let rows = Strided { x: &mut *out, stride };
-            kernel.run(fp, Product { arena: &network.arena, matrix, blocks, x, rows: count, out: rows });
-            member.gather(out, count, stride, |i| lines_of(blocks_of(matrix.outputs, i, of), matrix.outputs));
+            kernel.run(
+                fp,
+                Product { arena: &network.arena, matrix, blocks, x, rows: count, out: rows },
+            );
+            member.gather(out, count, stride, |i| {
+                lines_of(blocks_of(matrix.outputs, i, of), matrix.outputs)
+            });
         };
         product(&layer.ffn_key, &q[0], wide);
         timer.mark(Part::Products);
         let (length, out) = (config.intermediate, &mut q_wide[0]);
         kernel.run(
             fp,
-            Activate { function: Function::SquaredRelu, rows: count, length, x: wide, stride: lines(length), out },
+            Activate {
+                function: Function::SquaredRelu,
+                rows: count,
+                length,
+                x: wide,
+                stride: lines(length),
+                out,
+            },
         );
         timer.mark(Part::Elementwise);
         product(&layer.ffn_value, &q_wide[0], added);
@@ -297,19 +330,27 @@ impl Forward<'_, '_, '_> {
         let Self { fp, network, rows, scratch, member } = self;
         let (fp, kernel, count) = (*fp, network.kernel, rows.len());
         let Scratch { x, added, q, room, logits, timer, .. } = &mut **scratch;
-        kernel.run(fp, LastNorm { rows: count, x, add: added, norm: &network.ln_out, room, out: &mut q[0] });
+        kernel.run(
+            fp,
+            LastNorm { rows: count, x, add: added, norm: &network.ln_out, room, out: &mut q[0] },
+        );
         timer.mark(Part::Elementwise);
         let (arena, matrix, x) = (&network.arena, &network.head, &q[0]);
         if member.of == 1 {
             let out = Logits(rows);
-            kernel.run(fp, Product { arena, matrix, blocks: 0..matrix.blocks(), x, rows: count, out });
+            kernel.run(
+                fp,
+                Product { arena, matrix, blocks: 0..matrix.blocks(), x, rows: count, out },
+            );
         } else {
             let (of, stride) = (member.of, lines(matrix.outputs));
             logits.resize(logits.len().max(count * stride), Lanes::default());
             let blocks = blocks_of(matrix.outputs, member.index, of);
             let out = Strided { x: &mut *logits, stride };
             kernel.run(fp, Product { arena, matrix, blocks, x, rows: count, out });
-            member.gather(logits, count, stride, |i| lines_of(blocks_of(matrix.outputs, i, of), matrix.outputs));
+            member.gather(logits, count, stride, |i| {
+                lines_of(blocks_of(matrix.outputs, i, of), matrix.outputs)
+            });
             if member.index > 0 {
                 return;
             }

@@ -1,4 +1,5 @@
-//! From logits to prefix sums of frequencies: section 5 of docs/ARITHMETIC.md. Tokens without mass come first.
+//! From logits to prefix sums of frequencies: section 5 of docs/ARITHMETIC.md. Tokens without mass
+//! come first.
 
 use super::norms::Row;
 use crate::exact;
@@ -23,13 +24,18 @@ impl Job for Frequencies<'_, '_> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         for (stream, _) in self.rows {
-            prefix_sums(self.fp, isa.vectors(), &stream.logits, self.massless, stream.sums.get_mut());
+            prefix_sums(
+                self.fp,
+                isa.vectors(),
+                &stream.logits,
+                self.massless,
+                stream.sums.get_mut(),
+            );
         }
     }
 }
 
 /// The sums of one row, from its logits `[V]`.
-#[cfg(feature = "hub")]
 pub struct RowSums<'a> {
     pub fp: Exact<'a>,
     pub logits: &'a [Lanes],
@@ -39,7 +45,6 @@ pub struct RowSums<'a> {
     pub sums: &'a mut [u64],
 }
 
-#[cfg(feature = "hub")]
 impl Job for RowSums<'_> {
     type Output = ();
 
@@ -78,17 +83,21 @@ fn prefix_sums<S: Vectors>(fp: Exact, s: S, logits: &[Lanes], massless: usize, s
     let m = exact::max(fp, s.largest(largest), m);
 
     let mut total = 0;
-    let frequency = |id: usize| if id < massless { 0 } else { (exact::exp(fp, logit(id) - m) * ONE) as u64 + 1 };
+    let frequency = |id: usize| {
+        if id < massless { 0 } else { (exact::exp(fp, logit(id) - m) * ONE) as u64 + 1 }
+    };
     for id in head {
         sums[id] = total;
         total += frequency(id);
     }
-    let lines = logits[middle.clone()].iter().zip(sums[middle.start * LANES..].as_chunks_mut::<LANES>().0);
+    let lines =
+        logits[middle.clone()].iter().zip(sums[middle.start * LANES..].as_chunks_mut::<LANES>().0);
     for (line, to) in lines {
         let e = exp(s, s.sub(s.load(line), s.splat(m)));
         let mut frequencies = [0; LANES];
         s.frequencies(s.mul(e, s.splat(ONE)), &mut frequencies);
-        // Not by vectors: sums wait for each other anyway, and so run beside the next line's exponentials.
+        // Not by vectors: sums wait for each other anyway, and so run beside the next line's
+        // exponentials.
         for (to, f) in to.iter_mut().zip(frequencies) {
             *to = total;
             total += u64::from(f);

@@ -138,7 +138,13 @@ impl Heads<'_, '_> {
                         head::<S, M>(s, two, c2, ch2, next[1]);
                     }
                 } else if let [one] = states {
-                    head::<S, M>(s, &mut one[state..][..length], &columns[..m], &mut channels[..m], next[0]);
+                    head::<S, M>(
+                        s,
+                        &mut one[state..][..length],
+                        &columns[..m],
+                        &mut channels[..m],
+                        next[0],
+                    );
                 }
             }
             self.timer.mark(Part::State);
@@ -146,8 +152,8 @@ impl Heads<'_, '_> {
         }
     }
 
-    /// Where the state of a head of a row begins, which may be beyond its last: then it is the next row's. For
-    /// prefetching only: after the last row, nowhere.
+    /// Where the state of a head of a row begins, which may be beyond its last: then it is the next
+    /// row's. For prefetching only: after the last row, nowhere.
     #[inline(always)]
     fn state(&self, row: usize, head: usize, state: usize) -> *const Lanes {
         let heads = self.rows[row].0.heads.len();
@@ -155,8 +161,8 @@ impl Heads<'_, '_> {
         row.map_or(std::ptr::null(), |(stream, _)| stream.heads[head % heads][state..].as_ptr())
     }
 
-    /// From outputs of products, of which this row's begin at line `at`, to what the recurrence takes, but for the
-    /// division by the norm of kk.
+    /// From outputs of products, of which this row's begin at line `at`, to what the recurrence
+    /// takes, but for the division by the norm of kk.
     #[inline(always)]
     fn gates<S: Vectors>(&mut self, s: S, at: usize, lines: usize) {
         let one = s.splat(1.0);
@@ -246,7 +252,10 @@ impl Heads<'_, '_> {
             for i in h * m..(h + 1) * m {
                 let d = s.sub(s.load(&channels[i].y), s.splat(head.mean));
                 let p = &parameters[i];
-                let y = s.add(s.mul(s.mul(d, s.splat(head.inverse)), s.load(&p.norm_weight)), s.load(&p.norm_bias));
+                let y = s.add(
+                    s.mul(s.mul(d, s.splat(head.inverse)), s.load(&p.norm_weight)),
+                    s.load(&p.norm_bias),
+                );
                 let y = s.add(y, s.mul(s.splat(head.bonus), s.load(&channels[i].v)));
                 s.store(s.mul(y, s.load(&g[i])), &mut to[i]);
             }

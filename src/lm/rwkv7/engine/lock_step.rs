@@ -45,7 +45,11 @@ impl LanguageModel for LockStep {
     }
 
     fn step(&mut self, next: &[Option<Token>]) {
-        let rows = self.streams.iter_mut().zip(next).filter_map(|(stream, token)| token.map(|token| (stream, token)));
+        let rows = self
+            .streams
+            .iter_mut()
+            .zip(next)
+            .filter_map(|(stream, token)| token.map(|token| (stream, token)));
         self.engine.step(&mut rows.collect::<Vec<_>>());
     }
 }

@@ -1,11 +1,12 @@
 //! The model at full speed: many streams in lock step, with the bits of [`Oracle`](super::Oracle).
 //!
-//! Streams and the token that each reads come in ([`Engine::step`]); each stream then has the prefix sums of its next
-//! token's frequencies. Weights are read once for all streams of a step. What a stream gives depends on its own tokens
-//! alone: not on the other streams, their number, threads, or the kernel.
+//! Streams and the token that each reads come in ([`Engine::step`]); each stream then has the
+//! prefix sums of its next token's frequencies. Weights are read once for all streams of a step.
+//! What a stream gives depends on its own tokens alone: not on the other streams, their number,
+//! threads, or the kernel.
 //!
-//! A stream is a value ([`Stream`]): begin one at any step, drop it at any step, and step any subset. So while one
-//! half of the streams is in the engine, the other can be in the coder.
+//! A stream is a value ([`Stream`]): begin one at any step, drop it at any step, and step any
+//! subset. So while one half of the streams is in the engine, the other can be in the coder.
 
 mod exchange;
 mod forward;
@@ -22,7 +23,6 @@ use std::sync::Arc;
 
 use exchange::{Exchange, Member};
 use forward::{Forward, Scratch, heads_of};
-#[cfg(feature = "hub")]
 pub use frequencies::RowSums;
 pub use lock_step::LockStep;
 pub use network::Network;
@@ -35,8 +35,9 @@ use super::{ModelError, Weights};
 use crate::exact::fpstate;
 use crate::exact::kernel::Kernel;
 
-/// Threads share rows of a large model ([`Config::is_large`](super::Config::is_large)) if there are fewer than this for each. They meet
-/// four times a layer, which costs more than it gains where a step takes 0.1 ms, as base's does (BENCHMARKS.md).
+/// Threads share rows of a large model ([`Config::is_large`](super::Config::is_large)) if there are
+/// fewer than this for each. They meet four times a layer, which costs more than it gains where a
+/// step takes 0.1 ms, as base's does (BENCHMARKS.md).
 const SHARED: usize = 5;
 
 /// Computes a model on some threads.
@@ -50,8 +51,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Of a model that others may use too, on `threads` threads (at least 1): the caller's and new ones, as far as the
-    /// system gives them.
+    /// Of a model that others may use too, on `threads` threads (at least 1): the caller's and new
+    /// ones, as far as the system gives them.
     pub fn new(network: Arc<Network>, threads: usize) -> Self {
         let workers: Vec<Worker> = (1..threads).map_while(|_| Worker::new().ok()).collect();
         let exchange = Arc::new(Exchange::new(workers.len() + 1));
@@ -73,7 +74,8 @@ impl Engine {
         Stream::new(&self.network.config)
     }
 
-    /// Rows a thread must have before threads work on rows of their own instead of sharing all: for measurements.
+    /// Rows a thread must have before threads work on rows of their own instead of sharing all: for
+    /// measurements.
     #[doc(hidden)]
     pub fn set_alone(&mut self, rows: usize) {
         self.alone = rows;
@@ -112,12 +114,18 @@ impl Engine {
         let mut tasks = Vec::with_capacity(threads - 1);
         for length in &lengths[1..] {
             let (part, rest) = others.split_at_mut(*length);
-            tasks.push(self.task(part.iter_mut().map(|(s, t)| (std::mem::take(*s), *t)).collect(), None));
+            tasks.push(
+                self.task(part.iter_mut().map(|(s, t)| (std::mem::take(*s), *t)).collect(), None),
+            );
             lent.push(part);
             others = rest;
         }
         let (network, scratch) = (&*self.network, &mut self.scratch);
-        let run = || fpstate::exact(|fp| Forward { fp, network, rows: own, scratch, member: Member::ALONE }.run());
+        let run = || {
+            fpstate::exact(|fp| {
+                Forward { fp, network, rows: own, scratch, member: Member::ALONE }.run()
+            })
+        };
         for (part, task) in lent.into_iter().zip(together(&self.workers, tasks, run, || ())) {
             for (row, (stream, _)) in part.iter_mut().zip(task.rows) {
                 *row.0 = stream;
@@ -131,7 +139,11 @@ impl Engine {
         let heads = |i| heads_of(&self.network.config, i, of);
         let part = |stream: &mut Stream, i: usize| {
             let first = stream.heads.len() - heads(i).len();
-            Stream { last: stream.last.clone(), heads: stream.heads.split_off(first), ..Stream::default() }
+            Stream {
+                last: stream.last.clone(),
+                heads: stream.heads.split_off(first),
+                ..Stream::default()
+            }
         };
         let mut tasks = Vec::with_capacity(of - 1);
         // From the last to the first, because heads are taken from the end.
@@ -150,7 +162,11 @@ impl Engine {
         }
     }
 
-    fn task(&self, rows: Vec<(Stream, crate::vocab::Token)>, group: Option<(Arc<Exchange>, usize, usize)>) -> Task {
+    fn task(
+        &self,
+        rows: Vec<(Stream, crate::vocab::Token)>,
+        group: Option<(Arc<Exchange>, usize, usize)>,
+    ) -> Task {
         Task { network: Arc::clone(&self.network), rows, group, caller: std::thread::current() }
     }
 }

@@ -75,7 +75,8 @@ pub struct Network {
     pub ln_out: PackedNorm,
     /// Its outputs in the order of tokens' ranks.
     pub head: Packed,
-    /// How many tokens, the first by rank, are empty strings: they cannot occur and get frequency 0.
+    /// How many tokens, the first by rank, are empty strings: they cannot occur and get frequency
+    /// 0.
     pub massless: usize,
 }
 
@@ -90,7 +91,11 @@ impl Network {
     }
 
     /// [`for_model`](Self::for_model), of weights and vocabulary.
-    pub fn with_vocabulary(weights: &Weights, vocabulary: &Vocabulary, kernel: Kernel) -> Result<Self, ModelError> {
+    pub fn with_vocabulary(
+        weights: &Weights,
+        vocabulary: &Vocabulary,
+        kernel: Kernel,
+    ) -> Result<Self, ModelError> {
         let sorted = vocabulary.sorted();
         let massless = sorted.iter().filter(|id| vocabulary.token(**id).is_empty()).count();
         Self::with_head(weights, &by_rank(&weights.head, sorted), massless, kernel)
@@ -105,10 +110,18 @@ impl Network {
         Self::with_head(weights, &weights.head, 1, kernel)
     }
 
-    fn with_head(weights: &Weights, head: &Matrix, massless: usize, kernel: Kernel) -> Result<Self, ModelError> {
+    fn with_head(
+        weights: &Weights,
+        head: &Matrix,
+        massless: usize,
+        kernel: Kernel,
+    ) -> Result<Self, ModelError> {
         let config = weights.config;
         if !config.head_size.is_multiple_of(LANES) {
-            let message = format!("expected a head_dim that is a multiple of {LANES}, found {}", config.head_size);
+            let message = format!(
+                "expected a head_dim that is a multiple of {LANES}, found {}",
+                config.head_size
+            );
             return Err(ModelError::Shape(message));
         }
         let mut arena = Arena::new(kernel.layout());
@@ -159,11 +172,13 @@ fn layer(layer: &Layer, arena: &mut Arena) -> PackedLayer {
         norm_bias: line(&att.ln_x.bias, i),
     };
     // In the order of use: forward.rs.
-    let [receptance, key, value, w1] = [&att.receptance, &att.key, &att.value, &att.w1].map(|m| arena.add(m));
+    let [receptance, key, value, w1] =
+        [&att.receptance, &att.key, &att.value, &att.w1].map(|m| arena.add(m));
     let v1 = att.value_mix.as_ref().map(|m| arena.add(&m.v1));
     let [a1, g1, w2, a2] = [&att.a1, &att.g1, &att.w2, &att.a2].map(|m| arena.add(m));
     let v2 = att.value_mix.as_ref().map(|m| arena.add(&m.v2));
-    let [g2, output, ffn_key, ffn_value] = [&att.g2, &att.output, &ffn.key, &ffn.value].map(|m| arena.add(m));
+    let [g2, output, ffn_key, ffn_value] =
+        [&att.g2, &att.output, &ffn.key, &ffn.value].map(|m| arena.add(m));
     PackedLayer {
         ln1: PackedNorm::new(ln1),
         mix: (0..d / LANES).map(|i| mixes.map(|m| line(m, i))).collect(),

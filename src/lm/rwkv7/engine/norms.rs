@@ -11,7 +11,13 @@ pub type Row<'a> = (&'a mut Stream, Token);
 
 /// Adds a product to the residual stream, if there is one, and gives the layer norm of the sum.
 #[inline(always)]
-fn norm<S: Vectors>(s: S, x: &mut [Lanes], add: Option<&[Lanes]>, norm: &PackedNorm, u: &mut [Lanes]) {
+fn norm<S: Vectors>(
+    s: S,
+    x: &mut [Lanes],
+    add: Option<&[Lanes]>,
+    norm: &PackedNorm,
+    u: &mut [Lanes],
+) {
     let length = (x.len() * x[0].0.len()) as f32;
     let mut total = s.splat(0.0);
     if let Some(add) = add {
@@ -38,7 +44,8 @@ fn norm<S: Vectors>(s: S, x: &mut [Lanes], add: Option<&[Lanes]>, norm: &PackedN
     }
 }
 
-/// Residual addition, layer norm, and its mixtures with the last input of the same place, quantised.
+/// Residual addition, layer norm, and its mixtures with the last input of the same place,
+/// quantised.
 pub struct Shift<'a, 'b, const M: usize> {
     pub rows: &'a mut [Row<'b>],
     pub layer: usize,

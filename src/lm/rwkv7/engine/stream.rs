@@ -4,14 +4,14 @@ use crate::exact::LANES;
 use crate::exact::kernel::Lanes;
 use crate::lm::rwkv7::Config;
 
-/// A stream: its state, and what the model says of its next token. It can be moved between threads and engines of the
-/// same model, dropped at any time, and cloned to go on in two ways.
+/// A stream: its state, and what the model says of its next token. It can be moved between threads
+/// and engines of the same model, dropped at any time, and cloned to go on in two ways.
 #[derive(Debug, Clone, Default)]
 pub struct Stream {
     /// `[layers][2][D]`: the last inputs of time mix and channel mix.
     pub(super) last: Vec<Lanes>,
-    /// `[H]`, each `[layers][N columns][N rows]`: S, with its columns one after the other, so that a vector holds
-    /// rows and no sum crosses lanes.
+    /// `[H]`, each `[layers][N columns][N rows]`: S, with its columns one after the other, so that
+    /// a vector holds rows and no sum crosses lanes.
     pub(super) heads: Vec<Box<[Lanes]>>,
     /// `[V]`, the last line filled up.
     pub(super) logits: Vec<Lanes>,
@@ -45,7 +45,8 @@ impl Stream {
 
     /// Bytes that it takes.
     pub fn memory(&self) -> usize {
-        let lines = self.last.len() + self.logits.len() + self.heads.iter().map(|h| h.len()).sum::<usize>();
+        let lines =
+            self.last.len() + self.logits.len() + self.heads.iter().map(|h| h.len()).sum::<usize>();
         lines * size_of::<Lanes>() + size_of_val(self.sums.room.as_slice())
     }
 

@@ -1,4 +1,5 @@
-//! Threads that stay, and get their work by handing it over: a task owns what it works on and comes back.
+//! Threads that stay, and get their work by handing it over: a task owns what it works on and comes
+//! back.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,7 +13,8 @@ use super::stream::Stream;
 use crate::exact::fpstate;
 use crate::vocab::Token;
 
-/// How often a waiting thread lets others run before it sleeps: some tens of microseconds, which waking takes too.
+/// How often a waiting thread lets others run before it sleeps: some tens of microseconds, which
+/// waking takes too.
 const SLEEP: usize = PATIENCE + 128;
 
 /// What a worker does in a step.
@@ -64,7 +66,11 @@ pub struct Worker {
 
 impl Worker {
     pub fn new() -> std::io::Result<Self> {
-        let desk = Arc::new(Desk { state: AtomicU32::new(IDLE), task: Mutex::default(), result: Mutex::default() });
+        let desk = Arc::new(Desk {
+            state: AtomicU32::new(IDLE),
+            task: Mutex::default(),
+            result: Mutex::default(),
+        });
         let its = Arc::clone(&desk);
         let thread = thread::Builder::new().name("lmz-engine".into()).spawn(move || work(&its))?;
         Ok(Self { desk, thread: Some(thread) })
@@ -118,13 +124,23 @@ fn work(desk: &Desk) {
 
 fn run(mut task: Task, scratch: &mut Scratch) -> Task {
     let mut rows: Vec<(&mut Stream, Token)> = task.rows.iter_mut().map(|(s, t)| (s, *t)).collect();
-    let member = task.group.as_ref().map_or(Member::ALONE, |(exchange, index, of)| Member::new(exchange, *index, *of));
-    fpstate::exact(|fp| Forward { fp, network: &task.network, rows: &mut rows, scratch, member }.run());
+    let member = task
+        .group
+        .as_ref()
+        .map_or(Member::ALONE, |(exchange, index, of)| Member::new(exchange, *index, *of));
+    fpstate::exact(|fp| {
+        Forward { fp, network: &task.network, rows: &mut rows, scratch, member }.run()
+    });
     task
 }
 
 /// Runs the caller's own part while workers do theirs. A panic of any of them goes on here.
-pub fn together(workers: &[Worker], tasks: Vec<Task>, own: impl FnOnce(), broken: impl FnOnce()) -> Vec<Task> {
+pub fn together(
+    workers: &[Worker],
+    tasks: Vec<Task>,
+    own: impl FnOnce(),
+    broken: impl FnOnce(),
+) -> Vec<Task> {
     let count = tasks.len();
     for (worker, task) in workers.iter().zip(tasks) {
         worker.begin(task);

@@ -18,7 +18,8 @@ pub enum Part {
 }
 
 impl Part {
-    pub const ALL: [Self; 5] = [Self::Products, Self::State, Self::Elementwise, Self::LowRank, Self::Softmax];
+    pub const ALL: [Self; 5] =
+        [Self::Products, Self::State, Self::Elementwise, Self::LowRank, Self::Softmax];
 
     pub const fn name(self) -> &'static str {
         match self {

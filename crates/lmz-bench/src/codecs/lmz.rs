@@ -1,0 +1,112 @@
+//! lmz itself, with each of its predictors.
+
+use crate::codec::{Codec, CodecFailure, ModelSize};
+use crate::sample::Form;
+use ::lmz::lm::rwkv7::{Model, ModelError};
+use ::lmz::{DecodeOptions, Options, Predictor};
+
+/// What names of codecs begin with that use a model without context mixing.
+pub const UNMIXED: &str = "lmz-unmixed-";
+
+/// lmz with the options of its command but for the predictor.
+pub struct Lmz {
+    name: String,
+    options: Options,
+    decoding: DecodeOptions,
+    model: Option<ModelSize>,
+}
+
+impl Lmz {
+    /// `lmz-none`, `lmz-ppm`, `lmz-NAME` for a built-in model, `lmz:PATH` for a folder;
+    /// `lmz-unmixed-NAME` and `lmz-unmixed:PATH` without context mixing. Nothing if the name is of
+    /// another kind.
+    ///
+    /// `threads`: as in [`find`](super::find).
+    pub fn find(name: &str, threads: usize) -> Result<Option<Self>, ModelError> {
+        let (mix, named, path) = if let Some(path) = name.strip_prefix("lmz:") {
+            (true, None, Some(path))
+        } else if let Some(path) = name.strip_prefix("lmz-unmixed:") {
+            (false, None, Some(path))
+        } else if let Some(named) = name.strip_prefix(UNMIXED) {
+            (false, Some(named), None)
+        } else {
+            (true, name.strip_prefix("lmz-"), None)
+        };
+        let (predictor, model) = match (named, path) {
+            (Some("none"), _) if mix => (Predictor::None, None),
+            (Some("ppm"), _) if mix => (Predictor::Ppm, None),
+            (Some(named), _) if Model::builtin_names().any(|name| name == named) => {
+                (Predictor::find(named)?, Some(size(&Model::find(named)?, true)))
+            }
+            // A path, even if it is called like a built-in model.
+            (_, Some(path)) => {
+                let model = Model::open(path.as_ref())?;
+                (Predictor::Model(::lmz::lm::rwkv7::Ready::new(&model)?), Some(size(&model, false)))
+            }
+            _ => return Ok(None),
+        };
+        let threads = threads.max(1);
+        let options = Options { predictor, mix, threads, ..Options::default() };
+        let decoding = options.decoding();
+        Ok(Some(Self { name: name.to_owned(), options, decoding, model }))
+    }
+}
+
+impl Lmz {
+    /// What it compresses with.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+}
+
+fn size(model: &Model, built_in: bool) -> ModelSize {
+    ModelSize {
+        parameters: model.weights().parameters() as u64,
+        stored: model.stored() as u64,
+        built_in,
+    }
+}
+
+impl Codec for Lmz {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn version(&self) -> String {
+        let Options { predictor, mix, .. } = &self.options;
+        let what = match predictor {
+            Predictor::None => "context mixing alone".to_owned(),
+            Predictor::Ppm => format!(
+                "PPM, order {}, 2^{} bytes",
+                self.options.ppm_order, self.options.ppm_memory
+            ),
+            Predictor::Model(model) => {
+                let mix = if *mix { "" } else { " without context mixing" };
+                format!("model {} {}{mix}", model.name(), model.identity())
+            }
+            Predictor::Bound(model) => {
+                let mix = if *mix { "" } else { " without context mixing" };
+                format!("model {} {}{mix}", model.name(), model.identity())
+            }
+        };
+        format!("lmz {}, {what}", env!("CARGO_PKG_VERSION"))
+    }
+
+    fn model(&self) -> Option<ModelSize> {
+        self.model
+    }
+
+    fn compress(&self, bytes: &[u8], _: &Form) -> Result<Vec<u8>, CodecFailure> {
+        Ok(::lmz::compress(bytes, &self.options))
+    }
+
+    fn decompress(&self, coded: &[u8], _: &Form) -> Result<Vec<u8>, CodecFailure> {
+        ::lmz::decompress_with(coded, &self.decoding).map_err(CodecFailure::of)
+    }
+
+    /// Many at once where there is a model: each archive is the same as alone.
+    fn compress_each(&self, pieces: &[(&[u8], &Form)]) -> Result<Vec<Vec<u8>>, CodecFailure> {
+        let messages: Vec<&[u8]> = pieces.iter().map(|(bytes, _)| *bytes).collect();
+        Ok(::lmz::compress_many(&messages, &self.options))
+    }
+}

@@ -1,0 +1,220 @@
+//! `lmz explain`: a page that shows where the bits go.
+//!
+//! A file is compressed as `lmz` would, and the archive explained ([`lmz::explain`]); so is one by
+//! context mixing alone, to compare with. [`cells`] turns costs into rows and cells of shown text,
+//! [`page`] writes the HTML around them, [`curve`] its drawing and [`data`] the numbers, which
+//! `page.js` reads.
+
+mod cells;
+mod curve;
+mod data;
+mod page;
+
+use std::cell::RefCell;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use lmz::explain::explain_archive;
+use lmz::{Encoder, Explanation, Limits, Options, Predictor};
+
+use super::args::STDIN;
+use super::file::Input;
+use super::finding::Finding;
+use super::identity::Taken;
+use super::output::{self, Place};
+use super::progress::bar;
+use super::say::{self, say};
+use super::sizes::size;
+use super::{file, hub, signals, told};
+use page::Page;
+
+/// Write a web page that shows where the bits go: what each token of a file costs, and what the
+/// model expected there. One file without links to others. It takes about four times as long as
+/// compressing.
+#[derive(Parser)]
+#[command(name = "lmz explain", bin_name = "lmz explain", max_term_width = 100)]
+#[command(
+    after_help = "The page is FILE.html unless -o says otherwise. Sizes are those of archives \
+        that were really made, of the \
+    whole file; costs of tokens are ideal code lengths of the decisions in them.\n\
+    page.html#byte=N opens at byte N."
+)]
+struct Line {
+    /// File to explain; - for standard input, whose page goes to standard output
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Write the page to this file; - for standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Write the page to standard output
+    #[arg(short = 'c', long, conflicts_with = "output")]
+    stdout: bool,
+    /// Overwrite an existing page
+    #[arg(short, long)]
+    force: bool,
+    /// Model that predicts: base (the default), nano, none (context mixing alone), ppm, the path of
+    /// a model folder, or hf:OWNER/NAME[@REVISION] of the Hugging Face hub
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
+    #[command(flatten)]
+    finding: Finding,
+    /// Show the first so many bytes, such as 1MiB: pages grow by about 10 bytes for each
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "256KiB")]
+    limit: u64,
+    /// A text like the input, which the model reads first
+    #[arg(short = 'D', long, value_name = "FILE")]
+    dictionary: Option<PathBuf>,
+    /// Threads (0: one for each core)
+    #[arg(short = 'T', long, value_name = "N", default_value_t = 0)]
+    threads: usize,
+    /// No progress
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// Runs what follows `lmz explain`; the first argument is passed over.
+pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let line = match Line::try_parse_from(args) {
+        Ok(line) => line,
+        Err(error) => return say::clap(&error),
+    };
+    let predictor = match &line.model {
+        None => Predictor::default(),
+        Some(name) => match hub::predictor(name, &line.finding.finder(), line.quiet) {
+            Ok(predictor) => predictor,
+            Err(error) => {
+                say::say_lines(format_args!("lmz: {}", hub::message(name, &error)));
+                return hub::exit_code(&error);
+            }
+        },
+    };
+    match explain(&line, predictor) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(format_args!("{}: {}", line.file.display(), told(&error)));
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// Where the page goes.
+fn output(line: &Line, taken: &Taken) -> Result<Place> {
+    let name = match &line.output {
+        Some(path) if path == Path::new(STDIN) => return Ok(Place::Stdout),
+        Some(path) => path.clone(),
+        None if line.stdout || line.file == Path::new(STDIN) => return Ok(Place::Stdout),
+        None => {
+            let mut name = line.file.as_os_str().to_owned();
+            name.push(".html");
+            name.into()
+        }
+    };
+    Place::of(&name, line.force, taken)
+}
+
+fn explain(line: &Line, predictor: Predictor) -> Result<()> {
+    // Before the work; what is a file is looked at again when the page takes its name.
+    let mut taken = Taken::default();
+    taken.add_input(&line.file);
+    line.dictionary.iter().for_each(|path| taken.add(path, "the dictionary"));
+    line.model.iter().for_each(|name| taken.add_model(name));
+    let place = output(line, &taken)?;
+    if place == Place::Stdout {
+        say::ensure_output()?;
+        taken.ensure_stdout_free()?;
+        ensure!(
+            line.force || !io::stdout().is_terminal(),
+            "a page is not written to a terminal; -o names a file, -f writes it anyway"
+        );
+    }
+    let mut input = Input::open(&line.file, false)?;
+    let mut raw = Vec::new();
+    input.reader().read_to_end(&mut raw).context("cannot be read")?;
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let dictionary = line.dictionary.as_deref().map(|path| {
+        file::dictionary(path).with_context(|| format!("dictionary {}", path.display()))
+    });
+    let memory = line.finding.memory().unwrap_or(Limits::MEMORY);
+    let options = Options {
+        predictor,
+        memory,
+        threads: if line.threads == 0 { cores() } else { line.threads },
+        dictionary: dictionary.transpose()?,
+        ..Options::default()
+    };
+    let work = Work { line, raw: &raw };
+    let (both, whys) = work.explained(&options)?;
+    let contexts = match options.predictor {
+        Predictor::None => None,
+        _ => Some(work.explained(&Options { predictor: Predictor::None, ..options.clone() })?.0),
+    };
+    let model = match options.predictor {
+        Predictor::Model(_) | Predictor::Bound(_) => {
+            Some(work.compressed(&Options { mix: false, ..options.clone() })?.0.len() as u64)
+        }
+        Predictor::None | Predictor::Ppm => None,
+    };
+    let page = Page {
+        path: &line.file,
+        raw: &raw,
+        predictor: &options.predictor,
+        both: &both,
+        whys: &whys,
+        contexts: contexts.as_ref(),
+        model,
+    };
+    let html = page.html();
+    match place {
+        Place::Stdout => say::write(html.as_bytes()),
+        Place::Existing(path) => {
+            let mut output = output::existing(&path)?;
+            output
+                .write_all(html.as_bytes())
+                .map_err(signals::broken_pipe)
+                .context("writing the page")
+        }
+        Place::File(path) => {
+            let fill = |mut file: &File| {
+                file.write_all(html.as_bytes()).context("writing the page")?;
+                // The page holds what the file does, so it is for the same eyes.
+                input.give_rights(file).context("the page cannot have the rights of the file")
+            };
+            output::place(&path, line.force, fill, |(), _| Ok(()))
+        }
+    }
+}
+
+struct Work<'a> {
+    line: &'a Line,
+    raw: &'a [u8],
+}
+
+impl Work<'_> {
+    /// The archive, and why each block of it is coded as it is.
+    fn compressed(&self, options: &Options) -> Result<(Vec<u8>, Vec<&'static str>)> {
+        let name = self.line.file.file_name().map_or_else(|| "-".into(), |n| n.to_string_lossy());
+        let bar = bar(self.line.quiet, &name, Some(self.raw.len() as u64));
+        let whys = Rc::new(RefCell::new(Vec::new()));
+        let mut encoder = Encoder::new(Vec::new(), options.clone());
+        let told = Rc::clone(&whys);
+        encoder.on_block(move |report| told.borrow_mut().push(report.why));
+        for part in self.raw.chunks(1 << 16) {
+            encoder.write_all(part)?;
+            bar.inc(part.len() as u64);
+        }
+        let archive = encoder.finish()?;
+        bar.finish_and_clear();
+        Ok((archive, whys.take()))
+    }
+
+    fn explained(&self, options: &Options) -> Result<(Explanation, Vec<&'static str>)> {
+        let (archive, whys) = self.compressed(options)?;
+        Ok((explain_archive(&archive, &options.decoding(), self.line.limit)?, whys))
+    }
+}

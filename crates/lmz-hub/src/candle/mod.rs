@@ -1,0 +1,396 @@
+//! Language models of the Hugging Face hub, computed by candle: every architecture but RWKV-7,
+//! which the exact engine computes.
+//!
+//! A folder in the hub's layout comes in ([`open`]): `config.json`, `tokenizer.json`, and
+//! `model.safetensors` or its parts and index. A [`Bound`] goes out, which the codec steps in lock
+//! step. Weights are loaded when they are first needed, since a decoder learns from the archive
+//! what type of numbers they are to be.
+
+mod attention;
+mod config;
+mod device;
+mod linear;
+mod mamba;
+mod network;
+mod pool;
+mod tensors;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use candle_core::{DType, Device};
+
+use config::{Config, Shape};
+use network::{LockStep, Network, Order};
+use tensors::Tensors;
+
+use crate::tokenizer::HubVocabulary;
+use crate::{HubError, Settings};
+use lmz::exact::fpstate::{Exact, exact};
+use lmz::format::{DeviceBound as Entry, Numerics};
+use lmz::lm::bound::{Bound, BoundError, DeviceBound, Rows};
+use lmz::lm::file::{self, most};
+use lmz::lm::memory;
+use lmz::lm::rwkv7::{Identity, ModelError};
+use lmz::mix::Start;
+use lmz::vocab::{Token, Vocabulary};
+
+fn failed(error: candle_core::Error) -> BoundError {
+    // With RUST_BACKTRACE=1 the rest is where it came from.
+    let text = error.to_string();
+    BoundError::Failed(format!("candle: {}", text.lines().next().unwrap_or_default()))
+}
+
+/// Opens the folder of a model. `memory`: bytes that it may take; nothing stands for what the
+/// device has free.
+pub fn open(folder: &Path, settings: &Settings, memory: Option<u64>) -> Result<Bound, HubError> {
+    load(folder, settings, memory).map(|model| Bound::new(Arc::new(model)))
+}
+
+fn load(folder: &Path, settings: &Settings, allowed: Option<u64>) -> Result<Model, HubError> {
+    exact(|fp| parse(fp, folder, settings, allowed))
+}
+
+fn parse(
+    fp: Exact,
+    folder: &Path,
+    settings: &Settings,
+    allowed: Option<u64>,
+) -> Result<Model, HubError> {
+    let read = |name: &str, most: u64| {
+        let path = folder.join(name);
+        file::read(&path, most).map_err(|source| HubError::File { path, source })
+    };
+    let config = Config::parse(&read("config.json", most::CONFIG)?)?;
+    let words = read("tokenizer.json", most::WORDS)?;
+    memory::allow(memory::tokens(&words), allowed)?;
+    let vocabulary = HubVocabulary::parse(&words, config.shape.vocab(), &config.special)?;
+    drop(words);
+    let mixer = match read("mixer.bin", most::MIXER) {
+        Err(HubError::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
+        read => Some(read?),
+    };
+    let start = match &mixer {
+        None => Start::with_model(fp),
+        Some(bytes) => {
+            Arc::new(Start::of_model(fp, bytes).ok_or(ModelError::Mixer { found: bytes.len() })?)
+        }
+    };
+    let tensors = Tensors::open(folder)?;
+    let device = device::find(settings.device.as_deref().unwrap_or("auto"))?;
+    let dtype = device::dtype(settings.dtype.as_deref(), config.dtype.as_deref(), &device)?;
+    let (limit, keep) = context(&config.shape, settings)?;
+    let identity = identity(&config, &vocabulary, mixer.as_deref(), &tensors)?;
+    let order = Arc::new(Order::new(&vocabulary));
+    let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned();
+    let vocabulary = Arc::new(vocabulary);
+    let loaded = Mutex::default();
+    Ok(Model {
+        name,
+        identity,
+        config,
+        vocabulary,
+        order,
+        start,
+        tensors,
+        device,
+        dtype,
+        limit,
+        keep,
+        memory: allowed,
+        loaded,
+    })
+}
+
+/// The context that is asked for, and how much of it a stream begins anew with.
+fn context(shape: &Shape, settings: &Settings) -> Result<(u64, u64), ModelError> {
+    let (limit, keep) = shape.context();
+    if let Shape::Attention(shape) = shape
+        && shape.positions < 2
+    {
+        let found = shape.positions;
+        let what = format!("expected at least 2 positions that every layer sees, found {found}");
+        return Err(ModelError::Config(what));
+    }
+    let (most, asked) = match shape {
+        Shape::Attention(shape) => (shape.positions as u64, settings.context),
+        Shape::Mamba(_) => return Ok((0, 0)),
+    };
+    match asked {
+        None => Ok((limit, keep)),
+        Some(asked) if (2..=most).contains(&asked) => {
+            Ok((asked, settings.keep.unwrap_or(asked / 2).clamp(1, asked - 1)))
+        }
+        Some(asked) => Err(ModelError::Config(format!(
+            "--context: expected 2 to {most}, the positions that every layer of this model sees, \
+            found {asked}"
+        ))),
+    }
+}
+
+/// The BLAKE3 hash of all that the output depends on. docs/FORMAT.md has the bytes.
+fn identity(
+    config: &Config,
+    vocabulary: &HubVocabulary,
+    mixer: Option<&[u8]>,
+    tensors: &Tensors,
+) -> Result<Identity, ModelError> {
+    let mut hasher = blake3::Hasher::new();
+    let mut add = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u32).to_le_bytes());
+        hasher.update(bytes);
+    };
+    add(b"lmz-hub 1");
+    add(config.architecture.as_bytes());
+    add(&serde_json::to_vec(&config.shape).map_err(|e| ModelError::Config(e.to_string()))?);
+    add(&config.start.to_le_bytes());
+    let tokens = vocabulary.vocabulary();
+    for token in 0..tokens.len() as Token {
+        add(&vocabulary.id(token).unwrap_or(u32::MAX).to_le_bytes());
+        add(tokens.token(token));
+    }
+    add(mixer.unwrap_or_default());
+    tensors.hash(&mut hasher)?;
+    Ok(Identity(hasher.finalize().into()))
+}
+
+/// Weights on a device.
+enum Weights {
+    Attention(attention::Weights),
+    Mamba(mamba::Weights),
+}
+
+/// The weights of one kind.
+#[derive(Clone)]
+struct Of(Arc<Weights>);
+
+impl AsRef<attention::Weights> for Of {
+    fn as_ref(&self) -> &attention::Weights {
+        match &*self.0 {
+            Weights::Attention(weights) => weights,
+            Weights::Mamba(_) => unreachable!("made of such weights"),
+        }
+    }
+}
+
+impl AsRef<mamba::Weights> for Of {
+    fn as_ref(&self) -> &mamba::Weights {
+        match &*self.0 {
+            Weights::Mamba(weights) => weights,
+            Weights::Attention(_) => unreachable!("made of such weights"),
+        }
+    }
+}
+
+/// A model of the hub.
+struct Model {
+    name: String,
+    identity: Identity,
+    config: Config,
+    vocabulary: Arc<HubVocabulary>,
+    order: Arc<Order>,
+    start: Arc<Start>,
+    tensors: Tensors,
+    device: Device,
+    /// What it is computed in where no archive says it.
+    dtype: DType,
+    limit: u64,
+    keep: u64,
+    /// Bytes that it may take, if it was said.
+    memory: Option<u64>,
+    /// Weights as they were last needed: for which type of numbers and how many positions.
+    loaded: Mutex<Option<(DType, usize, Arc<Weights>)>>,
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{} ({}, {})", self.name, self.config.architecture, self.identity)
+    }
+}
+
+impl Model {
+    fn dtype_of(&self, entry: &Entry) -> Result<DType, BoundError> {
+        device::dtype(Some(&entry.numerics.dtype), None, &self.device)
+    }
+
+    /// Enough memory, or an error that says how much it would be.
+    fn ensure_memory(&self, entry: &Entry, dtype: DType) -> Result<(), BoundError> {
+        let Some(free) = self.memory.or_else(|| device::free(&self.device)) else { return Ok(()) };
+        let there = self
+            .loaded
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .is_some_and(|l| l.0 == dtype);
+        // The embedding is there twice where it is the head as well; and a matrix while it is
+        // turned round.
+        let weights = self.tensors.elements().saturating_add(self.config.shape.twice());
+        let weights = if there { 0 } else { weights.saturating_mul(dtype.size_in_bytes() as u64) };
+        let context = match &self.config.shape {
+            Shape::Attention(shape) => {
+                attention::memory(shape, entry.batch, entry.limit, entry.keep, dtype)
+            }
+            Shape::Mamba(shape) => mamba::memory(shape, entry.batch, dtype),
+        };
+        if weights.saturating_add(context) > free {
+            return Err(BoundError::Memory { weights, context, batch: entry.batch, free });
+        }
+        Ok(())
+    }
+
+    fn weights(&self, dtype: DType, positions: usize) -> Result<Of, BoundError> {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, _, weights)) = loaded.as_ref().filter(|l| l.0 == dtype && l.1 >= positions)
+        {
+            return Ok(Of(Arc::clone(weights)));
+        }
+        *loaded = None;
+        let weights = Arc::new(match &self.config.shape {
+            Shape::Attention(shape) => {
+                let weights =
+                    attention::Weights::load(shape, &self.tensors, positions, dtype, &self.device)?;
+                Weights::Attention(weights)
+            }
+            Shape::Mamba(shape) => {
+                Weights::Mamba(mamba::Weights::load(shape, &self.tensors, dtype, &self.device)?)
+            }
+        });
+        *loaded = Some((dtype, positions, Arc::clone(&weights)));
+        Ok(Of(weights))
+    }
+
+    fn lock_step(&self, entry: &Entry) -> Result<LockStep, BoundError> {
+        let dtype = self.dtype_of(entry)?;
+        let context = match &self.config.shape {
+            Shape::Attention(shape)
+                if (2..=shape.positions as u64).contains(&entry.limit)
+                    && (1..entry.limit).contains(&entry.keep) =>
+            {
+                entry.limit as usize
+            }
+            Shape::Mamba(_) if entry.limit == 0 => 0,
+            _ => {
+                let message = format!(
+                    "damaged: a context of {} tokens of which {} are kept, which this model does \
+                    not have",
+                    entry.limit, entry.keep
+                );
+                return Err(BoundError::Failed(message));
+            }
+        };
+        self.ensure_memory(entry, dtype)?;
+        let (weights, batch) = (self.weights(dtype, context)?, entry.batch as usize);
+        let network: Box<dyn Network> = match *weights.0 {
+            Weights::Attention(_) => {
+                Box::new(attention::Streams::new(weights, batch, context).map_err(failed)?)
+            }
+            Weights::Mamba(_) => Box::new(mamba::Streams::new(weights, batch).map_err(failed)?),
+        };
+        let keep = entry.keep as usize;
+        Ok(LockStep::new(
+            network,
+            &self.order,
+            &self.vocabulary,
+            self.config.start,
+            (context, keep),
+        ))
+    }
+}
+
+impl DeviceBound for Model {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn architecture(&self) -> &str {
+        self.config.architecture
+    }
+
+    fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    fn vocabulary(&self) -> &Vocabulary {
+        self.vocabulary.vocabulary()
+    }
+
+    fn start(&self) -> &Start {
+        &self.start
+    }
+
+    fn parameters(&self) -> u64 {
+        self.tensors.elements()
+    }
+
+    fn segment(&self, text: &[u8]) -> Vec<Token> {
+        self.vocabulary.segment(text)
+    }
+
+    fn entry(&self, batch: u64) -> Result<Entry, BoundError> {
+        let Self { limit, keep, identity, .. } = *self;
+        let numerics = device::numerics(&self.device, self.dtype);
+        Ok(Entry { identity: identity.0, probe: [0; 16], batch, limit, keep, numerics })
+    }
+
+    fn numerics(&self, entry: &Entry) -> Result<Numerics, BoundError> {
+        Ok(device::numerics(&self.device, self.dtype_of(entry)?))
+    }
+
+    fn probe(&self, entry: &Entry) -> Result<[u8; 16], BoundError> {
+        probe(&mut self.lock_step(entry)?, entry, self.vocabulary())
+    }
+
+    fn begin(&self, entry: &Entry, first: &[Token]) -> Result<Box<dyn Rows>, BoundError> {
+        let mut rows = self.lock_step(entry)?;
+        rows.begin(entry.batch as usize, first)?;
+        Ok(Box::new(rows))
+    }
+}
+
+/// The beginning of a hash of the frequencies that fixed tokens give, in every way in which a block
+/// computes: at a document's beginning, at the last positions of the context, in the pass with
+/// which streams begin anew, and behind it. What lies between is not computed: the cache holds
+/// zeros there, which the kernels treat as they treat everything.
+fn probe(
+    rows: &mut LockStep,
+    entry: &Entry,
+    vocabulary: &Vocabulary,
+) -> Result<[u8; 16], BoundError> {
+    let (batch, limit, keep) = (entry.batch as usize, entry.limit as usize, entry.keep as usize);
+    let mut state = 1u32;
+    let mut ids = |count: usize| -> Vec<u32> {
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let token = ((u64::from(state) * (vocabulary.len() as u64 - 1)) >> 32) as Token + 1;
+            rows.id(token)
+        };
+        (0..count).map(|_| next()).collect()
+    };
+    let mut passes = vec![(Some(1), 0), (None, 1), (None, 2), (None, 3)];
+    if limit > 0 {
+        passes.extend([(None, limit - 1), (Some(keep), 0), (None, keep)]);
+    }
+    let passes: Vec<_> = passes
+        .into_iter()
+        .map(|(prime, at)| (prime, at, ids(batch * prime.unwrap_or(1))))
+        .collect();
+    let (mut hasher, mut sums) = (blake3::Hasher::new(), Vec::new());
+    for (prime, position, ids) in passes.iter().filter(|(_, at, _)| limit == 0 || *at < limit) {
+        match prime {
+            Some(_) => rows.prime_with(ids)?,
+            None => rows.step_at(ids, *position)?,
+        }
+        for row in 0..batch {
+            rows.sums_of(&mut [(row, &mut sums)], batch)?;
+            for sum in &sums {
+                hasher.update(&sum.to_le_bytes());
+            }
+        }
+    }
+    let mut out = [0; 16];
+    out.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    Ok(out)
+}

@@ -1,0 +1,110 @@
+//! Models by name: built in, at a path, or on the Hugging Face hub.
+
+use std::error::Error;
+use std::path::Path;
+
+use lmz::exact::fpstate::exact;
+use lmz::format::HubName;
+use lmz::lm::rwkv7::{self, Model, ModelError};
+use lmz::lm::{self, Found, memory};
+use lmz::{ModelProvider, Predictor};
+
+use crate::architecture::{self, Engine};
+use crate::hub::{self, Hub, Silent, Snapshot};
+use crate::{HubError, candle, pth};
+
+/// How a device-bound model is to be computed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Settings {
+    /// `auto` (the default), `cpu`, `cuda`, `cuda:N` or `metal`.
+    pub device: Option<String>,
+    /// `f32`, `f16` or `bf16`; by default f32 on a CPU, and elsewhere the type that the weights are
+    /// stored in. An archive says what it was made with.
+    pub dtype: Option<String>,
+    /// Tokens that a stream may have before it begins anew, by default 1,024 or as many as the
+    /// model has; and with how many of its last tokens it does, by default half of them. An archive
+    /// says what it was made with.
+    pub context: Option<u64>,
+    pub keep: Option<u64>,
+}
+
+/// How models are found, and what is allowed for it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Finder {
+    /// Whether nothing is to be got from the network. The environment can say so too
+    /// (`HF_HUB_OFFLINE=1`).
+    pub offline: bool,
+    /// Memory that loading a model may take, in bytes; none stands for what the machine has free.
+    pub memory: Option<u64>,
+    /// How a device-bound model is to be computed.
+    pub settings: Settings,
+}
+
+impl Finder {
+    /// A model by its built-in name, by the hub's (`hf:OWNER/NAME`: the one in the hub's cache, or
+    /// else got from the hub), or by the path of its folder or `.pth` file. (`./nano` is always a
+    /// path.)
+    pub fn find(&self, name: &str) -> Result<Found, HubError> {
+        exact(|_| self.load(name))
+    }
+
+    /// What predicts, by a name of [`find`](Self::find), or `none` or `ppm`.
+    pub fn predictor(&self, name: &str) -> Result<Predictor, HubError> {
+        match Predictor::named(name) {
+            Some(found) => Ok(found?),
+            None => Ok(Predictor::of(self.find(name)?)?),
+        }
+    }
+
+    fn load(&self, name: &str) -> Result<Found, HubError> {
+        if Model::builtin_names().any(|known| known == name) {
+            return Ok(Found::Exact(Box::new(lm::find(name, self.memory)?)));
+        }
+        if name.starts_with(HubName::PREFIX) {
+            let hub = Hub::new(self.offline);
+            return self.snapshot(&hub.find(&hub::parse(name)?, &mut Silent)?);
+        }
+        let path = Path::new(name);
+        if !path.exists() {
+            return Err(ModelError::Unknown { name: name.to_owned() }.into());
+        }
+        self.open(path, None)
+    }
+
+    /// The model at a path. Its vocabulary may be elsewhere.
+    fn open(&self, path: &Path, vocabulary: Option<&Path>) -> Result<Found, HubError> {
+        exact(|_| self.open_as(path, vocabulary))
+    }
+
+    fn open_as(&self, path: &Path, vocabulary: Option<&Path>) -> Result<Found, HubError> {
+        if let Some(file) = rwkv7::pth(path) {
+            memory::allow(pth::memory(&file)?, self.memory)?;
+            return Ok(Found::Exact(Box::new(pth::open(&file, vocabulary)?)));
+        }
+        match architecture::at(path)? {
+            Engine::Exact => {
+                memory::check(path, self.memory)?;
+                Ok(Found::Exact(Box::new(Model::open_with(path, vocabulary)?)))
+            }
+            Engine::Candle => candle::open(path, &self.settings, self.memory).map(Found::Bound),
+        }
+    }
+
+    /// A model in the hub's cache.
+    pub fn snapshot(&self, snapshot: &Snapshot) -> Result<Found, HubError> {
+        let origin = snapshot.name().clone();
+        Ok(match self.open(snapshot.path(), snapshot.vocabulary())? {
+            Found::Exact(model) => Found::Exact(Box::new(model.with_origin(origin))),
+            Found::Bound(model) => Found::Bound(model.with_origin(origin)),
+        })
+    }
+}
+
+/// Models of the hub's cache, by the names that archives have for them. Nothing is got from the
+/// network.
+impl ModelProvider for Finder {
+    fn model(&self, name: &HubName) -> Result<Option<Found>, Box<dyn Error + Send + Sync>> {
+        let Some(snapshot) = Hub::new(true).cached(name)? else { return Ok(None) };
+        Ok(Some(self.snapshot(&snapshot)?))
+    }
+}

@@ -1,0 +1,23 @@
+//! Language models of the Hugging Face hub for the lossless compressor [`lmz`].
+//!
+//! [`Finder`] finds a model by name: built in, in the hub's cache, got from the hub, or at a path.
+//! RWKV-7 checkpoints are computed by the exact engine of `lmz`, whose archives decode anywhere;
+//! other architectures ([`CANDLE`]) by candle, on a CPU or a GPU, whose archives decode where the
+//! device gives the same numbers. A finder is a [`ModelProvider`](lmz::ModelProvider) too: a
+//! decoder that has one finds in the hub's cache what an archive names.
+
+// Floating point is computed in the standard state alone: see `lmz::exact::fpstate`.
+#![cfg_attr(not(test), deny(clippy::float_arithmetic))]
+
+mod architecture;
+#[allow(clippy::float_arithmetic, reason = "runs inside of the gate")]
+mod candle;
+mod error;
+mod find;
+pub mod hub;
+mod pth;
+pub mod tokenizer;
+
+pub use architecture::CANDLE;
+pub use error::HubError;
+pub use find::{Finder, Settings};

@@ -1,0 +1,21 @@
+//! Models that an archive names and that the caller did not give.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::format::HubName;
+use crate::lm::Found;
+
+/// Finds models by the name that an archive has for where they were got.
+///
+/// A decoder asks it only for models that the archive needs and that are neither built in nor
+/// given, and uses what it gives only if its identity is the one that the archive names. Without a
+/// provider an archive makes nothing be loaded.
+pub trait ModelProvider: fmt::Debug + Send + Sync {
+    /// The model of a name, or nothing if there is none at hand.
+    ///
+    /// # Errors
+    ///
+    /// If there is one and it cannot be loaded.
+    fn model(&self, name: &HubName) -> Result<Option<Found>, Box<dyn Error + Send + Sync>>;
+}
