@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Writes BENCHMARKS.md from page.md and the results.
+"""Writes what documents show of the results: BENCHMARKS.md, README.md's table, docs/sizes.svg.
 
-    scripts/benchmarks/make.py             writes it
-    scripts/benchmarks/make.py --check     exit code 1 if it is not what the results say
+    scripts/benchmarks/make.py             writes them
+    scripts/benchmarks/make.py --check     exit code 1 if one is not what the results say
 
-In page.md a line {{...}} stands for
+README.md's table stands between two marks, and the picture has the same figures; both are made from
+results/front.json, which front.py measures. BENCHMARKS.md is made from page.md, in which a line
+{{...}} stands for
 
     {{totals RESULT}}              codecs by size: bytes, rate, bpb, speeds, memory
     {{files RESULT CODEC,...}}     files: bytes and bits per byte by these codecs, with a total for each folder
@@ -12,19 +14,25 @@ In page.md a line {{...}} stands for
     {{command RESULT}}             the command that made it, when, where, and how long it took
     {{versions RESULT}}            the libraries behind the codecs
 
-Results are files in results/, made by measure.py. A result that is not there is an error.
+Results are files in results/, made by measure.py. A result that is not there is an error. Paragraphs
+are wrapped at 100 columns.
 """
 
 import argparse
 import json
 import re
-import sys
+import textwrap
 from collections import defaultdict
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
-PAGE = HERE.parents[1] / "BENCHMARKS.md"
+ROOT = HERE.parents[1]
+PAGE = ROOT / "BENCHMARKS.md"
+README = ROOT / "README.md"
+PICTURE = ROOT / "docs" / "sizes.svg"
+FRONT_BEGINS = "<!-- from here to the next mark: scripts/benchmarks/make.py -->\n"
+FRONT_ENDS = "<!-- to here -->\n"
 
 
 def load(name: str) -> dict:
@@ -96,7 +104,7 @@ def command(name: str) -> str:
 
 def versions(name: str) -> str:
     known = {row["codec"]: row["version"] for row in load(name)["totals"]}
-    return "\n".join(f"- {codec}: {version}" for codec, version in known.items())
+    return wrapped("\n".join(f"- {codec}: {version}" for codec, version in known.items()))
 
 
 def include(name: str) -> str:
@@ -104,7 +112,89 @@ def include(name: str) -> str:
     text = re.sub(r"\A# .*\n", "", (RESULTS / name).read_text())
     folder = (RESULTS / name).parent.relative_to(PAGE.parent).as_posix()
     text = re.sub(r"\]\(([\w.-]+)\)", rf"]({folder}/\1)", text)
-    return re.sub(r"^(#+ )", r"#\1", text, flags=re.MULTILINE).strip()
+    return wrapped(re.sub(r"^(#+ )", r"#\1", text, flags=re.MULTILINE).strip())
+
+
+def wrapped(text: str) -> str:
+    """Long paragraphs and list items at 100 columns; tables, pictures, code and headings as they are."""
+    lines = []
+    for line in text.splitlines():
+        if len(line) <= 100 or re.match(r"[|#!]|    ", line):
+            lines.append(line)
+        else:
+            indent = "  " if line.startswith("- ") else ""
+            lines += textwrap.wrap(line, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines)
+
+
+def cpu(x: float) -> str:
+    return f"{x:.2f}"
+
+
+def front_rows() -> tuple[dict, dict, list]:
+    """Result by program and kind; kinds with their rows; programs in order."""
+    rows = load("front.json")["rows"]
+    found = {(row["program"], row["kind"]): row for row in rows}
+    return found, {row["kind"]: row for row in rows}, list(dict.fromkeys(row["program"] for row in rows))
+
+
+def front() -> str:
+    """README.md's table and how it was measured."""
+    found, kinds, programs = front_rows()
+    first, last = list(kinds)[0], list(kinds)[-1]
+    heads = ["bytes"] + [f"{kind}: {row['file'].rpartition('/')[2]}" for kind, row in kinds.items()]
+    heads += [f"{first}, CPU s", "back", f"{last}, CPU s", "back"]
+    out = [["(as it is)"] + [number(row["raw_bytes"]) for row in kinds.values()] + [""] * 4]
+    for program in programs:
+        cells = [f"`{program}`"] + [number(found[program, kind]["coded_bytes"]) for kind in kinds]
+        for kind in (first, last):
+            cells += [cpu(found[program, kind]["compress_s"]), cpu(found[program, kind]["decompress_s"])]
+        out.append(cells)
+    made = load("front.json")["made"]
+    versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
+    note = (f"Measured by `{made['command']}` with {versions}; {made['machine']}; {made['date']}. Each file "
+            f"is coded by a process of its own on one thread; a time is its CPU time (user and system), the median "
+            f"of {made['runs']} runs on a machine that other programs used too. Starting lmz and loading its model "
+            f"is nearly all of the time for the message. The decoder is not counted: the program lmz holds 16 MB of "
+            f"models. [BENCHMARKS.md](BENCHMARKS.md) has 39 files, more codecs and throughput.")
+    return table(heads, out) + "\n\n" + wrapped(note) + "\n"
+
+
+def readme() -> str:
+    """README.md with the table of front.json between its marks."""
+    text = README.read_text()
+    before, begins, rest = text.partition(FRONT_BEGINS)
+    _, ends, after = rest.partition(FRONT_ENDS)
+    if not begins or not ends:
+        raise SystemExit(f"README.md: expected the marks {FRONT_BEGINS.strip()} and {FRONT_ENDS.strip()}")
+    return before + begins + "\n" + front() + "\n" + ends + after
+
+
+def picture() -> str:
+    """Bits per byte as bars: a column for each kind of content, a row for each program."""
+    found, kinds, programs = front_rows()
+    left, column, gap, top, line = 104, 150, 18, 62, 24
+    width, height = left + len(kinds) * (column + gap), top + len(programs) * line + 14
+    out = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
+        f'font-family="sans-serif" font-size="13" role="img">',
+        "<title>Bits per byte of lmz, brotli, xz and zstd; shorter bars are smaller files</title>",
+        f'<rect width="{width}" height="{height}" rx="6" fill="#ffffff"/>',
+        f'<text x="12" y="22" fill="#222222" font-weight="bold">Bits per byte (less is smaller)</text>',
+    ]
+    for i, (kind, row) in enumerate(kinds.items()):
+        x = left + i * (column + gap)
+        rates = [8 * found[program, kind]["coded_bytes"] / row["raw_bytes"] for program in programs]
+        out.append(f'<text x="{x}" y="{top - 14}" fill="#222222">{kind}, {number(row["raw_bytes"])} bytes</text>')
+        for j, (program, rate) in enumerate(zip(programs, rates)):
+            y = top + j * line
+            bar = rate / max(rates) * (column - 40)
+            colour = "#2f6fb5" if program.startswith("lmz") else "#b4b9c0"
+            if i == 0:
+                out.append(f'<text x="{left - 8}" y="{y + 13}" fill="#222222" text-anchor="end">{program}</text>')
+            out.append(f'<rect x="{x}" y="{y}" width="{bar:.1f}" height="{line - 7}" fill="{colour}"/>')
+            out.append(f'<text x="{x + bar + 4:.1f}" y="{y + 13}" fill="#222222">{rate:.2f}</text>')
+    return "\n".join([*out, "</svg>"]) + "\n"
 
 
 VERBS = {f.__name__: f for f in (totals, files, command, versions, include)}
@@ -125,14 +215,17 @@ def page() -> str:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="write nothing, say whether BENCHMARKS.md is up to date")
+    parser.add_argument("--check", action="store_true", help="write nothing, say whether the documents are up to date")
     args = parser.parse_args()
-    text = page()
-    if not args.check:
-        PAGE.write_text(text)
-    elif PAGE.read_text() != text:
-        print("BENCHMARKS.md is not what the results say: scripts/benchmarks/make.py writes it", file=sys.stderr)
-        raise SystemExit(1)
+    wrong = []
+    for path, make in {PAGE: page, README: readme, PICTURE: picture}.items():
+        text = make()
+        if not args.check:
+            path.write_text(text)
+        elif not path.exists() or path.read_text() != text:
+            wrong.append(path.relative_to(ROOT).as_posix())
+    if wrong:
+        raise SystemExit(f"{', '.join(wrong)}: not what the results say; scripts/benchmarks/make.py writes it")
 
 
 if __name__ == "__main__":
