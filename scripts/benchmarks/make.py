@@ -128,7 +128,8 @@ def wrapped(text: str) -> str:
 
 
 def cpu(x: float) -> str:
-    return f"{x:.2f}"
+    """Seconds with the digits that mean something."""
+    return "<0.01" if x < 0.01 else number(x, 2 if x < 1 else 1 if x < 10 else 0)
 
 
 def front_rows() -> tuple[dict, dict, list]:
@@ -156,7 +157,8 @@ def front() -> str:
             f"is coded by a process of its own on one thread; a time is its CPU time (user and system), the median "
             f"of {made['runs']} runs on a machine that other programs used too. Starting lmz and loading its model "
             f"is nearly all of the time for the message. The decoder is not counted: the program lmz holds 16 MB of "
-            f"models. [BENCHMARKS.md](BENCHMARKS.md) has 39 files, more codecs and throughput.")
+            f"models. [BENCHMARKS.md](BENCHMARKS.md) has 39 files, more codecs, and the throughput on a machine that "
+            f"is about twice as fast.")
     return table(heads, out) + "\n\n" + wrapped(note) + "\n"
 
 
