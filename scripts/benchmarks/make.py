@@ -13,6 +13,7 @@ results/front.json, which front.py measures. BENCHMARKS.md is made from page.md,
     {{include RESULT}}             the result as it is, but for headings and links
     {{command RESULT}}             the command that made it, when, where, and how long it took
     {{versions RESULT}}            the libraries behind the codecs
+    {{programs RESULT}}            programs run as a user runs them (front.py): bytes and CPU times
 
 Results are files in results/, made by measure.py. A result that is not there is an error. Paragraphs
 are wrapped at 100 columns.
@@ -162,6 +163,19 @@ def front() -> str:
     return table(heads, out) + "\n\n" + wrapped(note) + "\n"
 
 
+def programs(name: str) -> str:
+    """Every file and program of front.json."""
+    rows, last = [], None
+    for row in load(name)["rows"]:
+        new, last = row["file"] != last, row["file"]
+        rows.append([
+            f"{row['kind']}: {row['file'].rpartition('/')[2]}" if new else "", f"`{row['program']}`",
+            number(row["coded_bytes"]), number(8 * row["coded_bytes"] / row["raw_bytes"], 3),
+            cpu(row["compress_s"]), cpu(row["decompress_s"]),
+        ])
+    return table(["file", "program", "bytes", "bpb", "compress, CPU s", "back, CPU s"], rows, left=2)
+
+
 def readme() -> str:
     """README.md with the table of front.json between its marks."""
     text = README.read_text()
@@ -199,7 +213,7 @@ def picture() -> str:
     return "\n".join([*out, "</svg>"]) + "\n"
 
 
-VERBS = {f.__name__: f for f in (totals, files, command, versions, include)}
+VERBS = {f.__name__: f for f in (totals, files, command, versions, include, programs)}
 
 
 def page() -> str:
