@@ -55,26 +55,37 @@ def run(command: list, path: Path, out: Path) -> float:
 def machine() -> str:
     """What of the processor decides the speed: kind, widest vectors and cores."""
     try:
-        flags = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags"))
+        flags = next(
+            line
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("flags")
+        )
     except (OSError, StopIteration):
         flags = ""
     kinds = {"avx512_vnni": "AVX-512 VNNI", "avx512f": "AVX-512", "avx2": "AVX2"}
     widest = next((f" with {name}" for flag, name in kinds.items() if flag in flags.split()), "")
-    return f"{platform.machine().replace('_', '-')}{widest}, {os.cpu_count()} cores, {platform.system()}"
+    kind = platform.machine().replace("_", "-")
+    return f"{kind}{widest}, {os.cpu_count()} cores, {platform.system()}"
 
 
 def version(program: str) -> str:
     text = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
     words = text.replace(",", " ").split()
-    return next(word.lstrip("v") for word in words if word.lstrip("v")[:1].isdigit() and "." in word)
+    return next(
+        word.lstrip("v") for word in words if word.lstrip("v")[:1].isdigit() and "." in word
+    )
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--eval", type=Path, required=True, help="folder of the public test files")
     parser.add_argument("--lmz", default="lmz", help="the program lmz")
     args = parser.parse_args()
-    found = {name: args.lmz if name == "lmz" else name for name in {c[0][0] for c in PROGRAMS.values()}}
+    found = {
+        name: args.lmz if name == "lmz" else name for name in {c[0][0] for c in PROGRAMS.values()}
+    }
     for name, path in found.items():
         if shutil.which(path) is None:
             parser.error(f"{name}: expected a program, found nothing at {path}")
@@ -84,19 +95,34 @@ def main():
         for kind, name in FILES.items():
             path = args.eval / name
             for program, (compress, decompress) in PROGRAMS.items():
-                there = statistics.median(run([found[compress[0]], *compress[1:]], path, coded) for _ in range(RUNS))
-                again = statistics.median(run([found[decompress[0]], *decompress[1:]], coded, back) for _ in range(RUNS))
+                there = statistics.median(
+                    run([found[compress[0]], *compress[1:]], path, coded) for _ in range(RUNS)
+                )
+                again = statistics.median(
+                    run([found[decompress[0]], *decompress[1:]], coded, back) for _ in range(RUNS)
+                )
                 if back.read_bytes() != path.read_bytes():
-                    raise SystemExit(f"{program}: {name}: what came back is not what was compressed")
-                rows.append({
-                    "kind": kind, "file": name, "program": program, "command": " ".join([*compress, name]),
-                    "raw_bytes": path.stat().st_size, "coded_bytes": coded.stat().st_size,
-                    "compress_s": round(there, 3), "decompress_s": round(again, 3),
-                })
+                    raise SystemExit(
+                        f"{program}: {name}: what came back is not what was compressed"
+                    )
+                rows.append(
+                    {
+                        "kind": kind,
+                        "file": name,
+                        "program": program,
+                        "command": " ".join([*compress, name]),
+                        "raw_bytes": path.stat().st_size,
+                        "coded_bytes": coded.stat().st_size,
+                        "compress_s": round(there, 3),
+                        "decompress_s": round(again, 3),
+                    }
+                )
                 print(rows[-1], file=sys.stderr)
     made = {
-        "command": "scripts/benchmarks/front.py --eval FOLDER", "machine": machine(),
-        "date": datetime.date.today().isoformat(), "runs": RUNS,
+        "command": "scripts/benchmarks/front.py --eval FOLDER",
+        "machine": machine(),
+        "date": datetime.date.today().isoformat(),
+        "runs": RUNS,
         "versions": {name: version(path) for name, path in sorted(found.items())},
     }
     lines = ",\n".join(json.dumps(row) for row in rows)
