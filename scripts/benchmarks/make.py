@@ -1,30 +1,39 @@
 #!/usr/bin/env python3
-"""Writes BENCHMARKS.md from page.md and the results.
+"""Writes what documents show of the results: BENCHMARKS.md, README.md's table, docs/sizes.svg.
 
-    scripts/benchmarks/make.py             writes it
-    scripts/benchmarks/make.py --check     exit code 1 if it is not what the results say
+    scripts/benchmarks/make.py             writes them
+    scripts/benchmarks/make.py --check     exit code 1 if one is not what the results say
 
-In page.md a line {{...}} stands for
+README.md's table stands between two marks, and the picture has the same figures; both are made from
+results/front.json, which front.py measures. BENCHMARKS.md is made from page.md, in which a line
+{{...}} stands for
 
     {{totals RESULT}}              codecs by size: bytes, rate, bpb, speeds, memory
-    {{files RESULT CODEC,...}}     files: bytes and bits per byte by these codecs, with a total for each folder
+    {{files RESULT CODEC,...}}     files: bytes and bits per byte by these codecs, and totals
     {{include RESULT}}             the result as it is, but for headings and links
     {{command RESULT}}             the command that made it, when, where, and how long it took
     {{versions RESULT}}            the libraries behind the codecs
+    {{programs RESULT}}            programs run as a user runs them (front.py): bytes and CPU times
 
 Results are files in results/, made by measure.py. A result that is not there is an error.
+Paragraphs are wrapped at 100 columns.
 """
 
 import argparse
 import json
 import re
-import sys
+import textwrap
 from collections import defaultdict
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
-PAGE = HERE.parents[1] / "BENCHMARKS.md"
+ROOT = HERE.parents[1]
+PAGE = ROOT / "BENCHMARKS.md"
+README = ROOT / "README.md"
+PICTURE = ROOT / "docs" / "sizes.svg"
+FRONT_BEGINS = "<!-- from here to the next mark: scripts/benchmarks/make.py -->\n"
+FRONT_ENDS = "<!-- to here -->\n"
 
 
 def load(name: str) -> dict:
@@ -52,10 +61,22 @@ def totals(name: str) -> str:
     rows = []
     for row in sorted(data["totals"], key=lambda row: (-row["files"], row["coded_bytes"] or 0)):
         some = "" if row["files"] == whole else f" ({row['files']} of {whole} files)"
-        rows.append([row["codec"] + some, number(row["coded_bytes"]), number(row["rate_percent"], 2), number(row["bits_per_byte"], 3),
-                     speed(row.get("compress_kB_per_s")), speed(row.get("decompress_kB_per_s")), number(row.get("peak_memory_MB"))])
+        rows.append(
+            [
+                row["codec"] + some,
+                number(row["coded_bytes"]),
+                number(row["rate_percent"], 2),
+                number(row["bits_per_byte"], 3),
+                speed(row.get("compress_kB_per_s")),
+                speed(row.get("decompress_kB_per_s")),
+                number(row.get("peak_memory_MB")),
+            ]
+        )
     heads = ["codec", "bytes", "rate, %", "bpb", "compress, kB/s", "decompress, kB/s", "memory, MB"]
-    return f"{whole} files, {number(max(row['raw_bytes'] for row in data['totals']))} bytes:\n\n" + table(heads, rows)
+    return (
+        f"{whole} files, {number(max(row['raw_bytes'] for row in data['totals']))} bytes:\n\n"
+        + table(heads, rows)
+    )
 
 
 def files(name: str, codecs: str) -> str:
@@ -80,7 +101,9 @@ def files(name: str, codecs: str) -> str:
             size = next(iter(row.values()))["raw_bytes"]
             raw += size
             out.append(["/".join(file.split("/")[-2:]), number(size), *cells])
-        cells = [c for codec in codecs for c in (number(sums[codec]), number(8 * sums[codec] / raw, 3))]
+        cells = [
+            c for codec in codecs for c in (number(sums[codec]), number(8 * sums[codec] / raw, 3))
+        ]
         out.append([f"**{group}, {len(members)} files**", number(raw), *cells])
     heads = ["file", "bytes"] + [c for codec in codecs for c in (codec, "bpb")]
     return table(heads, out)
@@ -89,25 +112,157 @@ def files(name: str, codecs: str) -> str:
 def command(name: str) -> str:
     made = load("manifest.json").get(name)
     if made is None:
-        raise SystemExit(f"{name}: not in manifest.json; scripts/benchmarks/measure.py {name} makes it")
+        raise SystemExit(
+            f"{name}: not in manifest.json; scripts/benchmarks/measure.py {name} makes it"
+        )
     took = "" if made["seconds"] is None else f", {made['seconds'] / 60:.0f} minutes"
-    return f"    {made['command']}\n\n{made['machine']}; {made['lmz']}, {made['rustc'].split(' (')[0]}; {made['date']}{took}."
+    rustc = made["rustc"].split(" (")[0]
+    measured = f"{made['machine']}; {made['lmz']}, {rustc}; {made['date']}{took}."
+    return f"    {made['command']}\n\n{measured}"
 
 
 def versions(name: str) -> str:
     known = {row["codec"]: row["version"] for row in load(name)["totals"]}
-    return "\n".join(f"- {codec}: {version}" for codec, version in known.items())
+    return wrapped("\n".join(f"- {codec}: {version}" for codec, version in known.items()))
 
 
 def include(name: str) -> str:
-    """Without a first heading, with others a level lower, and with links that work from the page."""
+    """Without a first heading, with others a level lower, and with links from the page."""
     text = re.sub(r"\A# .*\n", "", (RESULTS / name).read_text())
     folder = (RESULTS / name).parent.relative_to(PAGE.parent).as_posix()
     text = re.sub(r"\]\(([\w.-]+)\)", rf"]({folder}/\1)", text)
-    return re.sub(r"^(#+ )", r"#\1", text, flags=re.MULTILINE).strip()
+    return wrapped(re.sub(r"^(#+ )", r"#\1", text, flags=re.MULTILINE).strip())
 
 
-VERBS = {f.__name__: f for f in (totals, files, command, versions, include)}
+def wrapped(text: str) -> str:
+    """Paragraphs and list items at 100 columns; tables, pictures, code and headings as is."""
+    lines = []
+    for line in text.splitlines():
+        if len(line) <= 100 or re.match(r"[|#!]|    ", line):
+            lines.append(line)
+        else:
+            indent = "  " if line.startswith("- ") else ""
+            lines += textwrap.wrap(
+                line, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+            )
+    return "\n".join(lines)
+
+
+def cpu(x: float) -> str:
+    """Seconds with the digits that mean something."""
+    return "<0.01" if x < 0.01 else number(x, 2 if x < 1 else 1 if x < 10 else 0)
+
+
+def front_rows() -> tuple[dict, dict, list]:
+    """Result by program and kind; kinds with their rows; programs in order."""
+    rows = load("front.json")["rows"]
+    found = {(row["program"], row["kind"]): row for row in rows}
+    return (
+        found,
+        {row["kind"]: row for row in rows},
+        list(dict.fromkeys(row["program"] for row in rows)),
+    )
+
+
+def front() -> str:
+    """README.md's table and how it was measured."""
+    found, kinds, programs = front_rows()
+    first, last = list(kinds)[0], list(kinds)[-1]
+    heads = ["bytes"] + [f"{kind}: {row['file'].rpartition('/')[2]}" for kind, row in kinds.items()]
+    heads += [f"{first}, CPU s", "back", f"{last}, CPU s", "back"]
+    out = [["(as it is)"] + [number(row["raw_bytes"]) for row in kinds.values()] + [""] * 4]
+    for program in programs:
+        cells = [f"`{program}`"] + [number(found[program, kind]["coded_bytes"]) for kind in kinds]
+        for kind in (first, last):
+            cells += [
+                cpu(found[program, kind]["compress_s"]),
+                cpu(found[program, kind]["decompress_s"]),
+            ]
+        out.append(cells)
+    made = load("front.json")["made"]
+    versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
+    note = (
+        f"Measured by `{made['command']}` with {versions}; {made['machine']}; {made['date']}. "
+        "Each file is coded by a process of its own on one thread; a time is its CPU time (user "
+        f"and system), the median of {made['runs']} runs on a machine that other programs used "
+        "too. Starting lmz and loading its model is nearly all of the time for the message. The "
+        "decoder is not counted: the program lmz holds 16 MB of models. "
+        "[BENCHMARKS.md](BENCHMARKS.md) has 39 files, more codecs, and the throughput on a "
+        "machine that is about twice as fast."
+    )
+    return table(heads, out) + "\n\n" + wrapped(note) + "\n"
+
+
+def programs(name: str) -> str:
+    """Every file and program of front.json."""
+    rows, last = [], None
+    for row in load(name)["rows"]:
+        new, last = row["file"] != last, row["file"]
+        rows.append(
+            [
+                f"{row['kind']}: {row['file'].rpartition('/')[2]}" if new else "",
+                f"`{row['program']}`",
+                number(row["coded_bytes"]),
+                number(8 * row["coded_bytes"] / row["raw_bytes"], 3),
+                cpu(row["compress_s"]),
+                cpu(row["decompress_s"]),
+            ]
+        )
+    return table(
+        ["file", "program", "bytes", "bpb", "compress, CPU s", "back, CPU s"], rows, left=2
+    )
+
+
+def readme() -> str:
+    """README.md with the table of front.json between its marks."""
+    text = README.read_text()
+    before, begins, rest = text.partition(FRONT_BEGINS)
+    _, ends, after = rest.partition(FRONT_ENDS)
+    if not begins or not ends:
+        raise SystemExit(
+            f"README.md: expected the marks {FRONT_BEGINS.strip()} and {FRONT_ENDS.strip()}"
+        )
+    return before + begins + "\n" + front() + "\n" + ends + after
+
+
+def picture() -> str:
+    """Bits per byte as bars: a column for each kind of content, a row for each program."""
+    found, kinds, programs = front_rows()
+    left, column, gap, top, line = 104, 150, 18, 62, 24
+    width, height = left + len(kinds) * (column + gap), top + len(programs) * line + 14
+    out = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+        f'viewBox="0 0 {width} {height}" '
+        f'font-family="sans-serif" font-size="13" role="img">',
+        "<title>Bits per byte of lmz, brotli, xz and zstd; shorter bars are smaller files</title>",
+        f'<rect width="{width}" height="{height}" rx="6" fill="#ffffff"/>',
+        '<text x="12" y="22" fill="#222222" font-weight="bold">'
+        "Bits per byte (less is smaller)</text>",
+    ]
+    for i, (kind, row) in enumerate(kinds.items()):
+        x = left + i * (column + gap)
+        rates = [8 * found[program, kind]["coded_bytes"] / row["raw_bytes"] for program in programs]
+        out.append(
+            f'<text x="{x}" y="{top - 14}" fill="#222222">'
+            f"{kind}, {number(row['raw_bytes'])} bytes</text>"
+        )
+        for j, (program, rate) in enumerate(zip(programs, rates)):
+            y = top + j * line
+            bar = rate / max(rates) * (column - 40)
+            colour = "#2f6fb5" if program.startswith("lmz") else "#b4b9c0"
+            if i == 0:
+                out.append(
+                    f'<text x="{left - 8}" y="{y + 13}" fill="#222222" text-anchor="end">'
+                    f"{program}</text>"
+                )
+            out.append(
+                f'<rect x="{x}" y="{y}" width="{bar:.1f}" height="{line - 7}" fill="{colour}"/>'
+            )
+            out.append(f'<text x="{x + bar + 4:.1f}" y="{y + 13}" fill="#222222">{rate:.2f}</text>')
+    return "\n".join([*out, "</svg>"]) + "\n"
+
+
+VERBS = {f.__name__: f for f in (totals, files, command, versions, include, programs)}
 
 
 def page() -> str:
@@ -118,21 +273,34 @@ def page() -> str:
         try:
             return VERBS[verb](*arguments)
         except FileNotFoundError as error:
-            raise SystemExit(f"page.md: {match[0]}: {error.filename} is not there; measure.py makes it") from None
+            raise SystemExit(
+                f"page.md: {match[0]}: {error.filename} is not there; measure.py makes it"
+            ) from None
 
     return re.sub(r"^\{\{(.*)\}\}$", filled, (HERE / "page.md").read_text(), flags=re.MULTILINE)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="write nothing, say whether BENCHMARKS.md is up to date")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing, say whether the documents are up to date",
+    )
     args = parser.parse_args()
-    text = page()
-    if not args.check:
-        PAGE.write_text(text)
-    elif PAGE.read_text() != text:
-        print("BENCHMARKS.md is not what the results say: scripts/benchmarks/make.py writes it", file=sys.stderr)
-        raise SystemExit(1)
+    wrong = []
+    for path, make in {PAGE: page, README: readme, PICTURE: picture}.items():
+        text = make()
+        if not args.check:
+            path.write_text(text)
+        elif not path.exists() or path.read_text() != text:
+            wrong.append(path.relative_to(ROOT).as_posix())
+    if wrong:
+        raise SystemExit(
+            f"{', '.join(wrong)}: not what the results say; scripts/benchmarks/make.py writes it"
+        )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures what BENCHMARKS.md shows, and keeps it in results/.
 
-    cargo build --release --features bench
+    cargo build --release -p lmz-cli -p lmz-bench
     scripts/benchmarks/measure.py --eval FOLDER [NAME...]      without names: everything (an hour and more)
     scripts/benchmarks/measure.py --list
     scripts/benchmarks/make.py                                 writes BENCHMARKS.md from the results
@@ -40,9 +40,9 @@ MEASURED = {
     "large.json": f"{COMPARE} --sizes-only --codecs lmz-none,lmz-nano,lmz-ppm,bzip2-9,xz-9e,zstd-19,zstd-22,brotli-11,ppmd "
                   f"{LARGE}",
     "experiment": "lmz experiment table --data . --out OUT",
-    "engine-steps.md": "cargo bench --bench engine -- steps",
-    "engine-parts.md": "cargo bench --bench engine -- parts",
-    "engine-shapes.md": "cargo bench --bench engine -- shapes",
+    "engine-steps.md": "cargo bench -p lmz --bench engine -- steps",
+    "engine-parts.md": "cargo bench -p lmz --bench engine -- parts",
+    "engine-shapes.md": "cargo bench -p lmz --bench engine -- shapes",
 }
 
 
