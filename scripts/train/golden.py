@@ -66,7 +66,7 @@ def random_tiny(folder: Path):
     # Only this needs the training kit's models; the rest runs with NumPy alone.
     import torch
 
-    import export
+    import model_folder
     from model import RWKV7, SIZES
 
     torch.manual_seed(7)
@@ -85,7 +85,7 @@ def random_tiny(folder: Path):
                 p.uniform_(0, 1)
             else:
                 p.add_(torch.randn_like(p) * 0.3)
-    export.write(model, vocabulary, folder)
+    model_folder.write(model, vocabulary, folder)
 
 
 def functions(folder: Path):

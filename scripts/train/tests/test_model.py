@@ -12,12 +12,12 @@ import torch
 import merge
 import quant
 import reference
-import train
+from bpb import bits_per_byte
 from data import Windows
-from evaluate import evaluate
 from loss import head_loss
 from model import RWKV7, SIZES, Config
 from optim import optimisers, orthogonalised
+from run import RECIPE, Run
 from test_vocab import DOCUMENTS
 from vocab import SINGLES, START, Vocabulary
 
@@ -114,8 +114,8 @@ def a_run(tmp_path, **changes):
     tmp_path.mkdir(exist_ok=True)
     vocabulary = Vocabulary([b"", *SINGLES, *(b"%03d" % i for i in range(255))])
     vocabulary.save(tmp_path / "vocab.txt")
-    recipe = {**train.RECIPE, "streams": 4, "window": 32, "lr": 5e-3, "bf16": 0, "warmup": 5, "tokens": 1, **changes}
-    return train.Run("tiny", recipe, tmp_path / "vocab.txt", "cpu")
+    recipe = {**RECIPE, "streams": 4, "window": 32, "lr": 5e-3, "bf16": 0, "warmup": 5, "tokens": 1, **changes}
+    return Run("tiny", recipe, tmp_path / "vocab.txt", "cpu")
 
 
 def steps(run, n, total=40):
@@ -136,7 +136,7 @@ def test_training_learns_and_resumes_exactly(tmp_path, optimiser):
     broken = a_run(tmp_path, optimiser=optimiser)
     steps(broken, 17)
     broken.save(tmp_path / "last.pt")
-    resumed = train.Run.load(tmp_path / "last.pt", "cpu")
+    resumed = Run.load(tmp_path / "last.pt", "cpu")
     assert losses[17:] == steps(resumed, 23)
     for name, value in straight.model.state_dict().items():
         assert torch.equal(value, resumed.model.state_dict()[name]), name
@@ -163,7 +163,7 @@ def test_runs_are_merged(tmp_path):
         run.save(tmp_path / name)
     found = merge.merged([torch.load(tmp_path / name, weights_only=True) for name in ("a.pt", "b.pt")])
     torch.save(found, tmp_path / "both.pt")
-    both = train.Run.load(tmp_path / "both.pt", "cpu")
+    both = Run.load(tmp_path / "both.pt", "cpu")
     assert both.tokens_seen == second.tokens_seen > 0
     for name, value in both.average.items():
         assert torch.allclose(value, (first.average[name] + second.average[name]) / 2), name
@@ -182,7 +182,8 @@ def test_schedule_warms_up_and_falls_to_zero(tmp_path):
 def test_evaluation_counts_every_byte_once(tmp_path):
     run = a_run(tmp_path)
     documents = [("code", b"abc" * 50), ("docs", b"x" * 700), ("code", b"")]
-    found = evaluate(run.model, documents[:2], run.vocabulary, quantised=False, streams=2, window=32, device="cpu")
+    found = bits_per_byte(run.model, documents[:2], run.vocabulary, quantised=False, streams=2,
+                          window=32, device="cpu")
     direct = []
     for _, text in documents[:2]:
         ids = torch.tensor([[START, *run.vocabulary.encode(text).tolist()]])

@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-import export
 import golden
+import model_folder
 import reference
 from vocab import START
 
@@ -72,7 +72,7 @@ def folders():
 def test_pytorch_model_agrees(folder):
     """The two differ in the order of their float sums, which now and then moves a value by an int8
     step: their distributions are close, and a wrong term anywhere would be far."""
-    model, vocabulary = export.read(folder)
+    model, vocabulary = model_folder.read(folder)
     ids = vocabulary.encode(golden.TEXT)[:60]
     exact = golden.trace(folder, ids)
     tokens = torch.tensor([[START, *ids.tolist()]])
@@ -108,8 +108,8 @@ def test_golden_functions(tmp_path):
 
 
 def test_tensors_that_are_not_finite_are_refused(tmp_path):
-    model, vocabulary = export.read(GOLDEN / "tiny-model")
+    model, vocabulary = model_folder.read(GOLDEN / "tiny-model")
     with torch.no_grad():
         model.ln_out.weight[3] = float("nan")
     with pytest.raises(SystemExit, match="ln_out.weight"):
-        export.write(model, vocabulary, tmp_path)
+        model_folder.write(model, vocabulary, tmp_path)
