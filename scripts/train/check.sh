@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The training kit's tests, and its rehearsal where the corpus is at hand. Makes a Python environment
-# in .venv the first time (PyTorch with its CUDA libraries: several GB), unless PYTHON names one.
+# The tests of the training kit and of the second decoder, with whose reference the kit's models must
+# agree, and the kit's rehearsal where the corpus is at hand. Makes a Python environment in .venv the
+# first time (PyTorch with its CUDA libraries: several GB), unless PYTHON names one.
 set -euo pipefail
 cd "$(dirname "$0")"
 if [ -z "${PYTHON:-}" ]; then
@@ -9,7 +10,7 @@ if [ -z "${PYTHON:-}" ]; then
     .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
     export PYTHON=$PWD/.venv/bin/python
 fi
-"$PYTHON" -m pytest -q tests
+"$PYTHON" -m pytest -q ../decoder/tests tests
 if [ -e ../../../shared/corpus/valid.xz ]; then
     ./rehearse.sh ../../../shared/corpus
 else

@@ -1,7 +1,7 @@
 """RWKV-7 ("Goose") in PyTorch, with the engine's quantisation in the forward pass.
 
 The names of the parameters are those of the official checkpoints. The step-by-step definition that
-the Rust engine follows is docs/ARITHMETIC.md; reference.py computes it bit for bit. This module
+the Rust engine follows is docs/ARITHMETIC.md; the second decoder has it bit for bit. This module
 computes the same thing in windows of T tokens, for training.
 
 Shapes: B streams, T tokens a window, D channels, H heads of N channels, V tokens.

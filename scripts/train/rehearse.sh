@@ -23,7 +23,7 @@ $python train.py "${run[@]}" --resume
 echo "== export"
 $python export.py "$work/run/last.pt" "$work/model" --corpus "$work/corpus" --head-bytes 256
 echo "== golden vectors"
-$python golden.py model "$work/model" "$work/golden/model"
+$python ../decoder/golden.py model "$work/model" "$work/golden/model"
 $python - "$work" <<'CHECK'
 import json, pathlib, sys
 work = pathlib.Path(sys.argv[1])

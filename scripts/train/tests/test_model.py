@@ -11,9 +11,9 @@ import torch
 
 import merge
 import quant
-import reference
 from bpb import bits_per_byte
 from data import Windows
+from lmz_decoder import rwkv7
 from loss import head_loss
 from model import RWKV7, SIZES, Config
 from optim import optimisers, orthogonalised
@@ -68,7 +68,7 @@ def test_quantisation_is_the_engines():
     x[2, 0] = 127
     q, scale = quant.quantise(x)
     for row, found, s in zip(x.numpy(), q.numpy(), scale[:, 0].numpy()):
-        expected, expected_scale = reference.quantise(row)
+        expected, expected_scale = rwkv7.quantise(row)
         assert np.array_equal(found, expected)
         assert np.float32(s).tobytes() == np.float32(expected_scale).tobytes()
 
