@@ -58,9 +58,11 @@ def _call(name, shape, inputs, reset, outputs):
     for x in inputs:
         assert x.is_contiguous() and x.dtype == torch.float32 and x.device.type == "cpu"
     assert reset.is_contiguous() and reset.dtype == torch.bool
-    pointers = [(ctypes.c_void_p * len(xs))(*[x.data_ptr() for x in xs]) for xs in (inputs, outputs)]
+    pointers = [(ctypes.c_void_p * len(xs))(*[x.data_ptr() for x in xs])
+                for xs in (inputs, outputs)]
     if getattr(_cpu(), name)(*shape, pointers[0], reset.data_ptr(), pointers[1]):
-        raise ValueError(f"head size {shape[3]} is not compiled into csrc/wkv.cpp (16, 32 and 64 are)")
+        raise ValueError(f"head size {shape[3]} is not compiled into csrc/wkv.cpp "
+                         "(16, 32 and 64 are)")
 
 
 def _use_triton(x):

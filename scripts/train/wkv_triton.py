@@ -52,7 +52,8 @@ def _backward(r, w, k, v, a, b, reset, s_a, chunks, dy, ds_out, dr, dw, dk, dv, 
             t = first + x
             at = ((stream * T + t) * H + h) * N + n
             keep = 1.0 - tl.load(reset + stream * T + t).to(tl.float32)
-            S = (S * (tl.load(w + at) * keep)[None, :] + tl.load(s_a + at)[:, None] * tl.load(b + at)[None, :]
+            S = (S * (tl.load(w + at) * keep)[None, :]
+                 + tl.load(s_a + at)[:, None] * tl.load(b + at)[None, :]
                  + tl.load(v + at)[:, None] * tl.load(k + at)[None, :])
             tl.store(mine + (x + 1) * N * N + tile, S)
         tl.debug_barrier()

@@ -8,6 +8,7 @@ os.environ["TORCH_COMPILE_DISABLE"] = "1"  # minutes of compiling would test not
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 import merge
 import quant
@@ -90,7 +91,7 @@ def test_head_loss_and_its_gradient():
     leaves = [x.clone().requires_grad_() for x in (h, weight)]
     head_loss(*leaves, targets, keep, rows=16).sum().div(50).backward()
     exact = [x.double().requires_grad_() for x in (h, weight)]
-    nll = torch.nn.functional.cross_entropy(exact[0] @ exact[1].t(), targets, reduction="none") * keep
+    nll = cross_entropy(exact[0] @ exact[1].t(), targets, reduction="none") * keep
     nll.sum().div(50).backward()
     assert torch.allclose(head_loss(*leaves, targets, keep, rows=16).double(), nll, atol=1e-5)
     for found, expected in zip(leaves, exact):
@@ -99,14 +100,16 @@ def test_head_loss_and_its_gradient():
 
 def test_orthogonalised_matrices_have_singular_values_near_one():
     for shape in ((3, 24, 24), (2, 48, 16), (2, 16, 48)):
-        values = torch.linalg.svdvals(orthogonalised(torch.randn(*shape, generator=torch.Generator().manual_seed(5))))
+        matrices = torch.randn(*shape, generator=torch.Generator().manual_seed(5))
+        values = torch.linalg.svdvals(orthogonalised(matrices))
         assert values.min() > 0.3 and values.max() < 1.4
 
 
 def test_every_parameter_is_in_one_optimiser():
     for kind in ("muon", "adamw"):
         model = tiny()
-        found = [id(p) for o in optimisers(model, kind, 1e-3, 0.1) for g in o.param_groups for p in g["params"]]
+        found = [id(p) for o in optimisers(model, kind, 1e-3, 0.1)
+                 for g in o.param_groups for p in g["params"]]
         assert sorted(found) == sorted(id(p) for p in model.parameters())
 
 
@@ -114,12 +117,14 @@ def a_run(tmp_path, **changes):
     tmp_path.mkdir(exist_ok=True)
     vocabulary = Vocabulary([b"", *SINGLES, *(b"%03d" % i for i in range(255))])
     vocabulary.save(tmp_path / "vocab.txt")
-    recipe = {**RECIPE, "streams": 4, "window": 32, "lr": 5e-3, "bf16": 0, "warmup": 5, "tokens": 1, **changes}
+    recipe = {**RECIPE, "streams": 4, "window": 32, "lr": 5e-3, "bf16": 0, "warmup": 5, "tokens": 1,
+              **changes}
     return Run("tiny", recipe, tmp_path / "vocab.txt", "cpu")
 
 
 def steps(run, n, total=40):
-    windows = Windows(DOCUMENTS, run.vocabulary, [1] * 5, 1, run.recipe["streams"], run.recipe["window"])
+    windows = Windows(DOCUMENTS, run.vocabulary, [1] * 5, 1, run.recipe["streams"],
+                      run.recipe["window"])
     losses = []
     for _ in range(n):
         x, y = run.window(windows)
@@ -161,7 +166,8 @@ def test_runs_are_merged(tmp_path):
     steps(second, 3)
     for name, run in (("a.pt", first), ("b.pt", second)):
         run.save(tmp_path / name)
-    found = merge.merged([torch.load(tmp_path / name, weights_only=True) for name in ("a.pt", "b.pt")])
+    found = merge.merged([torch.load(tmp_path / name, weights_only=True)
+                          for name in ("a.pt", "b.pt")])
     torch.save(found, tmp_path / "both.pt")
     both = Run.load(tmp_path / "both.pt", "cpu")
     assert both.tokens_seen == second.tokens_seen > 0
@@ -190,7 +196,8 @@ def test_evaluation_counts_every_byte_once(tmp_path):
         with torch.no_grad():
             h, _ = run.model(ids[:, :-1], START, run.model.zero_state(1), False)
             logits = h[0] @ run.model.head.t()
-            direct.append(float(torch.nn.functional.cross_entropy(logits, ids[0, 1:], reduction="sum")) / math.log(2))
+            nats = float(cross_entropy(logits, ids[0, 1:], reduction="sum"))
+            direct.append(nats / math.log(2))
     assert found["code"] == pytest.approx(direct[0] / 150, rel=1e-4)
     assert found["docs"] == pytest.approx(direct[1] / 700, rel=1e-4)
     assert found["all"] == pytest.approx(sum(direct) / 850, rel=1e-4)
