@@ -27,7 +27,9 @@ def main():
         dictionaries = [path.read_bytes() for path in args.dictionaries]
         for raw in decode(args.archive.read_bytes(), dictionaries):
             sys.stdout.buffer.write(raw)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise SystemExit(str(error)) from None
+    except ValueError as error:
         raise SystemExit(f"{args.archive}: {error}") from None
 
 
