@@ -1,12 +1,14 @@
-"""A small random RWKV-7 checkpoint in the layouts in which they are published, and what it predicts, in float32.
+"""A small random RWKV-7 checkpoint in the layouts that are published, and what it predicts.
 
     python checkpoint.py ../../tests/golden/checkpoint
 
-Writes reference/ (names of the reference code) and transformers/ (names of `transformers`, in two parts with an index), each a
-folder as on the Hugging Face hub, pth/ (what PyTorch writes, which has no config.json), and logits.safetensors: ids [T] and logits [T, V] by the formulas of the paper ("RWKV-7
-Goose", 2025), written down here once more and independent of the engine. Matrices are whole multiples of powers of two, so
-that int8 with a scale a row holds them exactly: what is left between the engine and these logits is the embedding's rounding,
-which is applied here too, and that of activations.
+Writes reference/ (names of the reference code) and transformers/ (names of `transformers`, in two
+parts with an index), each a folder as on the Hugging Face hub, pth/ (what PyTorch writes, which has
+no config.json), and logits.safetensors: ids [T] and logits [T, V], in float32, by the formulas of
+the paper ("RWKV-7 Goose", 2025), written down here once more and independent of the engine.
+Matrices are whole multiples of powers of two, so that int8 with a scale a row holds them exactly:
+what is left between the engine and these logits is the embedding's rounding, which is applied here
+too, and that of activations.
 """
 
 import argparse
@@ -34,11 +36,12 @@ def tensors(rng):
     """By the names of the reference code."""
     def vector(mean=0.0, spread=0.5, n=D):
         # Whole 64ths, so that bfloat16 holds them.
-        return torch.tensor(np.round((mean + spread * rng.uniform(-1, 1, n)) * 64) / 64, dtype=torch.float32)
+        values = np.round((mean + spread * rng.uniform(-1, 1, n)) * 64) / 64
+        return torch.tensor(values, dtype=torch.float32)
 
     t = {"emb.weight": matrix(rng, V, D), "head.weight": matrix(rng, V, D) * 4}
-    norms = ["blocks.0.ln0", "ln_out"] + [f"blocks.{i}.{n}" for i in range(LAYERS) for n in ("ln1", "ln2", "att.ln_x")]
-    for name in norms:
+    norms = [f"blocks.{i}.{n}" for i in range(LAYERS) for n in ("ln1", "ln2", "att.ln_x")]
+    for name in ("blocks.0.ln0", "ln_out", *norms):
         t[name + ".weight"], t[name + ".bias"] = vector(1.0), vector()
     for i in range(LAYERS):
         att, ffn = f"blocks.{i}.att.", f"blocks.{i}.ffn."
@@ -56,7 +59,8 @@ def tensors(rng):
         for name in ("receptance", "key", "value", "output"):
             t[f"{att}{name}.weight"] = matrix(rng, D, D)
         t[ffn + "x_k"] = vector(0.5)[None, None]
-        t[ffn + "key.weight"], t[ffn + "value.weight"] = matrix(rng, INNER, D), matrix(rng, D, INNER)
+        t[ffn + "key.weight"] = matrix(rng, INNER, D)
+        t[ffn + "value.weight"] = matrix(rng, D, INNER)
     return t
 
 
@@ -70,20 +74,26 @@ def embedding(t):
 def logits(t, ids):
     """[T, V]; each token is read, then the next is predicted."""
     H = D // HEAD
+
+    def norm(x, name):
+        return F.layer_norm(x, (D,), t[name + ".weight"], t[name + ".bias"])
+
+    def layer(prefix):
+        return {k.removeprefix(prefix): v.squeeze() for k, v in t.items() if k.startswith(prefix)}
+
     emb = embedding(t)
     before = [[torch.zeros(D), torch.zeros(D), torch.zeros(H, HEAD, HEAD)] for _ in range(LAYERS)]
     out = []
     for token in ids:
         x = emb[token]
         for i in range(LAYERS):
-            p = {k.split(".", 3)[3]: v.squeeze() for k, v in t.items() if k.startswith(f"blocks.{i}.att.")}
-            f = {k.split(".", 3)[3]: v.squeeze() for k, v in t.items() if k.startswith(f"blocks.{i}.ffn.")}
-            norm = lambda x, n: F.layer_norm(x, (D,), t[f"blocks.{i}.{n}.weight"], t[f"blocks.{i}.{n}.bias"])
-            u = norm(x, "ln1")
+            p, f = layer(f"blocks.{i}.att."), layer(f"blocks.{i}.ffn.")
+            u = norm(x, f"blocks.{i}.ln1")
             mixed = {c: u + (before[i][0] - u) * p["x_" + c] for c in "rwkvag"}
             before[i][0] = u
-            r, k, v = (p[n + ".weight"] @ mixed[c] for n, c in (("receptance", "r"), ("key", "k"), ("value", "v")))
-            w = torch.exp(-0.606531 * torch.sigmoid(p["w0"] + torch.tanh(mixed["w"] @ p["w1"]) @ p["w2"]))
+            r, k, v = (p[n + ".weight"] @ mixed[n[0]] for n in ("receptance", "key", "value"))
+            w = torch.sigmoid(p["w0"] + torch.tanh(mixed["w"] @ p["w1"]) @ p["w2"])
+            w = torch.exp(-0.606531 * w)
             a = torch.sigmoid(p["a0"] + (mixed["a"] @ p["a1"]) @ p["a2"])
             g = torch.sigmoid(mixed["g"] @ p["g1"]) @ p["g2"]
             if i == 0:
@@ -94,32 +104,35 @@ def logits(t, ids):
             k = k * (1 + (a - 1) * p["k_a"])
             r, w, k, v, a = (z.reshape(H, HEAD) for z in (r, w, k, v, a))
             S = before[i][2]
-            S = S * w[:, None, :] - (S @ kk[:, :, None]) @ (kk * a)[:, None, :] + v[:, :, None] @ k[:, None, :]
+            S = (S * w[:, None, :] - (S @ kk[:, :, None]) @ (kk * a)[:, None, :]
+                 + v[:, :, None] @ k[:, None, :])
             before[i][2] = S
             y = (S @ r[:, :, None])[:, :, 0]
             y = F.group_norm(y.reshape(1, D), H, p["ln_x.weight"], p["ln_x.bias"], 64e-5).reshape(D)
             y = y + ((r * k * p["r_k"].reshape(H, HEAD)).sum(1, keepdim=True) * v).reshape(D)
             x = x + p["output.weight"] @ (y * g)
-            u = norm(x, "ln2")
+            u = norm(x, f"blocks.{i}.ln2")
             h = torch.relu(f["key.weight"] @ (u + (before[i][1] - u) * f["x_k"])) ** 2
             before[i][1] = u
             x = x + f["value.weight"] @ h
-        out.append(t["head.weight"] @ F.layer_norm(x, (D,), t["ln_out.weight"], t["ln_out.bias"]))
+        out.append(t["head.weight"] @ norm(x, "ln_out"))
     return torch.stack(out)
 
 
 def transformers_names(t):
     """The same tensors by the names of `transformers`."""
     projections = {"receptance": "r_proj", "key": "k_proj", "value": "v_proj", "output": "o_proj"}
+    outer = {"emb": "model.embeddings", "head": "lm_head", "ln_out": "model.norm"}
+    norms = {"ln0": "pre_norm", "ln1": "attn_norm", "ln2": "ffn_norm"}
     out = {}
     for name, x in t.items():
         parts = name.split(".")
         if parts[0] != "blocks":
-            out[{"emb": "model.embeddings", "head": "lm_head", "ln_out": "model.norm"}[parts[0]] + "." + parts[1]] = x
+            out[outer[parts[0]] + "." + parts[1]] = x
             continue
         prefix, part = f"model.layers.{parts[1]}.", parts[3] if len(parts) > 3 else ""
-        if parts[2] in ("ln0", "ln1", "ln2"):
-            out[prefix + {"ln0": "pre_norm", "ln1": "attn_norm", "ln2": "ffn_norm"}[parts[2]] + "." + part] = x
+        if parts[2] in norms:
+            out[prefix + norms[parts[2]] + "." + part] = x
         elif parts[2] == "ffn":
             out[prefix + ".".join(parts[2:])] = x
         elif part in projections:
@@ -128,16 +141,18 @@ def transformers_names(t):
             out[f"{prefix}attn.g_norm.{parts[4]}"] = x
         elif part[0] in "wavg" and part[1] in "012":
             kind = {"0": "2.bias", "1": "0.weight", "2": "2.weight"}[part[1]]
-            out[f"{prefix}attn.{part[0]}_lora.lora.{kind}"] = x.flatten() if part[1] == "0" else x.T.contiguous()
+            value = x.flatten() if part[1] == "0" else x.T.contiguous()
+            out[f"{prefix}attn.{part[0]}_lora.lora.{kind}"] = value
         else:
             out[f"{prefix}attn.{part}"] = x
     return out
 
 
 def vocabulary():
-    """Lines of the World vocabulary's file: single bytes and a few words; the last ids are left out."""
+    """Lines of the World vocabulary's file: single bytes and a few words, but not the last ids."""
+    words = [b" the", b"tion", "é€".encode(), b"\xe2\x82", b"'\\\n"]
     lines = []
-    for number, token in enumerate([bytes([b]) for b in range(256)] + [b" the", b"tion", "é€".encode(), b"\xe2\x82", b"'\\\n"], 1):
+    for number, token in enumerate([bytes([b]) for b in range(256)] + words, 1):
         try:
             literal = repr(token.decode())
         except UnicodeDecodeError:
@@ -147,7 +162,8 @@ def vocabulary():
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     rng = np.random.default_rng(7)
@@ -155,8 +171,9 @@ def main():
     half = {name: x.to(torch.bfloat16) for name, x in t.items()}
     assert all((half[n].float() == t[n]).all() for n in t), "bfloat16 holds them"
     config = {
-        "architectures": ["RWKV7ForCausalLM"], "model_type": "rwkv7", "hidden_size": D, "num_hidden_layers": LAYERS,
-        "head_dim": HEAD, "intermediate_size": INNER, "vocab_size": V, "norm_eps": 1e-5, "tie_word_embeddings": False,
+        "architectures": ["RWKV7ForCausalLM"], "model_type": "rwkv7", "hidden_size": D,
+        "num_hidden_layers": LAYERS, "head_dim": HEAD, "intermediate_size": INNER, "vocab_size": V,
+        "norm_eps": 1e-5, "tie_word_embeddings": False,
     }
     for name in ("reference", "transformers"):
         part = folder / name
@@ -172,8 +189,9 @@ def main():
     parts = {f"model-0000{i + 1}-of-00002.safetensors": names[i::2] for i in range(2)}
     for file, members in parts.items():
         save_file({n: renamed[n] for n in members}, folder / "transformers" / file)
-    index = {"metadata": {}, "weight_map": {n: file for file, members in parts.items() for n in members}}
-    (folder / "transformers" / "model.safetensors.index.json").write_text(json.dumps(index, indent=1) + "\n")
+    places = {n: file for file, members in parts.items() for n in members}
+    index = json.dumps({"metadata": {}, "weight_map": places}, indent=1) + "\n"
+    (folder / "transformers" / "model.safetensors.index.json").write_text(index)
     ids = torch.tensor([0, *rng.integers(1, 262, 23)])
     save_file({"ids": ids, "logits": logits(t, ids)}, folder / "logits.safetensors")
 

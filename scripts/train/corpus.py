@@ -1,6 +1,8 @@
 """Reads the training corpus: a folder of .xz files of documents, each followed by one NUL byte.
 
-    python corpus.py FOLDER SAMPLE 2        a corpus of about 2 MB and the whole validation split, to try things on
+    python corpus.py FOLDER SAMPLE 2
+
+makes a corpus of about 2 MB, with the whole validation split, to try things on.
 """
 
 import lzma
@@ -43,7 +45,8 @@ def write_sample(folder, to, megabytes: float):
     """A corpus folder of the same form, small."""
     Path(to).mkdir(parents=True, exist_ok=True)
     for name, part in zip(CATEGORIES, _prefixes(folder, megabytes)):
-        (Path(to) / f"{name}.xz").write_bytes(lzma.compress(b"".join(d + b"\0" for d in part), preset=1))
+        text = b"".join(d + b"\0" for d in part)
+        (Path(to) / f"{name}.xz").write_bytes(lzma.compress(text, preset=1))
     for name in ("valid.xz", "MANIFEST.tsv"):
         (Path(to) / name).write_bytes((Path(folder) / name).read_bytes())
 
@@ -58,8 +61,9 @@ def valid(folder) -> list[tuple[str, bytes]]:
     names = {"p": "prose-en", "d": "docs", "c": "code", "t": "data", "m": "multilingual"}
     found = documents(folder, "valid")
     if len(found) != len(letters):
-        raise SystemExit(f"{folder}/valid.xz: expected {len(letters)} documents, found {len(found)}; "
-                         "valid-categories.txt belongs to another version of the corpus")
+        raise SystemExit(f"{folder}/valid.xz: expected {len(letters)} documents, "
+                         f"found {len(found)}; valid-categories.txt belongs to another version of "
+                         "the corpus")
     return [(names[letter], text) for letter, text in zip(letters, found)]
 
 

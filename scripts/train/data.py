@@ -1,8 +1,8 @@
 """Training data: whole documents as token streams, mixed anew for each pass over the corpus.
 
 A pass (epoch) is one long array of tokens: documents in random order, each begun by the token START
-(vocab.START), at which the model's state is reset. The array is cut into B equal rows; row b is what
-stream b reads, window after window, with its state carried along. Everything is a function of
+(vocab.START), at which the model's state is reset. The array is cut into B equal rows; row b is
+what stream b reads, window after window, with its state carried along. Everything is a function of
 (seed, epoch), so a run resumes exactly from two numbers.
 
 What is done to documents, because it is what the coder will meet:
@@ -67,7 +67,8 @@ class Windows:
     """Windows of one training run: (inputs, targets) of shape [streams, window], by step number."""
 
     def __init__(self, documents, vocabulary, weights, seed, streams, window):
-        self.documents, self.vocabulary, self.weights, self.seed = documents, vocabulary, weights, seed
+        self.documents, self.vocabulary = documents, vocabulary
+        self.weights, self.seed = weights, seed
         self.streams, self.window = streams, window
         self.epoch, self.rows, self.steps = -1, None, 0
 
@@ -80,7 +81,8 @@ class Windows:
         self.epoch = epoch
         self.steps = (self.rows.shape[1] - 1) // self.window
         if self.steps == 0:
-            raise SystemExit(f"the corpus is too small for {self.streams} streams of {self.window} tokens")
+            raise SystemExit(f"the corpus is too small for {self.streams} streams of "
+                             f"{self.window} tokens")
 
     def get(self, epoch: int, step: int):
         """Window `step` of `epoch`, or None past the epoch's end."""

@@ -7,7 +7,7 @@ in cache and each is read once.
 import torch
 
 
-def _slice(h, weight, targets, keep):
+def slice_loss(h, weight, targets, keep):
     """nll [n] in nats of one slice, and the gradient of their sum by h and by weight."""
     logits = (h @ weight.t()).float()
     most = logits.amax(-1, keepdim=True)
@@ -47,7 +47,7 @@ class HeadLoss(torch.autograd.Function):
         return dh * scale, (dweight * scale).to(dh.dtype), None, None, None, None
 
 
-def head_loss(h, weight, targets, keep, rows=256, slice_fn=_slice):
+def head_loss(h, weight, targets, keep, rows=256, slice_fn=slice_loss):
     """nll [n] in nats of targets [n] given h [n, D] and weight [V, D]; 0 where keep is 0.
 
     Only a uniform multiple of the result's sum may be differentiated."""

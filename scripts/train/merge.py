@@ -2,9 +2,10 @@
 
     python merge.py runs/base2/last.pt runs/base3/last.pt runs/both/last.pt
 
-Runs that go on from each other, each ending in a fall of the learning rate, end in places that noise has chosen; their
-middle can be better than each of them (Izmailov et al., "Averaging Weights Leads to Wider Optima and Better
-Generalization", 2018). What comes out is the last of them with the mean of all averaged weights.
+Runs that go on from each other, each ending in a fall of the learning rate, end in places that
+noise has chosen; their middle can be better than each of them (Izmailov et al., "Averaging Weights
+Leads to Wider Optima and Better Generalization", 2018). What comes out is the last of them with the
+mean of all averaged weights.
 """
 
 import argparse
@@ -18,15 +19,19 @@ def merged(checkpoints: list) -> dict:
     *others, out = checkpoints
     for other in others:
         if other["config"] != out["config"] or other["vocabulary"] != out["vocabulary"]:
-            raise SystemExit(f"runs of different shapes or vocabularies: {other['config']} and {out['config']}")
+            raise SystemExit("runs of different shapes or vocabularies: "
+                             f"{other['config']} and {out['config']}")
     weights = [checkpoint["average"] for checkpoint in checkpoints]
-    mean = {name: sum(w[name].double() for w in weights).div(len(weights)).float() for name in out["average"]}
+    mean = {name: sum(w[name].double() for w in weights).div(len(weights)).float()
+            for name in out["average"]}
     return {**out, "model": mean, "average": mean}
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoints", nargs="+", help="two or more, and last of all the one to be written")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoints", nargs="+",
+                        help="two or more, and last of all the one to be written")
     args = parser.parse_args()
     *read, out = args.checkpoints
     if len(read) < 2:

@@ -1,7 +1,7 @@
 """RWKV-7 ("Goose") in PyTorch, with the engine's quantisation in the forward pass.
 
 The names of the parameters are those of the official checkpoints. The step-by-step definition that
-the Rust engine follows is docs/ARITHMETIC.md; reference.py computes it bit for bit. This module
+the Rust engine follows is docs/ARITHMETIC.md; the second decoder has it bit for bit. This module
 computes the same thing in windows of T tokens, for training.
 
 Shapes: B streams, T tokens a window, D channels, H heads of N channels, V tokens.
@@ -39,7 +39,8 @@ SIZES = {
     "nano": Config(layers=6, width=192, vocab=4096),
     "base": Config(layers=8, width=256, vocab=8192),
     "large": Config(layers=12, width=512, vocab=16384, rank_w=64, rank_a=64, rank_g=128),
-    "tiny": Config(layers=2, width=64, vocab=512, rank_w=16, rank_a=16, rank_v=16, rank_g=32),  # tests
+    # For tests.
+    "tiny": Config(layers=2, width=64, vocab=512, rank_w=16, rank_a=16, rank_v=16, rank_g=32),
 }
 
 
@@ -53,7 +54,8 @@ def _grid(x, quantised: bool):
 
 
 def _shifted(u, before, keep):
-    """The vectors one step earlier: before [B, D] comes ahead of u [B, T, D]; 0 where a document begins."""
+    """The vectors one step earlier: before [B, D] comes ahead of u [B, T, D]; 0 where a document
+    begins."""
     return torch.cat([before[:, None], u[:, :-1]], 1) * keep
 
 
@@ -93,7 +95,8 @@ def _blend(v, v_first, gate, v0):
 
 
 def _readout(y, r, k, v, g, r_k, ln_w, ln_b, q: bool):
-    """Group norm over each head of y, the bonus of the current token, the gate: [B, T, H, N] to [B, T, D]."""
+    """Group norm over each head of y, the bonus of the current token, the gate: [B, T, H, N] to
+    [B, T, D]."""
     mean = y.mean(-1, keepdim=True)
     var = (y - mean).square().mean(-1, keepdim=True)
     y = ((y - mean) * torch.rsqrt(var + 64e-5)).flatten(-2) * ln_w + ln_b
@@ -106,11 +109,12 @@ def _grids(weights: list, quantised: bool):
 
 
 def compile_pieces():
-    """Compiles the element-wise pieces; without it they run as they stand. A second call does nothing."""
+    """Compiles the element-wise pieces; without it they run as they stand. A second call does
+    nothing."""
     if hasattr(_grids, "_torchdynamo_orig_callable"):
         return
-    for name in ("_mixed", "_norm", "_tanh", "_sigmoid", "_relu_squared", "_gates", "_blend", "_readout",
-                 "_grids"):
+    for name in ("_mixed", "_norm", "_tanh", "_sigmoid", "_relu_squared", "_gates", "_blend",
+                 "_readout", "_grids"):
         globals()[name] = torch.compile(globals()[name], dynamic=False)
 
 
@@ -167,7 +171,8 @@ class TimeMix(nn.Module):
         w, k, minus_kk, kk_a = _gates(w, a, k, self.w0, self.a0, self.k_k, self.k_a, heads)
         r, w, k, v = (x.view(heads) for x in (r, w, k, v))
         y, S = wkv(r, w, k, v, minus_kk, kk_a, reset, S)
-        return F.linear(_readout(y, r, k, v, g, self.r_k, self.ln_w, self.ln_b, q), W["output"]), S, v_first
+        y = _readout(y, r, k, v, g, self.r_k, self.ln_w, self.ln_b, q)
+        return F.linear(y, W["output"]), S, v_first
 
 
 class ChannelMix(nn.Module):
@@ -215,18 +220,20 @@ class RWKV7(nn.Module):
         self.head = nn.Parameter(head)
 
     def zero_state(self, B, device="cpu"):
-        """Per layer: last input of the time mix [B, D], S [B, H, N, N], last input of the channel mix [B, D]."""
+        """Per layer: the last input of the time mix [B, D], S [B, H, N, N], and the last input of
+        the channel mix [B, D]."""
         D, N = self.c.width, self.c.head
         return [(torch.zeros(B, D, device=device), torch.zeros(B, D // N, N, N, device=device),
                  torch.zeros(B, D, device=device)) for _ in range(self.c.layers)]
 
     def forward(self, tokens, start: int, state, quantised: bool):
-        """tokens [B, T] with `start` at the beginning of each document. Returns the vectors that the
-        head multiplies [B, T, D] (on the int8 grid if quantised) and the state after the window."""
+        """tokens [B, T] with `start` at the beginning of each document. Returns the vectors that
+        the head multiplies [B, T, D] (on the int8 grid if quantised) and the state after the
+        window."""
         reset = tokens == start
         keep = (~reset).float()[:, :, None]
         x = F.embedding(tokens, self.emb)
-        # The engine's table is quantised after ln0, row by row, which is the same thing token by token.
+        # The engine's table is quantised after ln0, row by row: the same thing token by token.
         x = _grid(x if self.ln0 is None else self.ln0(x), quantised)
         out, v_first = [], None
         for block, before, W in zip(self.blocks, state, self._matrices(quantised)):
@@ -238,9 +245,9 @@ class RWKV7(nn.Module):
         """Per layer: {"att": {name: matrix}, "ffn": ...}, all put on their grids in one go."""
         places = [(i, part, name) for i, block in enumerate(self.blocks) for part in ("att", "ffn")
                   for name, p in getattr(block, part).named_parameters() if p.ndim == 2]
-        weights = _grids([getattr(getattr(self.blocks[i], part), name) for i, part, name in places], quantised)
+        weights = [getattr(getattr(self.blocks[i], part), name) for i, part, name in places]
         out = [{"att": {}, "ffn": {}} for _ in self.blocks]
-        for (i, part, name), weight in zip(places, weights):
+        for (i, part, name), weight in zip(places, _grids(weights, quantised)):
             out[i][part][name] = weight
         return out
 

@@ -5,7 +5,6 @@ so a change is picked up by itself and several processes can start at once.
 """
 
 import ctypes
-import glob
 import hashlib
 import os
 import subprocess
@@ -24,20 +23,12 @@ def _cpu() -> bytes:
     return next((line for line in text.splitlines() if line.startswith(b"flags")), b"")
 
 
-def load(name: str, *, openmp: bool = False) -> ctypes.CDLL:
+def load(name: str, *, flags=(), libraries=()) -> ctypes.CDLL:
+    """csrc/NAME.cpp, compiled with these flags beside FLAGS and linked with these files."""
     source = HERE / "csrc" / f"{name}.cpp"
-    command = [os.environ.get("CXX", "g++"), *FLAGS]
-    link = []
-    if openmp:
-        # torch brings its own copy of the OpenMP runtime. A second copy would mean a second pool
-        # of threads spinning on the same cores, so link against torch's where there is one.
-        import torch
-
-        command.append("-fopenmp")
-        link = sorted(glob.glob(str(Path(torch.__file__).parent / "lib" / "libgomp*.so*")))[:1]
-        link += sorted(glob.glob(str(Path(torch.__file__).parent.parent / "torch.libs" / "libgomp*.so*")))[:1]
-        link = link[:1]
-    key = hashlib.sha256(repr(command + link).encode() + source.read_bytes() + _cpu()).hexdigest()[:16]
+    command, link = [os.environ.get("CXX", "g++"), *FLAGS, *flags], list(map(str, libraries))
+    built_from = repr(command + link).encode() + source.read_bytes() + _cpu()
+    key = hashlib.sha256(built_from).hexdigest()[:16]
     target = HERE / ".build" / f"{name}-{key}.so"
     if not target.exists():
         target.parent.mkdir(exist_ok=True)

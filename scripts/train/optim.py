@@ -1,4 +1,4 @@
-"""Optimisers: Muon for the layers' square and tall matrices, AdamW for the rest (or AdamW for all)."""
+"""Optimisers: Muon for the layers' square and tall matrices and AdamW for the rest, or for all."""
 
 import functools
 
@@ -12,8 +12,8 @@ def fast_bf16(cuda: bool) -> bool:
 
 
 def orthogonalised(g: torch.Tensor, steps: int = 5) -> torch.Tensor:
-    """Newton-Schulz iteration (Jordan et al., "Muon", 2024): each matrix of the batch g [n, r, c] with
-    its singular values brought near 1."""
+    """Newton-Schulz iteration (Jordan et al., "Muon", 2024): each matrix of the batch g [n, r, c]
+    with its singular values brought near 1."""
     a, b, c = 3.4445, -4.7750, 2.0315
     tall = g.shape[1] > g.shape[2]
     x = g.bfloat16() if fast_bf16(g.is_cuda) else g
@@ -54,7 +54,8 @@ MUON_MATRICES = ("receptance", "key", "value", "output")
 
 
 def optimisers(model, kind: str, lr: float, weight_decay: float):
-    """The optimisers of a model; each one's param_groups hold "peak", the learning rate to schedule."""
+    """The optimisers of a model; each one's param_groups hold "peak", the learning rate to
+    schedule."""
     muon, decayed, plain, fast = [], [], [], []
     for name, p in model.named_parameters():
         last = name.split(".")[-1]

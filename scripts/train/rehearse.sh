@@ -23,7 +23,7 @@ $python train.py "${run[@]}" --resume
 echo "== export"
 $python export.py "$work/run/last.pt" "$work/model" --corpus "$work/corpus" --head-bytes 256
 echo "== golden vectors"
-$python golden.py model "$work/model" "$work/golden/model"
+$python ../decoder/golden.py model "$work/model" "$work/golden/model"
 $python - "$work" <<'CHECK'
 import json, pathlib, sys
 work = pathlib.Path(sys.argv[1])
@@ -32,7 +32,7 @@ steps = [r["step"] for r in records if "bpb" in r]
 costs = [r["bpb"] for r in records if "bpb" in r]
 first, last = costs[0], costs[-1]
 assert last < first - 0.5, f"training did not learn: {first} to {last} bpb"
-assert steps == sorted(set(steps)), f"the resumed run did not go on where the first stopped: {steps}"
+assert steps == sorted(set(steps)), f"the run was not resumed where it had stopped: {steps}"
 for name in ("config.json", "vocab.txt", "model.safetensors", "README.md"):
     assert (work / "model" / name).stat().st_size > 0, name
 print(f"rehearsal passed: {first} to {last} bpb in {steps[-1]} steps, model folder complete")

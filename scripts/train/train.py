@@ -2,7 +2,7 @@
 
     python train.py --size nano --tokens 40e6                 new run in runs/nano
     python train.py --size nano --tokens 80e6 --resume        goes on, exactly where it stopped
-    python train.py --size nano --tokens 40e6 --init FOLDER   new run from the weights of a model folder
+    python train.py --size nano --tokens 40e6 --init FOLDER   new run from a model folder's weights
 
 The learning rate warms up, stays, and falls to zero over the last part (--decay) of --tokens. A
 resumed run may be given more tokens, as long as the fall has not begun. --minutes stops a run early
@@ -10,181 +10,23 @@ with a checkpoint, for machines that are lent by the hour.
 """
 
 import argparse
-import contextlib
 import json
 import math
-import os
 import time
 from pathlib import Path
 
-import torch
-
 import corpus
-import model as model_module
 from data import Corpus, Windows
-from evaluate import evaluate
-from loss import _slice, head_loss
-from model import RWKV7, SIZES, Config
-from optim import optimisers
-from vocab import START, Vocabulary
+from model import SIZES
+from run import RECIPE, Run, default_device
 
 HERE = Path(__file__).resolve().parent
-# What a run is made of; stored in its checkpoints and taken from there when it resumes.
-RECIPE = {
-    "seed": 1, "streams": None, "window": 256, "lr": 4e-3, "optimiser": "muon", "weight_decay": 0.1,
-    "warmup": 200, "decay": 0.4, "qat_from": 0.5, "average": 0.995, "clip": 1.0, "weights": "1,1,1,1,1",
-    "bf16": 0, "init": "", "shape": "", "tokens": None,
-}
+# Parts of a recipe that are whole numbers.
 INTEGERS = ("seed", "streams", "window", "warmup", "bf16")
 
 
-def default_device():
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def shape(text: str) -> dict:
-    """What --shape changes in a size, for runs that compare shapes: "layers=6,ffn=6"."""
-    return {name: int(value) for name, value in (part.split("=") for part in text.split(",") if part)}
-
-
-class Run:
-    """A model in training: weights, their average, optimisers, carried state and position."""
-
-    def __init__(self, size, recipe, vocabulary_path, device):
-        self.size, self.recipe, self.device = size, recipe, device
-        self.vocabulary = Vocabulary.load(vocabulary_path)
-        self.vocabulary_text = Path(vocabulary_path).read_text()
-        self.config = Config(**{**SIZES[size].dict(), **shape(recipe.get("shape", "")), "vocab": len(self.vocabulary)})
-        torch.manual_seed(recipe["seed"])
-        self.model = RWKV7(self.config).to(device)
-        if recipe.get("init"):
-            self.model.ln0 = None  # a folder's embedding is stored after its norm
-        self.average = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
-        self.optimisers = optimisers(self.model, recipe["optimiser"], recipe["lr"], recipe["weight_decay"])
-        self.state = self.model.zero_state(recipe["streams"], device)
-        self.step = self.epoch = self.step_in_epoch = self.tokens_seen = self.bytes_seen = 0
-        self.history = []  # one record a log line
-        self._compile()
-
-    def _compile(self):
-        self.rows = 256 if self.device == "cpu" else 8192  # a slice of logits that stays in cache
-        self.slice_fn = _slice
-        # TF32 on CUDA. On CPU it sends float32 products to oneDNN, twice as fast as MKL on AMD, with the same error.
-        torch.set_float32_matmul_precision("high" if self.device != "cpu" else "medium")
-        if not os.environ.get("TORCH_COMPILE_DISABLE"):
-            model_module.compile_pieces()
-            self.slice_fn = torch.compile(_slice, dynamic=False)
-
-    # ---- checkpoints
-
-    def save(self, path):
-        data = {
-            "size": self.size, "config": self.config.dict(), "recipe": self.recipe,
-            "vocabulary": self.vocabulary_text, "model": self.model.state_dict(), "average": self.average,
-            "optimisers": [o.state_dict() for o in self.optimisers], "state": self.state,
-            "position": (self.step, self.epoch, self.step_in_epoch, self.tokens_seen, self.bytes_seen),
-            "history": self.history,
-        }
-        temporary = Path(path).with_suffix(".tmp")
-        torch.save(data, temporary)
-        os.replace(temporary, path)
-
-    @classmethod
-    def load(cls, path, device):
-        data = torch.load(path, map_location=device, weights_only=True)
-        vocabulary = Path(path).with_name("vocab.txt")
-        vocabulary.write_text(data["vocabulary"])
-        run = cls(data["size"], data["recipe"], vocabulary, device)
-        run.model.load_state_dict(data["model"])
-        run.average = data["average"]
-        for optimiser, state in zip(run.optimisers, data["optimisers"]):
-            optimiser.load_state_dict(state)
-        run.state = [tuple(x) for x in data["state"]]
-        run.step, run.epoch, run.step_in_epoch, run.tokens_seen, run.bytes_seen = data["position"]
-        run.history = data["history"]
-        return run
-
-    def begin_with(self, folder):
-        """Takes the weights of a model folder; optimisers and carried state begin anew."""
-        import export  # it imports this module
-
-        model, vocabulary = export.read(Path(folder))
-        if model.c != self.config or vocabulary.tokens != self.vocabulary.tokens:
-            raise SystemExit(f"{folder}: its shape or vocabulary is not that of {self.size}")
-        self.model.load_state_dict(model.state_dict())
-        self.average = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
-
-    # ---- schedule
-
-    def rate(self, step, total):
-        """Share of the peak learning rate at a step."""
-        fall = int(total * self.recipe["decay"])
-        return min(1.0, (step + 1) / self.recipe["warmup"], (total - step) / max(1, fall))
-
-    # ---- training
-
-    def window(self, windows):
-        """The next window, over to the next epoch where one ends."""
-        part = windows.get(self.epoch, self.step_in_epoch)
-        if part is None:
-            self.epoch, self.step_in_epoch = self.epoch + 1, 0
-            part = windows.get(self.epoch, 0)
-        self.step_in_epoch += 1
-        self.bytes_seen += int(self.vocabulary.lengths[part[1]].sum())
-        return [torch.from_numpy(p).to(self.device, non_blocking=True) for p in part]
-
-    def train_step(self, x, y, share, quantised):
-        """One update at `share` of the peak learning rate. Returns the summed nll and the tokens in it."""
-        n = x.numel()
-        with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=bool(self.recipe["bf16"])):
-            h, state = self.model(x, START, self.state, quantised)
-            weight = self.model.head_weight(quantised)
-        if self.recipe["bf16"]:
-            h, weight = h.bfloat16(), weight.bfloat16()
-        targets = y.reshape(-1)
-        keep = (targets != START).float()
-        nll = head_loss(h.reshape(n, -1), weight, targets, keep, self.rows, self.slice_fn)
-        total = nll.sum()
-        (total / n).backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe["clip"], foreach=True)
-        # A window that overflows now and then must not end a run of hours. Its states are no use either.
-        usable = math.isfinite(float(norm)) and math.isfinite(float(total.detach()))
-        for optimiser in self.optimisers:
-            for group in optimiser.param_groups:
-                group["lr"] = group["peak"] * share
-            if usable:
-                optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
-        if not usable:
-            print(f"step {self.step + 1}: gradient {float(norm)}, loss {float(total.detach())}: left out", flush=True)
-            self.state = self.model.zero_state(self.recipe["streams"], self.device)
-            self.step, self.tokens_seen = self.step + 1, self.tokens_seen + n
-            return torch.zeros_like(total.detach()), torch.zeros_like(keep.sum())
-        self.state = [tuple(s.detach() for s in layer) for layer in state]
-        # A short memory at first, so that the average is of use from the beginning.
-        memory = min(self.recipe["average"], (1 + self.step) / (10 + self.step))
-        torch._foreach_lerp_(list(self.average.values()), list(self.model.state_dict().values()), 1 - memory)
-        self.step += 1
-        self.tokens_seen += n
-        return total.detach(), keep.sum()
-
-    @contextlib.contextmanager
-    def weights(self, which):
-        """The model with its "averaged" weights instead of the "last"."""
-        if which == "averaged":
-            held = {k: v.clone() for k, v in self.model.state_dict().items()}
-            self.model.load_state_dict(self.average)
-        yield
-        if which == "averaged":
-            self.model.load_state_dict(held)
-
-    def evaluate(self, documents, quantised):
-        return evaluate(self.model, documents, self.vocabulary, quantised=quantised,
-                        streams=self.recipe["streams"], window=self.recipe["window"], device=self.device,
-                        slice_fn=self.slice_fn, rows=self.rows)
-
-
 def train(run, args):
+    """Trains until the run has seen its tokens, with a log, checks and checkpoints in args.out."""
     recipe, folder = run.recipe, Path(args.out)
     per_step = recipe["streams"] * recipe["window"]
     total = int(recipe["tokens"] / per_step)
@@ -205,11 +47,12 @@ def train(run, args):
     def check(name):
         with run.weights("averaged"):
             found = run.evaluate(held_out, quantised)
-        say({"step": run.step, "tokens": run.tokens_seen, name: {k: round(v, 4) for k, v in found.items()}})
+        costs = {k: round(v, 4) for k, v in found.items()}
+        say({"step": run.step, "tokens": run.tokens_seen, name: costs})
 
     parameters = sum(p.numel() for p in run.model.parameters())
-    print(f"{run.size}: {parameters:,} parameters, {total:,} steps of {per_step:,} tokens, from step {run.step:,}; "
-          f"recipe {recipe}", flush=True)
+    print(f"{run.size}: {parameters:,} parameters, {total:,} steps of {per_step:,} tokens, "
+          f"from step {run.step:,}; recipe {recipe}", flush=True)
     tick, ticked, bytes_before = time.time(), run.step, run.bytes_seen
     while run.step < total:
         quantised = run.step >= recipe["qat_from"] * total
@@ -218,14 +61,15 @@ def train(run, args):
         nll, count = (a, b) if nll is None else (nll + a, count + b)
         if run.step % args.log_every == 0 or run.step == total:
             seconds = time.time() - tick
-            say({"step": run.step, "tokens": run.tokens_seen, "bytes": run.bytes_seen, "epoch": run.epoch,
-                 "nats": round(float(nll / count), 4),
+            say({"step": run.step, "tokens": run.tokens_seen, "bytes": run.bytes_seen,
+                 "epoch": run.epoch, "nats": round(float(nll / count), 4),
                  "bpb": round(float(nll) / math.log(2) / (run.bytes_seen - bytes_before), 4),
                  "lr": round(recipe["lr"] * run.rate(run.step - 1, total), 6), "int8": quantised,
                  "tokens_s": round((run.step - ticked) * per_step / seconds)})
             if not math.isfinite(float(nll)):
                 raise SystemExit("the loss is not finite: stopped before the next checkpoint")
-            tick, ticked, nll, count, bytes_before = time.time(), run.step, None, None, run.bytes_seen
+            tick, ticked, bytes_before = time.time(), run.step, run.bytes_seen
+            nll = count = None
         if run.step % args.valid_every == 0 and run.step < total:
             check("valid")
             tick = time.time()
@@ -241,21 +85,24 @@ def train(run, args):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=SIZES, required=True)
     parser.add_argument("--corpus", default=corpus.DEFAULT)
-    parser.add_argument("--vocab", help="vocabulary file (default: vocab/SIZE.txt by the model's size)")
+    parser.add_argument("--vocab",
+                        help="vocabulary file (default: vocab/SIZE.txt by the model's size)")
     parser.add_argument("--out", help="folder of the run (default: runs/SIZE)")
     parser.add_argument("--device", default=default_device())
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--minutes", type=float, help="stop with a checkpoint after so long")
     parser.add_argument("--log-every", type=int, default=50)
     parser.add_argument("--valid-every", type=int, default=1000)
-    parser.add_argument("--valid-bytes", type=int, default=4096, help="of each document, in checks on the way")
+    parser.add_argument("--valid-bytes", type=int, default=4096,
+                        help="of each document, in checks on the way")
     parser.add_argument("--save-minutes", type=float, default=5)
     for name, value in RECIPE.items():
         kind = str if isinstance(value, str) else int if name in INTEGERS else float
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=None, help=f"(default: {value})")
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, help=f"(default: {value})")
     args = parser.parse_args()
     args.out = args.out or str(HERE / "runs" / args.size)
     args.vocab = args.vocab or str(HERE / "vocab" / f"{SIZES[args.size].vocab}.txt")
@@ -266,7 +113,8 @@ def main():
         run.recipe.update(given)
     else:
         if (Path(args.out) / "last.pt").exists():
-            raise SystemExit(f"{args.out}/last.pt exists: --resume goes on with it; or give another --out")
+            raise SystemExit(f"{args.out}/last.pt exists: --resume goes on with it; "
+                             "or give another --out")
         recipe = {**RECIPE, "streams": 16 if args.device == "cpu" else 128, **given}
         if recipe["tokens"] is None:
             raise SystemExit("--tokens: how many tokens to train for")

@@ -135,7 +135,7 @@ SINGLES = [bytes([b]) for b in range(256)]
 
 
 def plain(text: bytes, rule: int, size: int, *, most=MOST) -> Vocabulary:
-    """Byte-pair merges as learnt. Merges can repeat a string; more are learnt until size is full."""
+    """Byte-pair merges as learnt. They can repeat a string, so more are learnt than are needed."""
     learnt = merges(text, rule, size + 512, most)
     distinct = list(dict.fromkeys(learnt))[: size - 257]
     return Vocabulary([b"", *SINGLES, *distinct])
@@ -189,19 +189,28 @@ def proxy(vocabulary: Vocabulary, train: bytes, test: bytes, order: int) -> floa
         return np.concatenate(parts)
 
     a, b = ids(train), ids(test)
-    bits = _lib.ngram_bits(a.ctypes.data, len(a), b.ctypes.data, len(b), order, len(vocabulary), START)
+    bits = _lib.ngram_bits(a.ctypes.data, len(a), b.ctypes.data, len(b), order, len(vocabulary),
+                           START)
     return bits / len(test)
 
 
+METHODS = {
+    "merges": plain,
+    "pruned by tokens": pruned,
+    "pruned by bits": functools.partial(pruned, by="bits"),
+    "pruned by tokens, all counted": functools.partial(pruned, most=1 << 40),
+}
+
+
 def compare(args):
+    """Prints the table of README.md."""
     learn_from, test = corpus.sample(args.corpus, args.megabytes), corpus.raw(args.corpus, "valid")
-    print(f"{args.size:,} tokens learnt from {len(learn_from):,} bytes; n-gram trained on the same, coding valid")
+    print(f"{args.size:,} tokens learnt from {len(learn_from):,} bytes; "
+          "n-gram trained on the same, coding valid")
     print("| rule | method | bytes a token | order 0, bpb | order 1 | order 2 | order 3 |")
     print("|---|---|---:|---:|---:|---:|---:|")
     for name, rule in RULES.items():
-        for method, learn in (("merges", plain), ("pruned by tokens", pruned),
-                              ("pruned by bits", functools.partial(pruned, by="bits")),
-                              ("pruned by tokens, all counted", functools.partial(pruned, most=1 << 40))):
+        for method, learn in METHODS.items():
             if name != next(iter(RULES)) and method not in ("merges", "pruned by tokens"):
                 continue
             v = learn(learn_from, rule, args.size)
@@ -220,14 +229,16 @@ def learn(args):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
     for name, run in (("learn", learn), ("compare", compare)):
         command = commands.add_parser(name)
         command.set_defaults(run=run)
         command.add_argument("--corpus", default=corpus.DEFAULT)
         command.add_argument("--size", type=int, default=4096)
-        command.add_argument("--megabytes", type=float, default=60, help="size of the sample to learn from")
+        command.add_argument("--megabytes", type=float, default=60,
+                             help="size of the sample to learn from")
         if name == "learn":
             command.add_argument("--rule", choices=RULES, default=next(iter(RULES)))
             command.add_argument("--out", required=True)

@@ -9,7 +9,10 @@ that step (a document begins there).
 """
 
 import ctypes
+import functools
+import importlib
 import os
+from pathlib import Path
 
 import torch
 
@@ -30,21 +33,36 @@ def wkv_oracle(r, w, k, v, a, b, reset, s0):
     return torch.stack(ys, 1), S
 
 
-_cpu = None
+@functools.cache
+def _cpu():
+    """The compiled csrc/wkv.cpp."""
+    # torch brings its own copy of the OpenMP runtime. A second copy would mean a second pool of
+    # threads spinning on the same cores, so link against torch's where there is one.
+    package = Path(torch.__file__).parent
+    openmp = [*sorted((package / "lib").glob("libgomp*.so*")),
+              *sorted((package.parent / "torch.libs").glob("libgomp*.so*"))]
+    library = load("wkv", flags=["-fopenmp"], libraries=openmp[:1])
+    for f in (library.wkv_forward, library.wkv_backward):
+        f.argtypes = [ctypes.c_int64] * 4 + [ctypes.c_void_p] * 3
+    return library
+
+
+@functools.cache
+def _triton():
+    """The module wkv_triton. Triton is there where PyTorch comes with CUDA, so it is imported when
+    it is first used, and here alone."""
+    return importlib.import_module("wkv_triton")
 
 
 def _call(name, shape, inputs, reset, outputs):
-    global _cpu
-    if _cpu is None:
-        _cpu = load("wkv", openmp=True)
-        for f in (_cpu.wkv_forward, _cpu.wkv_backward):
-            f.argtypes = [ctypes.c_int64] * 4 + [ctypes.c_void_p] * 3
     for x in inputs:
         assert x.is_contiguous() and x.dtype == torch.float32 and x.device.type == "cpu"
     assert reset.is_contiguous() and reset.dtype == torch.bool
-    pointers = [(ctypes.c_void_p * len(xs))(*[x.data_ptr() for x in xs]) for xs in (inputs, outputs)]
-    if getattr(_cpu, name)(*shape, pointers[0], reset.data_ptr(), pointers[1]):
-        raise ValueError(f"head size {shape[3]} is not compiled into csrc/wkv.cpp (16, 32 and 64 are)")
+    pointers = [(ctypes.c_void_p * len(xs))(*[x.data_ptr() for x in xs])
+                for xs in (inputs, outputs)]
+    if getattr(_cpu(), name)(*shape, pointers[0], reset.data_ptr(), pointers[1]):
+        raise ValueError(f"head size {shape[3]} is not compiled into csrc/wkv.cpp "
+                         "(16, 32 and 64 are)")
 
 
 def _use_triton(x):
@@ -57,14 +75,14 @@ def _shapes(r):
 
 
 @torch.library.custom_op("lmz::wkv_forward", mutates_args=())
-def _forward(r: torch.Tensor, w: torch.Tensor, k: torch.Tensor, v: torch.Tensor, a: torch.Tensor, b: torch.Tensor,
-             reset: torch.Tensor, s0: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+def _forward(r: torch.Tensor, w: torch.Tensor, k: torch.Tensor, v: torch.Tensor, a: torch.Tensor,
+             b: torch.Tensor, reset: torch.Tensor, s0: torch.Tensor,
+             ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     vector, state, chunk = _shapes(r)
     y, s_a = r.new_empty(vector), r.new_empty(vector)
     s_out, chunks = r.new_empty(state), r.new_empty(chunk)
     if _use_triton(r):
-        import wkv_triton
-        wkv_triton.forward(r, w, k, v, a, b, reset, s0, y, s_out, s_a, chunks)
+        _triton().forward(r, w, k, v, a, b, reset, s0, y, s_out, s_a, chunks, CHUNK)
     else:
         inputs = [x.contiguous() for x in (r, w, k, v, a, b, s0)]
         _call("wkv_forward", vector, inputs, reset.contiguous(), (y, s_out, s_a, chunks))
@@ -78,16 +96,16 @@ def _(r, w, k, v, a, b, reset, s0):
 
 
 @torch.library.custom_op("lmz::wkv_backward", mutates_args=())
-def _backward(r: torch.Tensor, w: torch.Tensor, k: torch.Tensor, v: torch.Tensor, a: torch.Tensor, b: torch.Tensor,
-              reset: torch.Tensor, s_a: torch.Tensor, chunks: torch.Tensor, dy: torch.Tensor, ds_out: torch.Tensor,
-              ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor,
-                         torch.Tensor]:
+def _backward(r: torch.Tensor, w: torch.Tensor, k: torch.Tensor, v: torch.Tensor, a: torch.Tensor,
+              b: torch.Tensor, reset: torch.Tensor, s_a: torch.Tensor, chunks: torch.Tensor,
+              dy: torch.Tensor, ds_out: torch.Tensor,
+              ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor,
+                         torch.Tensor, torch.Tensor]:
     vector, state, _ = _shapes(r)
     grads = [r.new_empty(vector) for _ in range(6)]
     ds0 = r.new_empty(state)
     if _use_triton(r):
-        import wkv_triton
-        wkv_triton.backward(r, w, k, v, a, b, reset, s_a, chunks, dy, ds_out, *grads, ds0)
+        _triton().backward(r, w, k, v, a, b, reset, s_a, chunks, dy, ds_out, *grads, ds0, CHUNK)
     else:
         inputs = [x.contiguous() for x in (r, w, k, v, a, b, s_a, chunks, dy, ds_out)]
         _call("wkv_backward", vector, inputs, reset.contiguous(), (*grads, ds0))
@@ -116,6 +134,7 @@ _forward.register_autograd(_grad, setup_context=_save)
 
 
 def wkv(r, w, k, v, a, b, reset, s0):
-    """The fast version for the device of its inputs, in float32 whatever they are in. Returns y and the last S."""
+    """The fast version for the device of its inputs, in float32 whatever they are in. Returns y and
+    the last S."""
     y, s_out, _, _ = _forward(*(x.float() for x in (r, w, k, v, a, b)), reset, s0)
     return y, s_out

@@ -2,15 +2,13 @@
 
 The same algorithm as csrc/wkv.cpp. Backward writes the states of a chunk of 16 steps to scratch
 memory (it stays in the L2 cache) and reads them in reverse, so a reset inside a chunk needs no
-special case. Runs without a GPU, slowly, under TRITON_INTERPRET=1.
+special case. Runs without a GPU, slowly, under TRITON_INTERPRET=1. The shapes are those of wkv.py,
+which also says how many steps a chunk has.
 """
 
 import torch
 import triton
 import triton.language as tl
-
-from wkv import CHUNK
-
 
 @triton.jit
 def _forward(r, w, k, v, a, b, reset, s0, y, s_out, s_a, chunks, T, H, n_chunks,
@@ -35,8 +33,8 @@ def _forward(r, w, k, v, a, b, reset, s0, y, s_out, s_a, chunks, T, H, n_chunks,
 
 
 @triton.jit
-def _backward(r, w, k, v, a, b, reset, s_a, chunks, dy, ds_out, dr, dw, dk, dv, da, db, ds0, scratch, T, H, n_chunks,
-              N: tl.constexpr, CHUNK: tl.constexpr):
+def _backward(r, w, k, v, a, b, reset, s_a, chunks, dy, ds_out, dr, dw, dk, dv, da, db, ds0,
+              scratch, T, H, n_chunks, N: tl.constexpr, CHUNK: tl.constexpr):
     head = tl.program_id(0).to(tl.int64)
     stream, h = head // H, head % H
     n = tl.arange(0, N)
@@ -54,7 +52,8 @@ def _backward(r, w, k, v, a, b, reset, s_a, chunks, dy, ds_out, dr, dw, dk, dv, 
             t = first + x
             at = ((stream * T + t) * H + h) * N + n
             keep = 1.0 - tl.load(reset + stream * T + t).to(tl.float32)
-            S = (S * (tl.load(w + at) * keep)[None, :] + tl.load(s_a + at)[:, None] * tl.load(b + at)[None, :]
+            S = (S * (tl.load(w + at) * keep)[None, :]
+                 + tl.load(s_a + at)[:, None] * tl.load(b + at)[None, :]
                  + tl.load(v + at)[:, None] * tl.load(k + at)[None, :])
             tl.store(mine + (x + 1) * N * N + tile, S)
         tl.debug_barrier()
@@ -79,19 +78,22 @@ def _backward(r, w, k, v, a, b, reset, s_a, chunks, dy, ds_out, dr, dw, dk, dv, 
     tl.store(ds0 + head * N * N + tile, G)
 
 
-def _launch(kernel, tensors, shape):
+def _launch(kernel, tensors, shape, chunk):
     B, T, H, N = shape
     assert N in (16, 32, 64), f"head size {N}: expected 16, 32 or 64"
-    kernel[(B * H,)](*tensors, T, H, -(-T // CHUNK), N=N, CHUNK=CHUNK, num_warps={16: 1, 32: 1, 64: 4}[N])
+    warps = {16: 1, 32: 1, 64: 4}[N]
+    kernel[(B * H,)](*tensors, T, H, -(-T // chunk), N=N, CHUNK=chunk, num_warps=warps)
 
 
-def forward(r, w, k, v, a, b, reset, s0, y, s_out, s_a, chunks):
+def forward(r, w, k, v, a, b, reset, s0, y, s_out, s_a, chunks, chunk):
+    """Writes y, s_out, s_a and the state before each `chunk` steps, chunks."""
     inputs = [x.contiguous() for x in (r, w, k, v, a, b, reset, s0)]
-    _launch(_forward, [*inputs, y, s_out, s_a, chunks], r.shape)
+    _launch(_forward, [*inputs, y, s_out, s_a, chunks], r.shape, chunk)
 
 
-def backward(r, w, k, v, a, b, reset, s_a, chunks, dy, ds_out, dr, dw, dk, dv, da, db, ds0):
+def backward(r, w, k, v, a, b, reset, s_a, chunks, dy, ds_out, dr, dw, dk, dv, da, db, ds0, chunk):
+    """Writes the gradients dr to ds0, from what `forward` wrote with the same `chunk`."""
     B, _, H, N = r.shape
     inputs = [x.contiguous() for x in (r, w, k, v, a, b, reset, s_a, chunks, dy, ds_out)]
-    scratch = torch.empty(B, H, CHUNK + 1, N, N, device=r.device)
-    _launch(_backward, [*inputs, dr, dw, dk, dv, da, db, ds0, scratch], r.shape)
+    scratch = torch.empty(B, H, chunk + 1, N, N, device=r.device)
+    _launch(_backward, [*inputs, dr, dw, dk, dv, da, db, ds0, scratch], r.shape, chunk)

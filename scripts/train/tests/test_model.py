@@ -8,16 +8,17 @@ os.environ["TORCH_COMPILE_DISABLE"] = "1"  # minutes of compiling would test not
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 import merge
 import quant
-import reference
-import train
+from bpb import bits_per_byte
 from data import Windows
-from evaluate import evaluate
+from lmz_decoder import rwkv7
 from loss import head_loss
 from model import RWKV7, SIZES, Config
 from optim import optimisers, orthogonalised
+from run import RECIPE, Run
 from test_vocab import DOCUMENTS
 from vocab import SINGLES, START, Vocabulary
 
@@ -68,7 +69,7 @@ def test_quantisation_is_the_engines():
     x[2, 0] = 127
     q, scale = quant.quantise(x)
     for row, found, s in zip(x.numpy(), q.numpy(), scale[:, 0].numpy()):
-        expected, expected_scale = reference.quantise(row)
+        expected, expected_scale = rwkv7.quantise(row)
         assert np.array_equal(found, expected)
         assert np.float32(s).tobytes() == np.float32(expected_scale).tobytes()
 
@@ -90,7 +91,7 @@ def test_head_loss_and_its_gradient():
     leaves = [x.clone().requires_grad_() for x in (h, weight)]
     head_loss(*leaves, targets, keep, rows=16).sum().div(50).backward()
     exact = [x.double().requires_grad_() for x in (h, weight)]
-    nll = torch.nn.functional.cross_entropy(exact[0] @ exact[1].t(), targets, reduction="none") * keep
+    nll = cross_entropy(exact[0] @ exact[1].t(), targets, reduction="none") * keep
     nll.sum().div(50).backward()
     assert torch.allclose(head_loss(*leaves, targets, keep, rows=16).double(), nll, atol=1e-5)
     for found, expected in zip(leaves, exact):
@@ -99,14 +100,16 @@ def test_head_loss_and_its_gradient():
 
 def test_orthogonalised_matrices_have_singular_values_near_one():
     for shape in ((3, 24, 24), (2, 48, 16), (2, 16, 48)):
-        values = torch.linalg.svdvals(orthogonalised(torch.randn(*shape, generator=torch.Generator().manual_seed(5))))
+        matrices = torch.randn(*shape, generator=torch.Generator().manual_seed(5))
+        values = torch.linalg.svdvals(orthogonalised(matrices))
         assert values.min() > 0.3 and values.max() < 1.4
 
 
 def test_every_parameter_is_in_one_optimiser():
     for kind in ("muon", "adamw"):
         model = tiny()
-        found = [id(p) for o in optimisers(model, kind, 1e-3, 0.1) for g in o.param_groups for p in g["params"]]
+        found = [id(p) for o in optimisers(model, kind, 1e-3, 0.1)
+                 for g in o.param_groups for p in g["params"]]
         assert sorted(found) == sorted(id(p) for p in model.parameters())
 
 
@@ -114,12 +117,14 @@ def a_run(tmp_path, **changes):
     tmp_path.mkdir(exist_ok=True)
     vocabulary = Vocabulary([b"", *SINGLES, *(b"%03d" % i for i in range(255))])
     vocabulary.save(tmp_path / "vocab.txt")
-    recipe = {**train.RECIPE, "streams": 4, "window": 32, "lr": 5e-3, "bf16": 0, "warmup": 5, "tokens": 1, **changes}
-    return train.Run("tiny", recipe, tmp_path / "vocab.txt", "cpu")
+    recipe = {**RECIPE, "streams": 4, "window": 32, "lr": 5e-3, "bf16": 0, "warmup": 5, "tokens": 1,
+              **changes}
+    return Run("tiny", recipe, tmp_path / "vocab.txt", "cpu")
 
 
 def steps(run, n, total=40):
-    windows = Windows(DOCUMENTS, run.vocabulary, [1] * 5, 1, run.recipe["streams"], run.recipe["window"])
+    windows = Windows(DOCUMENTS, run.vocabulary, [1] * 5, 1, run.recipe["streams"],
+                      run.recipe["window"])
     losses = []
     for _ in range(n):
         x, y = run.window(windows)
@@ -136,7 +141,7 @@ def test_training_learns_and_resumes_exactly(tmp_path, optimiser):
     broken = a_run(tmp_path, optimiser=optimiser)
     steps(broken, 17)
     broken.save(tmp_path / "last.pt")
-    resumed = train.Run.load(tmp_path / "last.pt", "cpu")
+    resumed = Run.load(tmp_path / "last.pt", "cpu")
     assert losses[17:] == steps(resumed, 23)
     for name, value in straight.model.state_dict().items():
         assert torch.equal(value, resumed.model.state_dict()[name]), name
@@ -161,9 +166,10 @@ def test_runs_are_merged(tmp_path):
     steps(second, 3)
     for name, run in (("a.pt", first), ("b.pt", second)):
         run.save(tmp_path / name)
-    found = merge.merged([torch.load(tmp_path / name, weights_only=True) for name in ("a.pt", "b.pt")])
+    found = merge.merged([torch.load(tmp_path / name, weights_only=True)
+                          for name in ("a.pt", "b.pt")])
     torch.save(found, tmp_path / "both.pt")
-    both = train.Run.load(tmp_path / "both.pt", "cpu")
+    both = Run.load(tmp_path / "both.pt", "cpu")
     assert both.tokens_seen == second.tokens_seen > 0
     for name, value in both.average.items():
         assert torch.allclose(value, (first.average[name] + second.average[name]) / 2), name
@@ -182,14 +188,16 @@ def test_schedule_warms_up_and_falls_to_zero(tmp_path):
 def test_evaluation_counts_every_byte_once(tmp_path):
     run = a_run(tmp_path)
     documents = [("code", b"abc" * 50), ("docs", b"x" * 700), ("code", b"")]
-    found = evaluate(run.model, documents[:2], run.vocabulary, quantised=False, streams=2, window=32, device="cpu")
+    found = bits_per_byte(run.model, documents[:2], run.vocabulary, quantised=False, streams=2,
+                          window=32, device="cpu")
     direct = []
     for _, text in documents[:2]:
         ids = torch.tensor([[START, *run.vocabulary.encode(text).tolist()]])
         with torch.no_grad():
             h, _ = run.model(ids[:, :-1], START, run.model.zero_state(1), False)
             logits = h[0] @ run.model.head.t()
-            direct.append(float(torch.nn.functional.cross_entropy(logits, ids[0, 1:], reduction="sum")) / math.log(2))
+            nats = float(cross_entropy(logits, ids[0, 1:], reduction="sum"))
+            direct.append(nats / math.log(2))
     assert found["code"] == pytest.approx(direct[0] / 150, rel=1e-4)
     assert found["docs"] == pytest.approx(direct[1] / 700, rel=1e-4)
     assert found["all"] == pytest.approx(sum(direct) / 850, rel=1e-4)

@@ -5,7 +5,8 @@ import corpus
 import data
 from vocab import RULES, SINGLES, START, Vocabulary, escape, merges, plain, pruned, unescape
 
-SAMPLE = (b"the cat sat on the mat, and the dog sat on the log.\n    if x == 10:\n        return 1998\n" * 40
+SAMPLE = (b"the cat sat on the mat, and the dog sat on the log.\n"
+          b"    if x == 10:\n        return 1998\n" * 40
           + b"\0" + "Übermut tut selten gut; das Übel war übrig.\r\n".encode() * 40 + b"\0")
 
 
@@ -16,7 +17,8 @@ def vocabulary(request):
 
 def test_any_bytes_survive(vocabulary):
     g = np.random.default_rng(1)
-    for text in (b"", b"\0", bytes(range(256)), g.integers(0, 256, 5000, np.uint8).tobytes(), SAMPLE):
+    noise = g.integers(0, 256, 5000, np.uint8).tobytes()
+    for text in (b"", b"\0", bytes(range(256)), noise, SAMPLE):
         assert vocabulary.decode(vocabulary.encode(text)) == text
 
 
@@ -24,7 +26,8 @@ def test_segmentation_is_the_longest_match_at_each_place(vocabulary):
     strings = set(vocabulary.tokens) - {b""}
     text, at = SAMPLE[:2000], 0
     for i in vocabulary.encode(text):
-        longest = max((text[at : at + n] for n in range(1, 25) if text[at : at + n] in strings), key=len)
+        longest = max((text[at : at + n] for n in range(1, 25) if text[at : at + n] in strings),
+                      key=len)
         assert vocabulary.tokens[i] == longest
         at += len(longest)
 

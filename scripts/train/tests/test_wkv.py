@@ -22,7 +22,8 @@ def inputs(B, T, H, N, *, seed, resets, dtype=torch.float64):
     reset = torch.zeros(B, T, dtype=torch.bool)
     for b, t in resets:
         reset[b, t] = True
-    return [normal(B, T, H, N), w, normal(B, T, H, N), normal(B, T, H, N), -kk, kk * rate], reset, normal(B, H, N, N)
+    r, k, v = (normal(B, T, H, N) for _ in range(3))
+    return [r, w, k, v, -kk, kk * rate], reset, normal(B, H, N, N)
 
 
 def gradients(function, vectors, reset, s0, weights):
@@ -63,7 +64,8 @@ def test_fast_version_agrees_with_oracle(case, device):
 
 
 def test_triton_version_agrees_with_oracle_without_a_gpu():
-    """The CUDA kernels in Triton's interpreter. It is chosen when Triton is imported: hence a process."""
+    """The CUDA kernels in Triton's interpreter, which is chosen when Triton is imported: hence a
+    process."""
     test = f"{__file__}::test_fast_version_agrees_with_oracle"
     subprocess.run([sys.executable, "-m", "pytest", "-q", "-k", "cpu", test], check=True,
                    env={**os.environ, "TRITON_INTERPRET": "1"})
@@ -80,10 +82,12 @@ def test_triton_kernels_compile_for_hopper(kernel, N):
     import wkv_triton
 
     function = getattr(wkv_triton, kernel)
-    kinds = {"T": "i32", "H": "i32", "n_chunks": "i32", "reset": "*i1", "N": "constexpr", "CHUNK": "constexpr"}
+    kinds = {"T": "i32", "H": "i32", "n_chunks": "i32", "reset": "*i1", "N": "constexpr",
+             "CHUNK": "constexpr"}
     signature = {name: kinds.get(name, "*fp32") for name in function.arg_names}
     source = ASTSource(fn=function, signature=signature, constexprs={"N": N, "CHUNK": CHUNK})
-    compiled = triton.compile(source, target=GPUTarget("cuda", 90, 32), options={"num_warps": 4 if N == 64 else 1})
+    compiled = triton.compile(source, target=GPUTarget("cuda", 90, 32),
+                              options={"num_warps": 4 if N == 64 else 1})
     assert len(compiled.asm["cubin"]) > 0
 
 
@@ -94,7 +98,8 @@ def test_oracle_gradients_by_finite_differences():
 
 
 def test_split_sequence_gives_the_same_as_one_piece():
-    vectors, reset, s0 = inputs(2, 48, 2, 32, seed=4, resets=[(0, 30), (1, 24)], dtype=torch.float32)
+    resets = [(0, 30), (1, 24)]
+    vectors, reset, s0 = inputs(2, 48, 2, 32, seed=4, resets=resets, dtype=torch.float32)
     y, s = wkv(*vectors, reset, s0)
     first, middle = wkv(*[x[:, :24] for x in vectors], reset[:, :24], s0)
     second, last = wkv(*[x[:, 24:] for x in vectors], reset[:, 24:], middle)

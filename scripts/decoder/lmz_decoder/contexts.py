@@ -1,4 +1,4 @@
-"""What looks back in codec 3: contexts, their table of bit histories, and the match model, for mixing.py.
+"""What looks back in context mixing: contexts, their table of bit histories, and the match model.
 
 Written from docs/MIXING.md alone, whose section numbers are in the comments.
 """
@@ -8,6 +8,7 @@ N = 20  # contexts
 
 
 def combine(a, b):
+    """A hash of 32 bits of two numbers of 32 bits (1)."""
     h = (a ^ b * 0x9E3779B1 & M32) * 0x85EBCA6B & M32
     return (h << 15 | h >> 17) & M32
 
@@ -16,7 +17,7 @@ def combine(a, b):
 
 
 def histories():
-    """Of each history that after a zero, and that after a one."""
+    """[2][225]: the number of the history that follows each when a 0 and when a 1 comes."""
     discount = [0, 1, 2, 2, 2, 2] + [3] * 10 + [4] * 46
     most = [61, 32, 14, 14, 14]
 
@@ -38,7 +39,8 @@ def histories():
 
 
 def class_of(b):
-    groups = (b"abcdefghijklmnopqrstuvwxyz", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"0123456789", b" \t", b"\n\r")
+    groups = (b"abcdefghijklmnopqrstuvwxyz", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"0123456789", b" \t",
+              b"\n\r")
     for k, group in enumerate(groups):
         if b in group:
             return k
@@ -51,6 +53,11 @@ FOLDED, NOT, WITH_ABOVE = range(5, 10), range(10, 13), range(13, 15)
 
 
 class Contexts:
+    """The state of a stream that began at position `begin`, and the hashes of its N contexts.
+
+    `early` [N] and `hashes` [N], of 32 bits each, are those of the next byte's high and low half.
+    """
+
     salt = 0x5BD1
 
     def __init__(self, begin):
@@ -63,6 +70,7 @@ class Contexts:
         self.make_hashes(0)
 
     def learn(self, text, at):
+        """Learns the byte text[at - 1]."""
         b = text[at - 1]
         self.make_hashes(b)
         self.recent = (self.recent << 8 | b) & M64
@@ -105,7 +113,8 @@ class Contexts:
     def make_prefixes(self, text, at):
         column = at - self.line
         if self.votes >= 24 and column > 255:
-            byte = text[at + 1 - self.length] if at + 1 - self.begin >= self.length else 0
+            seen = at + 1 - self.begin >= self.length
+            byte = text[at + 1 - self.length] if seen else 0
             self.above = byte, byte
             column = (at - self.begin) % self.length
         else:
@@ -115,8 +124,9 @@ class Contexts:
         r = self.recent
         values = [
             0, r & 0xFF, r & 0xFFFF, r & 0xFFFFFF, combine(r & M32, r >> 32 & 255), self.word,
-            combine(self.word, self.previous), combine(self.word, self.before), combine(self.first, self.word),
-            combine(self.previous, r & 0xFF), 0, r & 0xFFFF, r & 0xFFFFFF, 0, combine(self.first, r & 0xFF),
+            combine(self.word, self.previous), combine(self.word, self.before),
+            combine(self.first, self.word), combine(self.previous, r & 0xFF),
+            0, r & 0xFFFF, r & 0xFFFFFF, 0, combine(self.first, r & 0xFF),
             combine(self.kinds, column), combine(self.shape & M32, self.shape >> 32),
             combine(self.field, self.in_field), combine(self.indent, self.first), r & 0xF0F0F0F0,
         ]  # fmt: skip
@@ -127,6 +137,7 @@ class Contexts:
         """Puts values made of tokens in the place of others, where there are tokens."""
 
     def make_hashes(self, b):
+        """The hashes of what follows the byte b."""
         parts, rests = [(b >> 2) + 1] * N, [(b & 3) + 1] * N
         for i in FOLDED:
             parts[i] = ((b + 32 if 64 <= b < 96 else b) >> 2) + 1
@@ -138,6 +149,7 @@ class Contexts:
         self.hashes = list(map(combine, self.early, rests))
 
     def group(self, size, half, bits):
+        """Where the 16 numbers of the last `size` bytes begin, of 2^bits (9)."""
         h = ((self.recent & (1 << 8 * size) - 1) << 8 | half) * 0x9E3779B1 & M32
         return ((h ^ h >> 15) * 0x85EBCA6B & M32) >> 32 - bits & ~15
 
@@ -146,11 +158,13 @@ class Contexts:
 
 
 class Table:
+    """The histories of all contexts: 2^bits bytes in lines of four slots of 16 bytes."""
+
     def __init__(self, bits):
         self.bytes, self.shift = bytearray(1 << bits), 38 - bits
 
     def find(self, line, check):
-        """Where the slot is."""
+        """Where the slot with this check is in a line, taking one over if there is none."""
         at, check = line * 64, check & 255 | 1
         slot = self.bytes[at : at + 64 : 16].find(check)
         if slot >= 0:
@@ -161,7 +175,7 @@ class Table:
         return at
 
     def slots(self, contexts, half):
-        """Of all contexts; half: 0, or the high half byte behind a 1."""
+        """Where the slots [N] of all contexts are. half: 0, or the high half byte behind a 1."""
         if half == 0:
             last = (contexts.recent & 3) << 1
             return [self.find(h >> self.shift, h ^ last) for h in contexts.early]
@@ -173,14 +187,28 @@ class Table:
 
 
 def class_of_length(n):
-    return n if n < 16 else 16 + (n - 16) // 4 if n < 32 else 20 + (n - 32) // 8 if n < 64 else min(24 + (n - 64) // 64, 31)
+    """The class, 0 to 31, of a match of n bytes."""
+    if n < 16:
+        return n
+    if n < 32:
+        return 16 + (n - 16) // 4
+    if n < 64:
+        return 20 + (n - 32) // 8
+    return min(24 + (n - 64) // 64, 31)
 
 
 class Match:
+    """The longest match of what a stream read last: from `start` on stands what may come next.
+
+    `length` is that of the match in bytes; `expected` the next byte, or None.
+    """
+
     def __init__(self, begin):
-        self.begin, self.start, self.length, self.bucket, self.expected = begin, 0, 0, 0, None
+        self.begin, self.start, self.length, self.bucket = begin, 0, 0, 0
+        self.expected = None
 
     def learn(self, places, bits, text, at, recent):
+        """Learns the byte text[at - 1]. places [2^bits]: where hashed contexts came last."""
         if self.length > 0 and text[self.start] == text[at - 1]:
             self.length += 1
             self.start += 1

@@ -1,4 +1,4 @@
-"""The definition of a model's output, bit for bit (docs/ARITHMETIC.md), in NumPy.
+"""The output of an RWKV-7 model, bit for bit (docs/ARITHMETIC.md), in NumPy: the reference.
 
 Slow and plain on purpose: every float operation is one float32 NumPy operation (+ - * / sqrt, each
 rounded by itself, nothing fused), every sum has the stated order, every product of int8 is an exact
@@ -13,7 +13,7 @@ import blake3
 import numpy as np
 from safetensors.numpy import load_file
 
-from vocab import START, Vocabulary
+from .vocabulary import START, read_tokens
 
 F = np.float32
 
@@ -60,7 +60,8 @@ def tanh(x):
 
 
 def lane_sum(x):
-    """Sum of a vector, [..., n]: element i in lane i mod 16, lanes summed in order from +0, then a tree."""
+    """Sum of a vector, [..., n]: element i in lane i mod 16, lanes summed in order from +0, then a
+    tree."""
     lanes = np.zeros((*x.shape[:-1], 16), F)
     for i in range(0, x.shape[-1], 16):
         part = x[..., i : i + 16]
@@ -86,14 +87,16 @@ def quantise(x, activations="int8"):
 
 
 def integer_sums(weight, q):
-    """Sums of products, [M], as f32. Integers below 2^53 are exact in any order; these fit an i32."""
+    """Sums of products [M], as f32. Integers below 2^53 add exactly in any order; these fit an
+    i32."""
     total = weight @ q
     assert np.all(np.abs(total) < 2.0**31)
     return total.astype(np.int32).astype(F)
 
 
 def product(weight, x, activations="int8"):
-    """weight: (int8 values [M, K] as float64, scales [M]); x [K] is quantised first. Returns [M]."""
+    """The product [M] of weight, (int8 values [M, K] as float64, scales [M]), and x [K], which is
+    quantised first."""
     q, scale = quantise(x, activations)
     if activations == "int16":
         low = (q + 128) % 256 - 128
@@ -119,31 +122,35 @@ GROUP_EPS, NORM_LEAST, DECAY = F(64e-5), F(1e-12), F(-0.606531)
 
 
 class Reference:
-    """A model folder. `start()` gives a fresh state; `step(token, state)` the logits of the next token.
+    """The network of a model folder: L layers of width D with heads of N channels, and V tokens.
 
-    `changes` replace fields of its configuration."""
+    `start()` gives a fresh state; `step(token, state)` the logits of the next token. `changes`
+    replace fields of its configuration."""
 
     def __init__(self, folder, **changes):
         folder = Path(folder)
         self.config = json.loads((folder / "config.json").read_text()) | changes
-        self.vocabulary = Vocabulary.load(folder / "vocab.txt")
         tensors = load_file(folder / "model.safetensors")
         for name, t in tensors.items():
             if t.dtype == F and not np.isfinite(t).all():
                 raise ValueError(f"{folder}: tensor {name} has values that are not finite")
-        self.vectors = {n: t for n, t in tensors.items() if t.dtype == F and not n.endswith(".scale")}
-        self.matrices = {n[: -len(".weight")]: (t.astype(np.float64), tensors[n[: -len("weight")] + "scale"])
-                         for n, t in tensors.items() if t.dtype == np.int8}
+        self.vectors = {n: t for n, t in tensors.items()
+                        if t.dtype == F and not n.endswith(".scale")}
+        names = [n.removesuffix(".weight") for n, t in tensors.items() if t.dtype == np.int8]
+        self.matrices = {n: (tensors[n + ".weight"].astype(np.float64), tensors[n + ".scale"])
+                         for n in names}
         self.embedding = tensors["emb.weight"], tensors["emb.scale"]
 
     def start(self):
+        """A fresh state: of each layer the last inputs [D] of time mix and channel mix, and the
+        state S [D / N, N, N] of the recurrence."""
         c = self.config
         D, N = c["hidden_size"], c["head_dim"]
         return [{"att": np.zeros(D, F), "S": np.zeros((D // N, N, N), F), "ffn": np.zeros(D, F)}
                 for _ in range(c["num_hidden_layers"])]
 
     def step(self, token, state):
-        """token START clears the state and begins a document. Returns logits [V] f32; updates state."""
+        """The logits [V], f32, after a token. Updates the state, which START clears first."""
         if token == START:
             state[:] = self.start()
         x = self.embedding[0][token].astype(F) * self.embedding[1][token]
@@ -168,20 +175,22 @@ class Reference:
         delta = state["att"] - u
         state["att"] = u
         x = {c: u + delta * p[f"x_{c}"] for c in "rwkvag"}
-        r, k, v = self._product(m["receptance"], x["r"]), self._product(m["key"], x["k"]), self._product(m["value"], x["v"])
-        w = exp(DECAY * sigmoid(p["w0"] + self._product(m["w2"], tanh(self._product(m["w1"], x["w"])))))
+        r, k, v = (self._product(m[name], x[name[0]]) for name in ("receptance", "key", "value"))
+        w = self._product(m["w2"], tanh(self._product(m["w1"], x["w"])))
+        w = exp(DECAY * sigmoid(p["w0"] + w))
         a = sigmoid(p["a0"] + self._product(m["a2"], self._product(m["a1"], x["a"])))
         g = self._product(m["g2"], sigmoid(self._product(m["g1"], x["g"])))
         if v_first is None:
             v_first = v
         else:
-            v = v + (v_first - v) * sigmoid(p["v0"] + self._product(m["v2"], self._product(m["v1"], x["v"])))
+            share = self._product(m["v2"], self._product(m["v1"], x["v"]))
+            v = v + (v_first - v) * sigmoid(p["v0"] + share)
         kk = k * p["k_k"]
         k = k * (ONE + (a - ONE) * p["k_a"])
         # All heads at once: rows of [H, N].
         N = self.config["head_dim"]
-        r, w, k, v_heads, kk, a, r_k, weight, bias = (
-            z.reshape(-1, N) for z in (r, w, k, v, kk, a, p["r_k"], p["ln_x.weight"], p["ln_x.bias"]))
+        vectors = r, w, k, v, kk, a, p["r_k"], p["ln_x.weight"], p["ln_x.bias"]
+        r, w, k, v_heads, kk, a, r_k, weight, bias = (z.reshape(-1, N) for z in vectors)
         norm = np.sqrt(lane_sum(kk * kk))[:, None]
         unit = kk / np.where(norm > NORM_LEAST, norm, NORM_LEAST)
         y = self._state_update(state["S"], r, w, k, v_heads, -unit, unit * a)
@@ -192,8 +201,8 @@ class Reference:
         return self._product(m["output"], y.reshape(-1) * g), v_first
 
     def _state_update(self, S, *vectors):
-        """S [H, N rows, N columns], in place; the vectors r, w, k, v, a, b [H, N]; every sum runs over the columns j in
-        order, from +0."""
+        """S [H, N rows, N columns], in place; the vectors r, w, k, v, a, b [H, N]; every sum runs
+        over the columns j in order, from +0. Returns y [H, N]."""
         r, w, k, v, a, b = vectors
         sa, y = np.zeros_like(v), np.zeros_like(v)
         r, w, k, a, b = (z[:, :, None] for z in (r, w, k, a, b))
@@ -228,9 +237,10 @@ def frequencies(logits, no_mass=(START,)):
 
 
 def identity(folder, **changes):
-    """The hash by which archives name a model, in hexadecimal. `changes` replace fields of its configuration."""
+    """The hash by which archives name a model, in hexadecimal. `changes` replace fields of its
+    configuration."""
     config = json.loads((Path(folder) / "config.json").read_text()) | changes
-    tokens = Vocabulary.load(Path(folder) / "vocab.txt").tokens
+    tokens = read_tokens(Path(folder) / "vocab.txt")
     tensors = load_file(Path(folder) / "model.safetensors")
     unused = [f"blocks.0.att.{n}" for n in ("v0", "v1.weight", "v1.scale", "v2.weight", "v2.scale")]
     tensors = {n: t for n, t in tensors.items() if n not in unused}
@@ -248,7 +258,8 @@ def identity(folder, **changes):
         if t.dtype != np.int8:
             t = t.reshape(-1)
         h.update(string(name.encode()) + bytes([1 if t.dtype == np.int8 else 2]))
-        h.update(struct.pack(f"<I{t.ndim}Q", t.ndim, *t.shape) + t.astype(t.dtype.newbyteorder("<")).tobytes())
+        h.update(struct.pack(f"<I{t.ndim}Q", t.ndim, *t.shape))
+        h.update(t.astype(t.dtype.newbyteorder("<")).tobytes())
     mixer = Path(folder) / "mixer.bin"
     h.update(struct.pack("<I", int(mixer.exists())))
     if mixer.exists():

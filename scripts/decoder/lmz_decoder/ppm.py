@@ -1,9 +1,21 @@
-"""PPM for decode.py, written from docs/FORMAT.md, section PPM, alone."""
+"""Codec 2 with PPM (prediction by partial matching), written from docs/FORMAT.md alone."""
 
+from typing import NamedTuple
+
+# Rooms for symbols that a node can have.
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 
 
+class Parameters(NamedTuple):
+    """A model of kind PPM: its longest context in bytes, and log2 of its memory in bytes."""
+
+    order: int
+    memory: int
+
+
 class Node:
+    """A context of `order` bytes; `suffix` is the node of the one without its oldest byte."""
+
     def __init__(self, order, suffix):
         self.order, self.suffix = order, suffix
         self.symbols = {}  # byte -> [frequency, successor], in the order added
@@ -13,16 +25,20 @@ class Node:
 
 
 def up(z):
+    """The smallest k with 2^k >= z."""
     return (max(z, 1) - 1).bit_length()
 
 
 class Ppm:
-    def __init__(self, order, memory):
-        self.order, self.memory = order, memory
+    """The model over single bytes: `predict`, then `update` with the byte that came."""
+
+    def __init__(self, parameters):
+        self.order, self.memory = parameters
         self.classes, self.streak = {}, 0
         self.forget()
 
     def forget(self):
+        """Drops nodes, symbols and text; the escape classes stay."""
         self.text = bytearray()
         self.root = Node(0, None)
         self.current = self.root
@@ -30,6 +46,7 @@ class Ppm:
         self.capacity = {self.root: 0}
 
     def escape_class(self, node, n, s, excluded):
+        """The class of a node with n symbols that are not excluded, whose frequencies sum to s."""
         d = max((len(node.suffix.symbols) if node.suffix else 256) - len(node.symbols), 0)
         o = min(node.order, 7) // 2
         if n == 1 and not excluded:
@@ -44,6 +61,7 @@ class Ppm:
         return c
 
     def predict(self):
+        """The frequencies [256] of the next byte."""
         frequencies, excluded, left, self.path = [1] * 256, set(), 1 << 30, []
         node = self.current
         while node:
@@ -88,6 +106,7 @@ class Ppm:
             self.room += SIZES[size]
 
     def update(self, b):
+        """Learns the byte that came after `predict`."""
         self.text.append(b)
         found = next((i for i, (node, _) in enumerate(self.path) if b in node.symbols), None)
         for i, (_, c) in enumerate(self.path if found is None else self.path[: found + 1]):
@@ -107,7 +126,8 @@ class Ppm:
             r = max(1, node.total() - f - len(node.symbols))
         for node, _ in self.path if found is None else self.path[:found]:
             total = node.total()
-            self.add(node, b, min(max(2 * f * (total + 6) // (3 * (r + total)), 1), 8), len(self.text))
+            frequency = min(max(2 * f * (total + 6) // (3 * (r + total)), 1), 8)
+            self.add(node, b, frequency, len(self.text))
         if found is None:
             self.current = self.root
         else:
@@ -117,6 +137,7 @@ class Ppm:
             self.forget()
 
     def successor(self, x, b):
+        """The node of the context of x and then b, made if it is not there yet."""
         place = x.symbols[b][1]
         if isinstance(place, Node):
             return place
@@ -127,7 +148,8 @@ class Ppm:
             frequency = min(g, 8)
         else:
             a, r = g - 1, max(1, suffix.total() - g - (len(suffix.symbols) - 1))
-            frequency = min(8, 1 + (5 * a > r) if 2 * a <= r else 1 + (2 * a + 3 * r - 1) // (2 * r))
+            more = int(5 * a > r) if 2 * a <= r else (2 * a + 3 * r - 1) // (2 * r)
+            frequency = min(8, 1 + more)
         node = Node(x.order + 1, suffix)
         self.nodes += 1
         self.capacity[node] = 0
@@ -135,3 +157,30 @@ class Ppm:
         self.add(node, byte, frequency, place + 1)
         x.symbols[b][1] = node
         return node
+
+
+def decode(coder, segments, dictionary):
+    """The bytes of segments, each (length in bytes, Parameters) and decoded from a fresh state."""
+    out = bytearray()
+    for length, parameters in segments:
+        ppm = Ppm(parameters)
+        for byte in dictionary:
+            ppm.predict()
+            ppm.update(byte)
+        for _ in range(length):
+            byte = walk(coder, ppm.predict())
+            ppm.update(byte)
+            out.append(byte)
+    return bytes(out)
+
+
+def walk(coder, frequencies):
+    """The token walk over the single bytes: no byte is the beginning of another token."""
+    low, high = 0, 256
+    while high - low > 1:
+        middle = (low + high) // 2
+        if coder.decide(sum(frequencies[low:middle]), sum(frequencies[middle:high])):
+            low = middle
+        else:
+            high = middle
+    return low
