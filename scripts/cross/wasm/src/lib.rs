@@ -20,7 +20,8 @@ pub extern "C" fn count() -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn check(number: u32) -> u32 {
     let golden = &archives::all()[number as usize];
-    let decodes = decompress_with(golden.archive, &archives::decoding()).is_ok_and(|raw| raw == golden.raw);
+    let decodes =
+        decompress_with(golden.archive, &archives::decoding()).is_ok_and(|raw| raw == golden.raw);
     let same = compress(golden.raw, &golden.options) == golden.archive;
     u32::from(decodes) + 2 * u32::from(same)
 }
