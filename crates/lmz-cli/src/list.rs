@@ -98,9 +98,17 @@ fn describe(archive: &mut Archive<impl Read + Seek>, frame: &Frame) -> Result<St
     Ok(out)
 }
 
-/// What a method is called.
-pub fn method_name(method: Method) -> String {
-    format!("{method:?}").to_lowercase()
+/// What a method is called in listings and messages.
+pub fn method_name(method: Method) -> &'static str {
+    match method {
+        Method::Stored => "stored",
+        Method::Fill => "fill",
+        Method::Coded => "coded",
+        Method::Mixed => "mixed",
+        Method::Joint => "joint",
+        Method::Bound => "bound",
+        Method::BoundAlone => "boundalone",
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {
