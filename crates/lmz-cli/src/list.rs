@@ -79,7 +79,7 @@ fn describe(archive: &mut Archive<impl Read + Seek>, frame: &Frame) -> Result<St
             Model::Ppm { order, memory } => format!(", ppm of order {order} in 2^{memory} bytes"),
             Model::Rwkv7 { identity } => {
                 let name = Registered::by_identity(identity).map_or("without a number", |r| r.name);
-                // As many digits as a short frame has.
+                // A short frame has no more digits of it.
                 format!(", model {name} {}{pull}", hex(&identity[..identity.len().min(8)]))
             }
             Model::Bound(model) => format!(

@@ -17,7 +17,7 @@ pub fn completions(shell: Shell) -> Vec<u8> {
 
 /// The manual page, in roff: one document, since `man lmz` shows one, with a part for each command.
 pub fn manual() -> io::Result<Vec<u8>> {
-    // Of options that the short help leaves out it would show the names only.
+    // The renderer leaves out the help of options that the short help does not show.
     let mut command = whole(tree::command());
     command.build();
     let man = Man::new(command.clone());

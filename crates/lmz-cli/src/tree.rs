@@ -30,7 +30,7 @@ use super::say::say;
         a warning (a damaged archive was recovered in part, other data follows an archive). A \
         signal that ends the command is what others see as its end."
 )]
-struct Line {
+struct LmzArgs {
     #[command(flatten)]
     files: FileArgs,
     /// Print a completion script and stop
@@ -101,7 +101,7 @@ pub const ACTIONS: [(&str, Action, &[&str]); 5] = [
 
 /// The whole definition.
 pub fn command() -> clap::Command {
-    let mut command = Line::command();
+    let mut command = LmzArgs::command();
     for (word, action, unused) in ACTIONS {
         let heading = if action == Action::Compress { DECODING } else { COMPRESSING };
         let hide = |arg: clap::Arg| {
@@ -143,7 +143,7 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Asked, clap::Error>
         return Ok(Asked::Bench(word, vec!["--help".into()]));
     }
     let mut found = command.try_get_matches_from_mut(args)?;
-    let Line { files, completions, man, word } = Line::from_arg_matches_mut(&mut found)?;
+    let LmzArgs { files, completions, man, word } = LmzArgs::from_arg_matches_mut(&mut found)?;
     if let Some(shell) = completions {
         return Ok(Asked::Text(page::completions(shell)));
     }

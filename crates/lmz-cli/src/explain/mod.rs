@@ -63,7 +63,7 @@ pub struct ExplainArgs {
     model: Option<String>,
     #[command(flatten)]
     finding: Finding,
-    /// Show the first so many bytes, such as 1MiB: pages grow by about 10 bytes for each
+    /// Show this many bytes from the beginning, such as 1MiB: pages grow by about 10 bytes for each
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "256KiB")]
     limit: u64,
     /// A text like the input, which the model reads first

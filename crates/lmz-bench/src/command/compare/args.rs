@@ -36,14 +36,14 @@ pub struct CompareArgs {
     /// Threads of codecs that can use more than one
     #[arg(short = 'T', long, value_name = "N", default_value_t = 1)]
     pub threads: usize,
-    /// Cut files into pieces of so many bytes and compress each alone
+    /// Cut files into pieces of this size and compress each alone
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub chunk: Option<u64>,
     /// Count the header (what one zero byte is compressed to) once for each file instead of with
     /// every piece, as the paper "Language Modeling Is Compression" does
     #[arg(long, requires = "chunk")]
     pub header_once: bool,
-    /// Do everything so often, and show the median of the times
+    /// Do everything N times, and show the median of the times
     #[arg(
         long,
         value_name = "N",
