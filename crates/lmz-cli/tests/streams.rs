@@ -13,7 +13,7 @@ use tempfile::TempDir;
 #[path = "common/command.rs"]
 mod common;
 
-use common::{command, fails, lmz, names, ok, path, piped, read, shell, text, with_archive};
+use common::{command, fails, lmz, names, ok, path, read, shell, text, with_archive};
 
 #[test]
 fn pipes_and_devices_are_written_to() {
