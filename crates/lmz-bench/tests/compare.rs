@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Output};
 
-use lmz_bench::codecs;
+use lmz_bench::{Form, codecs};
 use tempfile::TempDir;
 
 #[path = "common/bytes.rs"]

@@ -10,8 +10,7 @@ use std::process::Command;
 mod common;
 
 use common::{
-    command, ends, fails, folder_with, lmz, names, ok, path, piped, read, shell, text, told,
-    with_archive,
+    ends, fails, folder_with, lmz, names, ok, path, piped, read, shell, text, told, with_archive,
 };
 
 #[test]

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 #[path = "common/command.rs"]
 mod common;
 
-use common::{folder_with, lmz, mode, names, ok, path, piped, read, set_mode, shell, text};
+use common::{folder_with, lmz, mode, names, ok, path, set_mode, shell, text};
 
 #[test]
 fn rights_are_those_of_the_input() {
