@@ -53,11 +53,11 @@ pub struct Cost {
 pub enum BreakEven {
     /// Its decoder is no larger either.
     Always,
-    /// From so many raw bytes on.
+    /// From this number of raw bytes on.
     From(f64),
-    /// The other's decoder is not counted: from so many raw bytes on, or fewer.
+    /// The other's decoder is not counted: from this number of raw bytes on, or fewer.
     AtMost(f64),
-    /// Its own decoder is not counted: from so many raw bytes on, or more.
+    /// Its own decoder is not counted: from this number of raw bytes on, or more.
     AtLeast(f64),
     /// Neither decoder is counted.
     Unknown,
@@ -108,7 +108,7 @@ pub fn winners(costs: &[Cost]) -> Vec<(f64, &Cost)> {
     while let Some(&(at, last)) = out.last() {
         let crossing = |cost: &Cost| (decoder(cost) - decoder(last)) / (last.rate() - cost.rate());
         let better = costs.iter().filter(|cost| cost.rate() < last.rate());
-        // Of those that overtake at the same size the smallest rate stays ahead.
+        // Where several overtake at the same size, the smallest rate stays ahead.
         let next = better
             .map(|cost| (crossing(cost).max(at), cost))
             .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.rate().total_cmp(&b.1.rate())));

@@ -53,8 +53,8 @@ pub enum Failure {
     #[error("{codec} cannot decompress what it made of {sample}: {source}")]
     Decompress { codec: String, sample: String, source: CodecFailure },
     #[error(
-        "{codec} is not lossless: {sample} has {expected} bytes, and {found} came back, other \
-        ones from byte {at} on"
+        "{codec} is not lossless: {sample} has {expected} bytes, and {found} came back, other ones \
+        from byte {at} on"
     )]
     Mismatch { codec: String, sample: String, expected: usize, found: usize, at: usize },
     #[error("{codec} made {first} bytes of {sample} at first and {then} bytes another time")]

@@ -1,5 +1,5 @@
-//! Figures of "Language Modeling Is Compression" (Delétang et al., arXiv 2309.10668, ICLR 2024), to
-//! be shown beside measured ones, as quoted.
+//! Figures of "Language Modeling Is Compression" (Delétang et al., arXiv 2309.10668, ICLR 2024),
+//! to be shown beside measured ones, as quoted.
 //!
 //! Only those of its Table 1 that were confirmed from a second source are here. Its sets are 1 GB
 //! each, of other data than ours, so figures are not comparable number by number.
@@ -36,14 +36,11 @@ pub const TABLE: [Quoted; 10] = [
 ];
 
 /// What must be said where they are shown.
-pub const NOTES: &str = "Figures of the paper are quoted from its Table 1 (arXiv 2309.10668), of \
-    1 GB of enwik9, ImageNet, \
-LibriSpeech and random bytes each: other data than measured here, so they are an orientation and \
-no contest. Figures that no \
-second source confirms are left out. For the same Chinchilla 70B the paper's Table 1 gives 48.0% \
-(ImageNet) and 21.0% \
-(LibriSpeech), its abstract 43.4% and 16.4%; no source explains the difference. Its language \
-models were not given the 8-bit \
-data but 7 bits of it (see the 7-bit way): with the dropped bit paid in full 48.0% would be at \
-most 54.5%, and 21.0% at most \
-30.9% (our arithmetic). A 70B model adds 14,000% to the adjusted rate over 1 GB.";
+pub const NOTES: &str = "Figures of the paper are quoted from its Table 1 (arXiv 2309.10668), of 1 \
+    GB of enwik9, ImageNet, LibriSpeech and random bytes each: other data than measured here, so \
+    they are an orientation and no contest. Figures that no second source confirms are left out. \
+    For the same Chinchilla 70B the paper's Table 1 gives 48.0% (ImageNet) and 21.0% \
+    (LibriSpeech), its abstract 43.4% and 16.4%; no source explains the difference. Its language \
+    models were not given the 8-bit data but 7 bits of it (see the 7-bit way): with the dropped \
+    bit paid in full 48.0% would be at most 54.5%, and 21.0% at most 30.9% (our arithmetic). A 70B \
+    model adds 14,000% to the adjusted rate over 1 GB.";

@@ -26,7 +26,7 @@ impl Runner {
         chunk: Option<u64>,
         settings: Settings,
     ) -> Result<Outcome, StateError> {
-        // Of nothing there are no pieces.
+        // An empty file has no pieces.
         let form = pieces.first().map_or(Form::Bytes, |piece| piece.form);
         if !codec.takes(&form) {
             return Ok(Outcome::NotTaken);

@@ -37,7 +37,7 @@ impl Form {
         }
     }
 
-    /// Whether so many bytes can have this form.
+    /// Whether a number of bytes can have this form.
     pub fn fits(&self, length: usize) -> bool {
         self.bytes().is_none_or(|bytes| bytes == length as u64)
             && length.is_multiple_of(self.frame())

@@ -11,7 +11,7 @@ use super::say::say;
 
 /// Runs the program that does what a word asks for, in place of this one where the system can do
 /// that.
-pub fn run(program: &str, word: &str, args: impl Iterator<Item = OsString>) -> ExitCode {
+pub fn run(program: &str, word: &str, args: Vec<OsString>) -> ExitCode {
     let mut command = Command::new(beside(program).unwrap_or_else(|| program.into()));
     command.arg(word).args(args);
     match replace(command) {
@@ -19,8 +19,7 @@ pub fn run(program: &str, word: &str, args: impl Iterator<Item = OsString>) -> E
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             say(format_args!(
                 "{word} is done by the program {program}, which is neither beside this one nor in \
-                PATH; \
-                 install it from lmz's sources: cargo install --path crates/{program}"
+                PATH; install it from lmz's sources: cargo install --path crates/{program}"
             ));
             ExitCode::from(2)
         }
@@ -40,7 +39,9 @@ fn beside(program: &str) -> Option<PathBuf> {
 
 #[cfg(unix)]
 fn replace(mut command: Command) -> io::Result<ExitCode> {
-    Err(std::os::unix::process::CommandExt::exec(&mut command))
+    use std::os::unix::process::CommandExt;
+    // Under this name it shows in its help what was typed.
+    Err(command.arg0("lmz").exec())
 }
 
 #[cfg(not(unix))]

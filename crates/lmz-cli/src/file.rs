@@ -100,6 +100,7 @@ impl Input {
         self.file.as_ref().filter(|_| self.path != Path::new(STDIN))
     }
 
+    /// What reads the input.
     pub fn reader(&mut self) -> Box<dyn Read + '_> {
         match &self.file {
             Some(file) => Box::new(file),
@@ -107,7 +108,8 @@ impl Input {
         }
     }
 
-    /// The same for who works on what has come while more is coming. `threads`: how many work.
+    /// What reads the input in a thread of its own, so that work on what has come goes on while
+    /// more is coming. `threads`: how many work.
     pub fn reader_ahead(&mut self, threads: usize) -> Box<dyn Read + '_> {
         let pipe = self.file.as_ref().filter(|_| threads > 1 && self.length().is_none());
         match pipe.and_then(|file| Ahead::new(file.try_clone().ok()?).ok()) {

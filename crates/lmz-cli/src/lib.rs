@@ -1,9 +1,9 @@
 //! The command `lmz`, in the manner of gzip and zstd. Not a library for others: its packages alone
 //! use it.
 //!
-//! `args` turns the command line into one [`args::Task`]; the other files carry tasks out. Exit
-//! codes: 0 all went well, 1 something failed (other files were still done), 2 the command line was
-//! wrong, or something was warned of.
+//! `tree` defines and parses the command line, `args` resolves it into one [`args::Task`], and the
+//! other files carry tasks out. Exit codes: 0 all went well, 1 something failed (other files were
+//! still done), 2 the command line was wrong, or something was warned of.
 
 // What cannot be printed must not end the command in a panic: `say` prints.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
@@ -18,7 +18,9 @@ mod hub;
 pub mod identity;
 mod list;
 mod model;
+mod options;
 pub mod output;
+mod page;
 pub mod progress;
 mod pump;
 pub mod rights;
@@ -27,20 +29,17 @@ pub mod signals;
 pub mod sizes;
 mod sparse;
 mod startup;
+mod tree;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use args::{Action, Asked, Task, is_file};
+use args::{Action, Task};
 use lmz::Predictor;
 use lmz::format::FormatError;
 use pump::shown;
 use say::say;
-
-/// Commands with a command line of their own.
-const COMMANDS: [&str; 4] = ["model", "explain", "compare", "experiment"];
-/// Words that stand for options.
-const ACTIONS: [&str; 5] = ["compress", "decompress", "test", "list", "recover"];
+use tree::Asked;
 
 /// Runs the command line and reports failures on standard error.
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
@@ -49,26 +48,11 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         say(error);
         return ExitCode::from(2);
     }
-    let args: Vec<OsString> = args.collect();
-    let word = args.get(1).and_then(|word| word.to_str()).unwrap_or_default();
-    let known = COMMANDS.contains(&word) || ACTIONS.contains(&word);
-    if known && is_file(word.as_ref()) {
-        // A pattern of the shell may have named it first; whoever meant the command can tell from
-        // this.
-        say(format_args!(
-            "{word} is taken as the file of this name; for the command call it from another folder"
-        ));
-    } else if COMMANDS.contains(&word) {
-        let word = word.to_owned();
-        let rest = args.into_iter().skip(1);
-        return match &*word {
-            "model" => model::run(rest),
-            "explain" => explain::run(rest),
-            _ => external::run("lmz-bench", &word, rest.skip(1)),
-        };
-    }
-    match Task::parse(args.into_iter()) {
+    match tree::parse(args) {
         Ok(Asked::Task(task)) => work(*task),
+        Ok(Asked::Model(args)) => model::run(args),
+        Ok(Asked::Explain(args)) => explain::run(&args),
+        Ok(Asked::Bench(word, rest)) => external::run("lmz-bench", word, rest),
         Ok(Asked::Text(text)) => say::done(say::write(&text)),
         Err(error) => say::clap(&error),
     }

@@ -79,7 +79,7 @@ fn describe(archive: &mut Archive<impl Read + Seek>, frame: &Frame) -> Result<St
             Model::Ppm { order, memory } => format!(", ppm of order {order} in 2^{memory} bytes"),
             Model::Rwkv7 { identity } => {
                 let name = Registered::by_identity(identity).map_or("without a number", |r| r.name);
-                // As many digits as a short frame has.
+                // A short frame has no more digits of it.
                 format!(", model {name} {}{pull}", hex(&identity[..identity.len().min(8)]))
             }
             Model::Bound(model) => format!(
@@ -98,9 +98,17 @@ fn describe(archive: &mut Archive<impl Read + Seek>, frame: &Frame) -> Result<St
     Ok(out)
 }
 
-/// What a method is called.
-pub fn method_name(method: Method) -> String {
-    format!("{method:?}").to_lowercase()
+/// What a method is called in listings and messages.
+pub fn method_name(method: Method) -> &'static str {
+    match method {
+        Method::Stored => "stored",
+        Method::Fill => "fill",
+        Method::Coded => "coded",
+        Method::Mixed => "mixed",
+        Method::Joint => "joint",
+        Method::Bound => "bound",
+        Method::BoundAlone => "boundalone",
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

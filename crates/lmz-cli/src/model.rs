@@ -1,9 +1,8 @@
 //! `lmz model`: what models there are, what one is, and getting and removing those of the hub.
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Subcommand};
 use lmz::exact;
 use lmz::format::{HubName, printable};
 use lmz::lm::Found;
@@ -14,10 +13,9 @@ use super::hub::{self, FindError, Finder};
 use super::say;
 use super::sizes::size;
 
-/// Look at models; get models of the Hugging Face hub, and remove them.
-#[derive(Parser)]
-#[command(name = "lmz model", bin_name = "lmz model", max_term_width = 100)]
-struct Line {
+/// Look at models; get models of the Hugging Face hub, and remove them
+#[derive(Args)]
+pub struct ModelArgs {
     #[command(subcommand)]
     command: Command,
 }
@@ -37,7 +35,7 @@ enum Command {
         memory: Option<u64>,
     },
     /// Get models of the hub into its cache: the newest of a branch, or the revision that is named
-    Pull(Pull),
+    Pull(PullArgs),
     /// Remove models from the hub's cache: a whole repository, or only the revision or the file
     /// that is named
     Rm {
@@ -48,7 +46,7 @@ enum Command {
 }
 
 #[derive(Args)]
-struct Pull {
+struct PullArgs {
     /// hf:OWNER/NAME, with @REVISION (a branch, a tag or a commit) where wanted, and /FILE.pth of a
     /// repository that holds several
     #[arg(value_name = "NAME", required = true)]
@@ -61,13 +59,9 @@ struct Pull {
     quiet: bool,
 }
 
-/// Runs what follows `lmz model`; the first argument is passed over.
-pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
-    let line = match Line::try_parse_from(args) {
-        Ok(line) => line,
-        Err(error) => return say::clap(&error),
-    };
-    match line.command {
+/// Carries out one of the commands below `lmz model`.
+pub fn run(args: ModelArgs) -> ExitCode {
+    match args.command {
         Command::List => list(),
         Command::Info { models, memory } => {
             let finder = Finder { offline: true, memory, ..Finder::default() };
@@ -78,7 +72,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
                 })
             })
         }
-        Command::Pull(Pull { models, offline, quiet }) => {
+        Command::Pull(PullArgs { models, offline, quiet }) => {
             let finder = Finder { offline, ..Finder::default() };
             each(&models, |name| match name.starts_with(HubName::PREFIX) {
                 true => hub::pull(name, &finder, quiet, true)

@@ -80,7 +80,7 @@ mod unix {
             // Others are in its group: they get what both the group and all others had, and so do
             // all others, among whom the members of the group now are.
             None => narrowed(data.mode()),
-            // Of a file with a list, the bits of the group are those of the list's mask.
+            // The group's bits of a file with a list are those of the list's mask.
             Some(list) if group && lists::write(to, &list).is_ok() => data.mode() & 0o777,
             Some(_) => data.mode() & 0o700,
         };

@@ -16,13 +16,14 @@ pub fn say(message: impl Display) {
     say_line(format_args!("lmz: {message}"));
 }
 
-/// The same of a line that says by itself what it is about.
+/// Prints a line on standard error that says by itself what it is about, harmless to a terminal.
 pub fn say_line(line: impl Display) {
     let line = format!("{}\n", printable(&line));
     let _ = io::stderr().write_all(line.as_bytes());
 }
 
-/// The same of a message of several lines, none of which holds a line end of somebody else's.
+/// Prints a message of several lines on standard error. None of them may hold a line end that is
+/// somebody else's.
 pub fn say_lines(lines: impl Display) {
     for line in lines.to_string().lines() {
         say_line(line);
@@ -34,7 +35,7 @@ pub fn print(text: impl Display) -> Result<()> {
     write(text.to_string().as_bytes())
 }
 
-/// The same of a line in which names of others may be.
+/// Prints a line on standard output in which names of others may be.
 pub fn print_line(line: impl Display) -> Result<()> {
     print(format_args!("{}\n", printable(&line)))
 }

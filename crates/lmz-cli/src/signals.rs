@@ -170,7 +170,7 @@ mod unix {
             libc::pthread_sigmask(libc::SIG_UNBLOCK, set.as_ptr(), ptr::null_mut());
             libc::raise(signal);
         }
-        // As shells tell a death by a signal, should it not have come.
+        // Should the signal not have come: this is how shells tell a death by one.
         std::process::exit(128 + signal)
     }
 

@@ -46,7 +46,7 @@ impl Write for Sparse<'_> {
             self.file.seek(SeekFrom::Current(hole))?;
             self.hole = 0;
         }
-        // As much at once as holds no long run.
+        // Everything before the next long run is written at once.
         let run = bytes.chunks(LEAST).take_while(|part| part.iter().any(|b| *b != 0)).count();
         self.file.write(&bytes[..(run.max(1) * LEAST).min(bytes.len())])
     }

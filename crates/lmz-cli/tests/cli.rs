@@ -304,17 +304,6 @@ fn recover_writes_what_is_whole() {
 }
 
 #[test]
-fn completions_and_manual() {
-    let folder = TempDir::new().unwrap();
-    for (args, words) in [(&["--completions", "bash"][..], "complete -F"), (&["--man"], ".TH lmz")]
-    {
-        let output = lmz(&folder, args);
-        ok(&output);
-        assert!(String::from_utf8(output.stdout).unwrap().contains(words));
-    }
-}
-
-#[test]
 fn wrong_command_lines_exit_with_2() {
     let folder = TempDir::new().unwrap();
     for args in [&["--nonsense"][..], &["-d", "-t"], &["a", "b", "-o", "c"], &["--rm", "-c", "a"]] {
@@ -383,8 +372,8 @@ fn names_of_the_hub_need_the_feature() {
         assert_eq!(output.status.code(), Some(2), "{message}");
         assert!(
             message.contains(
-                "hf:o/n needs an lmz with the feature hub; install it: cargo install \
-                lmz --features hub"
+                "hf:o/n needs an lmz with the feature hub; install it: cargo install lmz \
+                --features hub"
             ),
             "{message}"
         );

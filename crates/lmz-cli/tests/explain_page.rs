@@ -90,7 +90,8 @@ fn a_page_beside_the_file() {
 
 #[test]
 fn hostile_contents_and_names_are_text() {
-    let content = b"</p></section><script>alert(1)</script> \"quoted\" & 'so'\0\xff\xf0\x9f\xe2\x80\xae\r\n<img src=x onerror=alert(1)>";
+    let content = b"</p></section><script>alert(1)</script> \"quoted\" & \
+        'so'\0\xff\xf0\x9f\xe2\x80\xae\r\n<img src=x onerror=alert(1)>";
     let name = "<script>&\"'.txt";
     for model in ["none", "ppm", "nano"] {
         if model == "nano" && !cfg!(feature = "nano") {

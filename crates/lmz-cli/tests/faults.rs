@@ -223,7 +223,8 @@ fn archive() -> Vec<u8> {
     )
 }
 
-/// Of blocks, so that parts can be read and something is left of it when one is damaged.
+/// An archive of several blocks, so that parts can be read and something is left of it when one is
+/// damaged.
 fn blocks() -> Vec<u8> {
     let options =
         lmz::Options { predictor: lmz::Predictor::Ppm, block: 500, ..lmz::Options::default() };
@@ -251,7 +252,8 @@ macro_rules! cases {
 cases! {
     compress: ["--model", "ppm", "f"], [("f", &text())];
     compress_and_remove: ["-1", "--rm", "f"], [("f", &text())];
-    compress_over_another: ["--model", "ppm", "-f", "f"], [("f", &text()), ("f.lmz", b"what was there")];
+    compress_over_another:
+        ["--model", "ppm", "-f", "f"], [("f", &text()), ("f.lmz", b"what was there")];
     compress_to_stdout: ["-1", "-c", "f"], [("f", &text())];
     decompress: ["-d", "f.lmz"], [("f.lmz", &archive())];
     decompress_and_remove: ["-d", "--rm", "f.lmz"], [("f.lmz", &archive())];

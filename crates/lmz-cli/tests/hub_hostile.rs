@@ -17,7 +17,7 @@ mod hub_server;
 #[allow(dead_code)]
 mod hub_user;
 
-use hub_server::{Repository, Server, TOKEN};
+use hub_server::{Repository, Server, TOKEN, reply};
 use hub_user::{User, fails, golden, out};
 
 const PULL: [&str; 3] = ["model", "pull", "hf:rwkv/tiny"];
@@ -65,17 +65,6 @@ fn nothing_outside(user: &User, case: &str) {
 fn printable(output: &std::process::Output) {
     let text = String::from_utf8(output.stderr.clone()).unwrap();
     assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
-}
-
-/// An answer with these lines of headers.
-fn reply(to: &mut TcpStream, status: &str, headers: &[&[u8]], body: &[u8]) -> bool {
-    let _ = write!(to, "HTTP/1.1 {status}\r\nConnection: close\r\n");
-    for header in headers {
-        let _ = to.write_all(&[header, &b"\r\n"[..]].concat());
-    }
-    let _ = to.write_all(b"\r\n");
-    let _ = to.write_all(body);
-    true
 }
 
 /// Each kind of name that could leave the cache, in the first answer or only in a later one: what
@@ -396,7 +385,8 @@ fn what_a_server_says_is_harmless() {
     for status in ["500 \x1b[31mX", "418 X", "404 X", "200 X"] {
         let server = server();
         server.instead(move |_, path, to| {
-            let body = b"{\"error\": \"\x1b]0;x\x07\xc2\x9b31m\", \"sha\": \"\\u001b[2J\", \"siblings\": [{\"rfilename\": 1}]}";
+            let body = b"{\"error\": \"\x1b]0;x\x07\xc2\x9b31m\", \"sha\": \"\\u001b[2J\", \
+                \"siblings\": [{\"rfilename\": 1}]}";
             let headers: [&[u8]; 2] = [b"X-Error-Code: \x1b[31m", b"X-Error-Message: \x1b[31m"];
             path.starts_with("/api/") && reply(to, status, &headers, body)
         });

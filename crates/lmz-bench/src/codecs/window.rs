@@ -16,7 +16,7 @@ pub fn find(name: &str) -> Option<Box<dyn Codec>> {
     }
 }
 
-/// The logarithm of a window that holds so many bytes.
+/// The logarithm of a window that holds `length` bytes.
 fn window_log(length: usize, least: u32, most: u32) -> u32 {
     (length.max(1).next_power_of_two().ilog2()).clamp(least, most)
 }
@@ -49,7 +49,7 @@ impl Codec for Zstd {
 
     fn compress(&self, bytes: &[u8], _: &Form) -> Result<Vec<u8>, CodecFailure> {
         let mut encoder = zstd::bulk::Compressor::new(self.level).map_err(CodecFailure::of)?;
-        // As the command does; 4 bytes.
+        // The command does this too; it takes 4 bytes.
         encoder.include_checksum(true).map_err(CodecFailure::of)?;
         if self.long {
             encoder.window_log(window_log(bytes.len(), 27, 31)).map_err(CodecFailure::of)?;

@@ -1,4 +1,7 @@
 //! The command `lmz-bench`: `compare` and `experiment`.
+//!
+//! `lmz compare` and `lmz experiment` run this program under the name lmz, so that its help shows
+//! what was typed.
 
 mod compare;
 mod experiment;
@@ -7,7 +10,24 @@ mod results;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use lmz_cli::say::say;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use compare::CompareArgs;
+use experiment::ExperimentArgs;
+use lmz_cli::say::{self, say};
+
+/// Codecs measured beside each other, and the experiments of "Language Modeling Is Compression".
+#[derive(Parser)]
+#[command(name = "lmz-bench", version, max_term_width = 100)]
+struct BenchArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Compare(Box<CompareArgs>),
+    Experiment(ExperimentArgs),
+}
 
 /// Runs the command line and reports failures on standard error.
 pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
@@ -17,15 +37,32 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         return ExitCode::from(2);
     }
     let args: Vec<OsString> = args.collect();
-    let word = args.get(1).and_then(|word| word.to_str()).unwrap_or_default().to_owned();
-    let rest = args.into_iter().skip(1);
-    match &*word {
-        compare::WORKER => compare::work(),
-        "compare" => compare::run(rest),
-        "experiment" => experiment::run(rest),
-        _ => {
-            say("expected lmz-bench compare or lmz-bench experiment (--help tells of each)");
-            ExitCode::from(2)
+    // No user asks for this: a process for a measurement is started so.
+    if args.get(1).is_some_and(|word| word == compare::WORKER) {
+        return compare::work();
+    }
+    let mut definition = BenchArgs::command();
+    let parsed = definition
+        .try_get_matches_from_mut(&args)
+        .and_then(|mut found| BenchArgs::from_arg_matches_mut(&mut found));
+    match parsed {
+        Ok(BenchArgs { command: Command::Compare(args) }) => {
+            let command = definition.find_subcommand_mut("compare");
+            compare::run(&args, command.expect("it was parsed"))
         }
+        Ok(BenchArgs { command: Command::Experiment(parsed) }) => {
+            experiment::run(&parsed, args.get(1..).unwrap_or_default())
+        }
+        Err(error) => say::clap(&error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn definition_is_sound() {
+        BenchArgs::command().debug_assert();
     }
 }

@@ -129,8 +129,7 @@ pub fn sound(files: &[DataFile], limit: u64) -> Result<DataSet, DataError> {
         });
     }
     let about = "16 bits a sample, all channels, from the middle of each file (the whole of it \
-        where the limit allows), each \
-        coded alone.";
+        where the limit allows), each coded alone.";
     let files = contents.into_iter().map(|(name, _)| name).collect();
     Ok(DataSet { name: "sound".to_owned(), about: about.to_owned(), files, pieces })
 }

@@ -132,8 +132,8 @@ impl Picture {
     }
 }
 
-/// Gray patches. Of more than the limit holds those are taken that lie evenly among them, from the
-/// same number of each picture as far as there are so many.
+/// Gray patches. Where there are more than the limit holds, those are taken that lie evenly among
+/// them, the same number from each picture as far as it has them.
 pub fn image(files: &[DataFile], limit: u64) -> Result<DataSet, DataError> {
     let mut patches: Vec<(String, Vec<Picture>)> = Vec::new();
     for (name, picture) in read(files)? {
@@ -159,8 +159,7 @@ pub fn image(files: &[DataFile], limit: u64) -> Result<DataSet, DataError> {
         });
     }
     let about = "Gray (mean of red, green and blue, rounded down) patches, 64 pixels wide and 32 \
-        high, row by row, evenly from \
-        all over the pictures.";
+        high, row by row, evenly from all over the pictures.";
     let files = patches.into_iter().map(|(name, _)| name).collect();
     Ok(DataSet { name: "image".to_owned(), about: about.to_owned(), files, pieces })
 }

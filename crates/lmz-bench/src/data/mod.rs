@@ -86,7 +86,8 @@ impl DataSet {
         Sample { name: self.name.clone(), form, bytes }
     }
 
-    /// Of bytes, cut into pieces; nothing that fills none is kept unless it is all there is.
+    /// The set of some bytes, cut into pieces. A rest that fills no piece is left out, unless it is
+    /// all there is.
     fn cut(name: &str, about: String, files: Vec<String>, form: Form, bytes: &[u8]) -> Self {
         let whole = if bytes.len() < PIECE { bytes.len() } else { bytes.len() / PIECE * PIECE };
         let sample = Sample { name: name.to_owned(), form, bytes: bytes[..whole].to_vec() };

@@ -8,9 +8,9 @@ pub fn read(file: &[u8]) -> Result<Picture, String> {
         Some(b"P5") => 1,
         Some(b"P6") => 3,
         _ => {
-            return Err("expected a binary PGM (P5) or PPM (P6), found another \
-                beginning"
-                .to_owned());
+            return Err(
+                "expected a binary PGM (P5) or PPM (P6), found another beginning".to_owned()
+            );
         }
     };
     let mut at = 2;

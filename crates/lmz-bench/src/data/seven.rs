@@ -23,7 +23,7 @@ pub struct Seven {
 }
 
 impl Seven {
-    /// Of a data set. `text`: top bits are lost, else last bits.
+    /// A data set without one bit of each byte: `text` loses top bits, everything else last bits.
     pub fn new(set: &DataSet, text: bool) -> Self {
         let map = |b: &u8| if text { b & 0x7F } else { b >> 1 };
         let pieces = set.pieces.iter().map(|piece| {
@@ -36,8 +36,8 @@ impl Seven {
         Self { pieces: pieces.collect(), raw, lost: if text { high } else { raw } }
     }
 
-    /// The paper's rate for so many coded bytes, as a fraction: `coded / raw * bits / (bits -
-    /// lost)`.
+    /// The paper's rate for a number of coded bytes, as a fraction:
+    /// `coded / raw * bits / (bits - lost)`.
     pub fn rate(&self, coded: u64) -> f64 {
         let bits = 8.0 * self.raw as f64;
         coded as f64 / self.raw as f64 * bits / (bits - self.lost as f64)

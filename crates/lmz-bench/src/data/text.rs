@@ -2,8 +2,8 @@
 
 use super::{DataError, DataFile, DataSet, Form, shares};
 
-/// The first bytes of each file, so many that all together are within the limit: each the same
-/// share, and more where others are shorter. A file that begins another (enwik4 and enwik5) is left
+/// The first bytes of each file: the same share of the limit each, and more where others are
+/// shorter. A file that begins another (enwik4 and enwik5) is left
 /// out.
 pub fn text(name: &str, files: &[DataFile], limit: u64) -> Result<DataSet, DataError> {
     let mut contents = Vec::new();

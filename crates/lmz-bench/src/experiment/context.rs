@@ -73,10 +73,9 @@ impl Context {
 
     fn markdown(&self, all: &[(&String, Explained)]) -> String {
         let mut out = "## Bits a byte by place in a piece\n\nPieces of 2,048 bytes, each coded \
-            alone; the mean of all pieces. Costs \
-            are ideal code lengths of the decisions in archives that were decoded; heads are not \
-            in them. The bytes of a token \
-            share its cost.\n\n"
+            alone; the mean of all pieces. Costs are ideal code lengths of the decisions in \
+            archives that were decoded; heads are not in them. The bytes of a token share its \
+            cost.\n\n"
             .to_owned();
         let heads =
             ["bytes".to_owned()].into_iter().chain(all.iter().map(|(codec, _)| (*codec).clone()));

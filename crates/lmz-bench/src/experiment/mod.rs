@@ -60,9 +60,9 @@ pub struct Bench<'a> {
 pub struct Report {
     /// The numbers, a line for each measurement.
     pub csv: String,
-    /// The same, and where they are from.
+    /// The numbers, and where they are from.
     pub json: Value,
-    /// For people.
+    /// A text for people.
     pub markdown: String,
     /// Drawings (SVG), with what is added to a file's name for each.
     pub plots: Vec<(&'static str, String)>,
@@ -120,7 +120,7 @@ fn rows(records: &[Record]) -> Value {
     Value::Array(records.iter().map(|record| Value::Object(object(record))).collect())
 }
 
-/// A number with so many digits at most, for files.
+/// A number with at most `digits` digits after the point, for files.
 fn round(number: f64, digits: i32) -> f64 {
     let scale = 10f64.powi(digits);
     (number * scale).round() / scale
@@ -130,12 +130,16 @@ fn round(number: f64, digits: i32) -> f64 {
 fn set_json(set: &DataSet) -> Value {
     let whole = set.whole();
     serde_json::json!({
-        "name": set.name, "about": set.about, "bytes": set.raw(), "pieces": set.pieces.len(), "files": set.files,
+        "name": set.name,
+        "about": set.about,
+        "bytes": set.raw(),
+        "pieces": set.pieces.len(),
+        "files": set.files,
         "blake3": blake3::hash(&whole.bytes).to_hex().to_string(),
     })
 }
 
-/// The same for people: a line of a list.
+/// What a data set is, for people: a line of a list.
 fn set_line(set: &DataSet) -> String {
     let bytes = super::table::grouped(set.raw());
     let files = match set.files.len() {

@@ -127,8 +127,8 @@ impl Scaling {
         Chart {
             title: format!("Adjusted rate against the size of the data ({})", self.set.name),
             about: format!(
-                "coded bytes and the model ({way}) in percent of raw bytes; programs \
-                are not counted"
+                "coded bytes and the model ({way}) in percent of raw bytes; programs are not \
+                counted"
             ),
             across: "raw bytes; dashed: extrapolated with the last measured raw rate".to_owned(),
             marks: marks.collect(),
@@ -141,11 +141,9 @@ impl Scaling {
 
     fn markdown(&self, points: &[Point]) -> String {
         let mut out = "## Adjusted rate against the size of the data\n\nThe first bytes of the \
-            data, coded as a whole. Adjusted: \
-            coded bytes and the model in percent of raw bytes; 2 B a parameter as in the paper, \
-            or the bytes of the model's \
-            files. Programs are counted for nobody. Sizes marked ~ are EXTRAPOLATED with the last \
-            measured raw rate (larger \
+            data, coded as a whole. Adjusted: coded bytes and the model in percent of raw bytes; 2 \
+            B a parameter as in the paper, or the bytes of the model's files. Programs are counted \
+            for nobody. Sizes marked ~ are EXTRAPOLATED with the last measured raw rate (larger \
             data would be coded better by codecs that learn from it).\n\n"
             .to_owned();
         let mut sizes: Vec<f64> = Vec::new();

@@ -59,8 +59,8 @@ pub struct Table {
     /// Sets whose members are coded each alone.
     pub members: Vec<DataSet>,
     pub codecs: Vec<Box<dyn Codec>>,
-    /// Those that the paper's way with 7 bits is measured of too ([`seven`](crate::data::seven)),
-    /// on sets of pieces.
+    /// Codecs that are measured in the paper's way with 7 bits too
+    /// ([`seven`](crate::data::seven)), on sets of pieces.
     pub sevens: Vec<Box<dyn Codec>>,
     /// Bytes that a model is spread over in the adjusted rate.
     pub over: u64,
@@ -186,9 +186,14 @@ impl Table {
         Report {
             csv: csv(&records),
             json: json!({
-                "sets": sets.map(set_json).collect::<Vec<_>>(), "over_bytes": self.over, "rows": rows(&records),
+                "sets": sets.map(set_json).collect::<Vec<_>>(),
+                "over_bytes": self.over,
+                "rows": rows(&records),
                 "quoted": paper::TABLE.map(|line| json!({
-                    "compressor": line.compressor, "chunked": line.chunked, "sets": paper::SETS, "rate_percent": line.rates,
+                    "compressor": line.compressor,
+                    "chunked": line.chunked,
+                    "sets": paper::SETS,
+                    "rate_percent": line.rates,
                 })),
                 "quoted_notes": paper::NOTES,
             }),
@@ -279,19 +284,17 @@ impl Table {
                 lines
             };
         let mut out = "## Raw rate\n\nCoded bytes in percent of raw ones. 2048: pieces of 2,048 \
-            bytes, each coded alone; as in \
-            the paper a codec's header (what one zero byte is coded to) is counted once. \
-            Everything measured here was decoded \
-            and is the same bytes. *Quoted* lines are the paper's, of its enwik9, ImageNet, \
-            LibriSpeech and random bytes.\n\n"
+            bytes, each coded alone; as in the paper a codec's header (what one zero byte is coded \
+            to) is counted once. Everything measured here was decoded and is the same bytes. \
+            *Quoted* lines are the paper's, of its enwik9, ImageNet, LibriSpeech and random \
+            bytes.\n\n"
             .to_owned();
         out += &markdown(&heads(["chunk", "codec"]), 2, &lines(&|entry| rate(entry), true));
         out += &format!("\n{}\n", paper::NOTES);
         out += &format!(
             "\n## Adjusted rate\n\nThe raw rate plus the model at 2 bytes a parameter over {over} \
-            bytes, the size of the \
-            paper's sets (those measured here are smaller). Codecs without a model stay as they \
-            are.\n\n"
+            bytes, the size of the paper's sets (those measured here are smaller). Codecs without \
+            a model stay as they are.\n\n"
         );
         let model = |entry: &Entry| entry.row.model.and(rate(entry));
         let paper = |entry: &Entry| {
@@ -299,8 +302,7 @@ impl Table {
         };
         out += &markdown(&heads(["chunk", "codec"]), 2, &lines(&paper, false));
         out += "\n## Pieces with every header\n\nThe same pieces with each piece's own header \
-            counted: what files of 2,048 bytes \
-            really take.\n\n";
+            counted: what files of 2,048 bytes really take.\n\n";
         let every = |entry: &Entry| {
             let m =
                 entry.row.outcome.measured().filter(|m| entry.way == Way::Pieces && m.raw > 0)?;
@@ -309,8 +311,7 @@ impl Table {
         out += &markdown(&heads(["chunk", "codec"]), 2, &lines(&every, false));
         if !self.members.is_empty() {
             out += "\n## Pictures and sound in their own form\n\nRaw rate of 24-bit pictures and \
-                16-bit sound, each coded alone \
-                with all its headers.\n\n";
+                16-bit sound, each coded alone with all its headers.\n\n";
             let sets: Vec<String> = self.members.iter().map(|set| set.name.clone()).collect();
             let heads: Vec<String> = ["codec".to_owned()].into_iter().chain(sets.clone()).collect();
             let lines = self.codecs.iter().filter_map(|codec| {
@@ -330,12 +331,11 @@ impl Table {
         }
         if !sevens.is_empty() {
             out += "\n## The paper's way with 7 bits: NOT LOSSLESS\n\nText loses the top bit of \
-                bytes of 128 and above, everything \
-                else is shifted right by one bit. What is coded are the 7 bits that are left \
-                (these were decoded and compared); \
-                their length is multiplied by all bits over kept ones (8/7 where each byte lost \
-                one), as in the paper. Upper \
-                bound: the dropped bit of each byte sent as it is, which makes it lossless.\n\n";
+                bytes of 128 and above, everything else is shifted right by one bit. What is coded \
+                are the 7 bits that are left (these were decoded and compared); their length is \
+                multiplied by all bits over kept ones (8/7 where each byte lost one), as in the \
+                paper. Upper bound: the dropped bit of each byte sent as it is, which makes it \
+                lossless.\n\n";
             let heads = [
                 "codec",
                 "set",

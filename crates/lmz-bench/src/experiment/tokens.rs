@@ -94,12 +94,12 @@ impl Tokens {
     }
 
     fn markdown(&self, entries: &[Entry]) -> String {
-        let mut out = "## Bytes against tokens\n\nThe data coded as a whole. Alphabet: the \
-            symbols that a codec predicts, 256 for \
-            bytes; a language model's tokens are the symbols where it reads, bytes elsewhere. \
-            Bits are of whole archives. Model \
-            alone: -log2 of its own probabilities, where it read all of the data.\n\n"
-            .to_owned();
+        let mut out =
+            "## Bytes against tokens\n\nThe data coded as a whole. Alphabet: the symbols that a \
+            codec predicts, 256 for bytes; a language model's tokens are the symbols where it \
+            reads, bytes elsewhere. Bits are of whole archives. Model alone: -log2 of its own \
+            probabilities, where it read all of the data.\n\n"
+                .to_owned();
         let heads = [
             "codec",
             "alphabet",

@@ -18,7 +18,8 @@ impl Comparison {
         self.bars(true)
     }
 
-    /// The same without the totals, for files that have nothing in common.
+    /// Small charts as in [`plot_bars`](Self::plot_bars) but without the totals, for files that
+    /// have nothing in common.
     pub fn plot_bars_apart(&self) -> String {
         self.bars(false)
     }
@@ -41,7 +42,7 @@ impl Comparison {
         let (width, height) = (FULL + 60.0, codecs.len() as f64 * LINE + 46.0);
         let across = ACROSS.min(charts.len()) as f64;
         let down = charts.len().div_ceil(ACROSS) as f64;
-        // As wide as the title at least.
+        // The title has to fit in.
         let mut svg = Svg::new((names + across * width + 10.0).max(450.0), down * height + 50.0);
         let title = "Coded bytes in percent of raw ones (shorter is smaller)";
         svg.text_with((10.0, 26.0), Anchor::Start, INK, title, "font-size=\"15\"");

@@ -16,7 +16,7 @@ pub struct Series {
     pub name: String,
     /// From left to right; both coordinates above 0.
     pub points: Vec<(f64, f64)>,
-    /// So many points were measured. The line goes on dashed to those behind them.
+    /// How many of the points were measured. The line goes on dashed to those behind them.
     pub measured: usize,
 }
 

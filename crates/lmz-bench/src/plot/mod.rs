@@ -90,7 +90,8 @@ impl Svg {
         let text = escaped(&text.to_string());
         let _ = writeln!(
             self.body,
-            r#"<text x="{x:.1}" y="{y:.1}" text-anchor="{anchor}" fill="{fill}" {more}>{text}</text>"#
+            r#"<text x="{x:.1}" y="{y:.1}" text-anchor="{anchor}" {more}>{text}</text>"#,
+            more = format_args!(r#"fill="{fill}" {more}"#),
         );
     }
 

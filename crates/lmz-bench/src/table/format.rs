@@ -169,7 +169,7 @@ fn json(columns: &[Column], rows: &[&Row], totals: &[&Row]) -> String {
                 Cell::Text(text) => Value::from(text),
                 Cell::Count(count) => Value::from(count),
                 Cell::Number(number, digits) => {
-                    // As many digits as are shown elsewhere.
+                    // Elsewhere this many digits are shown too.
                     let scale = 10f64.powi(digits as i32);
                     Value::from((number * scale).round() / scale)
                 }

@@ -66,7 +66,7 @@ pub struct Comparison {
 enum Cell {
     Text(String),
     Count(u64),
-    /// With so many digits after the point.
+    /// A number, and its digits after the point.
     Number(f64, usize),
     None,
 }
@@ -101,8 +101,8 @@ impl Comparison {
         rows
     }
 
-    /// Of each codec all files together that it has a measurement of: sums, and the most memory.
-    /// Smallest rate first.
+    /// A row for each codec: the sums over the files that it has a measurement of, and the most
+    /// memory. The smallest rate comes first.
     pub fn totals(&self) -> Vec<Row> {
         let mut totals: Vec<Row> = Vec::new();
         for row in &self.rows {
@@ -145,7 +145,7 @@ impl Comparison {
         let measured = |row: &Row, value: &dyn Fn(&Measurement) -> Cell| {
             row.outcome.measured().map_or(Cell::None, value)
         };
-        // Of nothing there is no rate.
+        // An empty file has no rate.
         let per_raw = |m: &Measurement, value: f64, digits| match m.raw {
             0 => Cell::None,
             raw => Cell::Number(value / raw as f64, digits),

@@ -24,11 +24,11 @@ pub struct Cell {
     pub tokens: usize,
     /// What it costs in the archive.
     pub bits: f64,
-    /// By the model's own probabilities, where one reads.
+    /// What it costs by the model's own probabilities, where one reads.
     pub model: Option<f64>,
-    /// In an archive by context mixing alone, where that was made.
+    /// What it costs in an archive by context mixing alone, where that was made.
     pub contexts: Option<f64>,
-    /// Of its first token.
+    /// What the model expected in the place of the first token, with probabilities.
     pub guesses: Vec<(Token, f32)>,
 }
 
@@ -44,7 +44,7 @@ pub enum End {
 /// A line or, of a long line, a part.
 #[derive(Debug, PartialEq)]
 pub struct Row {
-    /// As it is shown, without the line end.
+    /// The text as it is shown, without the line end.
     pub text: String,
     pub end: End,
     /// The number of the line that begins here, from 1; 0 where a line goes on.

@@ -48,8 +48,8 @@ pub fn svg(shown: &Shown) -> (String, usize) {
 
     let mut out = format!(
         "<svg id=curve viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=img data-left={LEFT} data-right={} \
-        data-bytes={bytes} \
-         aria-label=\"Bits per byte over the text, in windows of {window} bytes\">\n<g class=axis>",
+        data-bytes={bytes} aria-label=\"Bits per byte over the text, in windows of {window} \
+        bytes\">\n<g class=axis>",
         WIDTH - 8.0
     );
     let step = (top / 4.0).ceil();

@@ -11,7 +11,6 @@ mod data;
 mod page;
 
 use std::cell::RefCell;
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -19,7 +18,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use anyhow::{Context, Result, ensure};
-use clap::Parser;
+use clap::Args;
 use lmz::explain::explain_archive;
 use lmz::{Encoder, Explanation, Limits, Options, Predictor};
 
@@ -34,18 +33,18 @@ use super::sizes::size;
 use super::{file, hub, signals, told};
 use page::Page;
 
-/// Write a web page that shows where the bits go: what each token of a file costs, and what the
-/// model expected there. One file without links to others. It takes about four times as long as
-/// compressing.
-#[derive(Parser)]
-#[command(name = "lmz explain", bin_name = "lmz explain", max_term_width = 100)]
+/// Write a web page that shows where the bits go
+///
+/// The page shows what each token of a file costs, and what the model expected there. It is one
+/// file without links to others. It takes about four times as long as compressing.
+#[derive(Args)]
 #[command(
-    after_help = "The page is FILE.html unless -o says otherwise. Sizes are those of archives \
-        that were really made, of the \
-    whole file; costs of tokens are ideal code lengths of the decisions in them.\n\
-    page.html#byte=N opens at byte N."
+    after_help = "The page is FILE.html unless -o says otherwise. Sizes are those of archives that \
+        were really made, of the whole file; costs of tokens are ideal code lengths of the \
+        decisions in them.\n\
+        page.html#byte=N opens at byte N."
 )]
-struct Line {
+pub struct ExplainArgs {
     /// File to explain; - for standard input, whose page goes to standard output
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -64,7 +63,7 @@ struct Line {
     model: Option<String>,
     #[command(flatten)]
     finding: Finding,
-    /// Show the first so many bytes, such as 1MiB: pages grow by about 10 bytes for each
+    /// Show this many bytes from the beginning, such as 1MiB: pages grow by about 10 bytes for each
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "256KiB")]
     limit: u64,
     /// A text like the input, which the model reads first
@@ -78,15 +77,11 @@ struct Line {
     quiet: bool,
 }
 
-/// Runs what follows `lmz explain`; the first argument is passed over.
-pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
-    let line = match Line::try_parse_from(args) {
-        Ok(line) => line,
-        Err(error) => return say::clap(&error),
-    };
-    let predictor = match &line.model {
+/// Makes the page of one file.
+pub fn run(args: &ExplainArgs) -> ExitCode {
+    let predictor = match &args.model {
         None => Predictor::default(),
-        Some(name) => match hub::predictor(name, &line.finding.finder(), line.quiet) {
+        Some(name) => match hub::predictor(name, &args.finding.finder(), args.quiet) {
             Ok(predictor) => predictor,
             Err(error) => {
                 say::say_lines(format_args!("lmz: {}", hub::message(name, &error)));
@@ -94,61 +89,61 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             }
         },
     };
-    match explain(&line, predictor) {
+    match explain(args, predictor) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(format_args!("{}: {}", line.file.display(), told(&error)));
+            say(format_args!("{}: {}", args.file.display(), told(&error)));
             ExitCode::from(1)
         }
     }
 }
 
 /// Where the page goes.
-fn output(line: &Line, taken: &Taken) -> Result<Place> {
-    let name = match &line.output {
+fn output(args: &ExplainArgs, taken: &Taken) -> Result<Place> {
+    let name = match &args.output {
         Some(path) if path == Path::new(STDIN) => return Ok(Place::Stdout),
         Some(path) => path.clone(),
-        None if line.stdout || line.file == Path::new(STDIN) => return Ok(Place::Stdout),
+        None if args.stdout || args.file == Path::new(STDIN) => return Ok(Place::Stdout),
         None => {
-            let mut name = line.file.as_os_str().to_owned();
+            let mut name = args.file.as_os_str().to_owned();
             name.push(".html");
             name.into()
         }
     };
-    Place::of(&name, line.force, taken)
+    Place::of(&name, args.force, taken)
 }
 
-fn explain(line: &Line, predictor: Predictor) -> Result<()> {
+fn explain(args: &ExplainArgs, predictor: Predictor) -> Result<()> {
     // Before the work; what is a file is looked at again when the page takes its name.
     let mut taken = Taken::default();
-    taken.add_input(&line.file);
-    line.dictionary.iter().for_each(|path| taken.add(path, "the dictionary"));
-    line.model.iter().for_each(|name| taken.add_model(name));
-    let place = output(line, &taken)?;
+    taken.add_input(&args.file);
+    args.dictionary.iter().for_each(|path| taken.add(path, "the dictionary"));
+    args.model.iter().for_each(|name| taken.add_model(name));
+    let place = output(args, &taken)?;
     if place == Place::Stdout {
         say::ensure_output()?;
         taken.ensure_stdout_free()?;
         ensure!(
-            line.force || !io::stdout().is_terminal(),
+            args.force || !io::stdout().is_terminal(),
             "a page is not written to a terminal; -o names a file, -f writes it anyway"
         );
     }
-    let mut input = Input::open(&line.file, false)?;
+    let mut input = Input::open(&args.file, false)?;
     let mut raw = Vec::new();
     input.reader().read_to_end(&mut raw).context("cannot be read")?;
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    let dictionary = line.dictionary.as_deref().map(|path| {
+    let dictionary = args.dictionary.as_deref().map(|path| {
         file::dictionary(path).with_context(|| format!("dictionary {}", path.display()))
     });
-    let memory = line.finding.memory().unwrap_or(Limits::MEMORY);
+    let memory = args.finding.memory().unwrap_or(Limits::MEMORY);
     let options = Options {
         predictor,
         memory,
-        threads: if line.threads == 0 { cores() } else { line.threads },
+        threads: if args.threads == 0 { cores() } else { args.threads },
         dictionary: dictionary.transpose()?,
         ..Options::default()
     };
-    let work = Work { line, raw: &raw };
+    let work = Work { args, raw: &raw };
     let (both, whys) = work.explained(&options)?;
     let contexts = match options.predictor {
         Predictor::None => None,
@@ -161,7 +156,7 @@ fn explain(line: &Line, predictor: Predictor) -> Result<()> {
         Predictor::None | Predictor::Ppm => None,
     };
     let page = Page {
-        path: &line.file,
+        path: &args.file,
         raw: &raw,
         predictor: &options.predictor,
         both: &both,
@@ -185,21 +180,21 @@ fn explain(line: &Line, predictor: Predictor) -> Result<()> {
                 // The page holds what the file does, so it is for the same eyes.
                 input.give_rights(file).context("the page cannot have the rights of the file")
             };
-            output::place(&path, line.force, fill, |(), _| Ok(()))
+            output::place(&path, args.force, fill, |(), _| Ok(()))
         }
     }
 }
 
 struct Work<'a> {
-    line: &'a Line,
+    args: &'a ExplainArgs,
     raw: &'a [u8],
 }
 
 impl Work<'_> {
     /// The archive, and why each block of it is coded as it is.
     fn compressed(&self, options: &Options) -> Result<(Vec<u8>, Vec<&'static str>)> {
-        let name = self.line.file.file_name().map_or_else(|| "-".into(), |n| n.to_string_lossy());
-        let bar = bar(self.line.quiet, &name, Some(self.raw.len() as u64));
+        let name = self.args.file.file_name().map_or_else(|| "-".into(), |n| n.to_string_lossy());
+        let bar = bar(self.args.quiet, &name, Some(self.raw.len() as u64));
         let whys = Rc::new(RefCell::new(Vec::new()));
         let mut encoder = Encoder::new(Vec::new(), options.clone());
         let told = Rc::clone(&whys);
@@ -215,6 +210,6 @@ impl Work<'_> {
 
     fn explained(&self, options: &Options) -> Result<(Explanation, Vec<&'static str>)> {
         let (archive, whys) = self.compressed(options)?;
-        Ok((explain_archive(&archive, &options.decoding(), self.line.limit)?, whys))
+        Ok((explain_archive(&archive, &options.decoding(), self.args.limit)?, whys))
     }
 }

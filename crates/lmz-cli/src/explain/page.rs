@@ -17,7 +17,7 @@ use super::{curve, data};
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// So many rows are put on the page, and coloured, at once.
+/// How many rows are put on the page, and coloured, at once.
 const SECTION: usize = 50;
 /// Lines in the table of the most expensive ones, and characters that are shown of each.
 const DEAREST: usize = 10;
@@ -28,11 +28,11 @@ pub struct Page<'a> {
     pub path: &'a Path,
     pub raw: &'a [u8],
     pub predictor: &'a Predictor,
-    /// Of the archive that lmz makes, of its first bytes.
+    /// The explanation of the first bytes in the archive that lmz makes.
     pub both: &'a Explanation,
     /// Why each block is coded as it is.
     pub whys: &'a [&'static str],
-    /// The same by context mixing alone, if something else predicts in `both`.
+    /// The explanation of an archive by context mixing alone, if something else predicts in `both`.
     pub contexts: Option<&'a Explanation>,
     /// Bytes of the archive that a language model makes without context mixing.
     pub model: Option<u64>,
@@ -103,10 +103,10 @@ impl Page<'_> {
         write!(
             out,
             "<!DOCTYPE html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n\
-             <meta name=viewport content=\"width=device-width,initial-scale=1\">\n\
-             <meta name=generator content=\"lmz {}\">\n<title>{} \u{2013} where the bits \
-             go</title>\n\
-             <style>\n{STYLE}</style>\n</head>\n<body>\n",
+            <meta name=viewport content=\"width=device-width,initial-scale=1\">\n\
+            <meta name=generator content=\"lmz {}\">\n<title>{} \u{2013} where the bits \
+            go</title>\n\
+            <style>\n{STYLE}</style>\n</head>\n<body>\n",
             env!("CARGO_PKG_VERSION"),
             Escaped(&name)
         )?;
@@ -115,9 +115,8 @@ impl Page<'_> {
         if shown.bytes() < self.raw.len() {
             writeln!(
                 out,
-                "<p class=note>Only the first {} of {} bytes are shown below \
-                (<code>--limit</code> shows more). \
-                 The sizes above are those of the whole file.</p>",
+                "<p class=note>Only the first {} of {} bytes are shown below (<code>--limit</code> \
+                shows more). The sizes above are those of the whole file.</p>",
                 shown.bytes(),
                 self.raw.len()
             )?;
@@ -130,7 +129,7 @@ impl Page<'_> {
             out,
             "<div id=tip hidden></div>\n<script type=\"application/octet-stream\" \
             id=data>{}</script>\n\
-             <script>\n{SCRIPT}</script>\n</body>\n</html>",
+            <script>\n{SCRIPT}</script>\n</body>\n</html>",
             data::pack(&shown, self.vocabulary())
         )
     }
@@ -139,8 +138,8 @@ impl Page<'_> {
         let (raw, archive) = (self.raw.len() as u64, self.both.archive);
         writeln!(
             out,
-            "<h1>{}</h1>\n<p>{raw} bytes, compressed to <strong>{archive}</strong>: {:.3} bits \
-            per byte.</p>",
+            "<h1>{}</h1>\n<p>{raw} bytes, compressed to <strong>{archive}</strong>: {:.3} bits per \
+            byte.</p>",
             Escaped(name),
             bpb(archive as f64 * 8.0, raw)
         )?;
@@ -194,15 +193,14 @@ impl Page<'_> {
                 100.0 * bytes as f64 / most as f64
             )?;
         }
-        *out += "</table>\n<p class=soft>Each row is an archive that was made, with its header \
-            and checks.";
+        *out += "</table>\n<p class=soft>Each row is an archive that was made, with its header and \
+            checks.";
         let sizes = self.contexts.map(|e| e.archive).zip(self.model);
         if let Some((contexts, model)) = sizes.filter(|sizes| both < sizes.0.min(sizes.1)) {
             write!(
                 out,
                 " With the model the archive is {:.1}% smaller than by context mixing alone; with \
-                context mixing it is {:.1}% \
-                 smaller than by the model alone.",
+                context mixing it is {:.1}% smaller than by the model alone.",
                 saved(both, contexts),
                 saved(both, model)
             )?;
@@ -255,8 +253,8 @@ impl Page<'_> {
             writeln!(
                 out,
                 "<p>Bytes {} to {}: {} coded bytes, {:.3} bits per byte. {}.</p>\n<table>\n\
-                 <tr><th>from byte<th class=n>bytes<th class=n>bits<th class=n>bits per \
-                 byte<th>coded by",
+                <tr><th>from byte<th class=n>bytes<th class=n>bits<th class=n>bits per \
+                byte<th>coded by",
                 range.start,
                 range.end - 1,
                 block.coded,
@@ -285,21 +283,19 @@ impl Page<'_> {
             }
             *out += "</table>\n";
         }
-        *out += "<p class=soft>What a model reads of a large block is cut into stripes, several \
-            of which are coded side by side, a token of each in \
-                 turn: each begins without knowing the text before it, but the context models \
-                 learn from all.</p>\n</details>\n";
+        *out += "<p class=soft>What a model reads of a large block is cut into stripes, several of \
+            which are coded side by side, a token of each in turn: each begins without knowing the \
+            text before it, but the context models learn from all.</p>\n</details>\n";
         Ok(())
     }
 
     fn text(&self, out: &mut String, shown: &Shown) -> fmt::Result {
         *out += "<h2>The text</h2>\n<p class=soft>Every token is coloured by its bits per byte; \
-            pointing at it, or a tap, shows what it cost and \
-                 what the model expected. By keyboard: <kbd>Tab</kbd> into the text, then the \
-                 arrows; <kbd>Esc</kbd> ends. \
-                 The margin has the number of each line and its bits.</p>\n<noscript>Colours and \
-                 costs of tokens need scripts.</noscript>\n\
-                 <div class=view><fieldset><legend>Colour by</legend>";
+            pointing at it, or a tap, shows what it cost and what the model expected. By keyboard: \
+            <kbd>Tab</kbd> into the text, then the arrows; <kbd>Esc</kbd> ends. The margin has the \
+            number of each line and its bits.</p>\n<noscript>Colours and costs of tokens need \
+            scripts.</noscript>\n\
+            <div class=view><fieldset><legend>Colour by</legend>";
         for (i, (key, name)) in self.ways().into_iter().enumerate() {
             let checked = if i == 0 { " checked" } else { "" };
             write!(out, "<label><input type=radio name=view value={key}{checked}> {name}</label>")?;

@@ -96,3 +96,22 @@ pub fn read(folder: &TempDir, name: &str) -> Vec<u8> {
 pub fn text() -> Vec<u8> {
     (0..3000).flat_map(|i| format!("line {i} of a file, {}\n", i * i).into_bytes()).collect()
 }
+
+/// A folder with `a` and its archive `a.lmz`.
+pub fn with_archive() -> TempDir {
+    let folder = folder_with("a", &text());
+    ok(&lmz(&folder, &["-1", "a"]));
+    folder
+}
+
+#[cfg(unix)]
+pub fn mode(folder: &TempDir, name: &str) -> u32 {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(path(folder, name)).unwrap().mode() & 0o7777
+}
+
+#[cfg(unix)]
+pub fn set_mode(folder: &TempDir, name: &str, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path(folder, name), fs::Permissions::from_mode(mode)).unwrap();
+}

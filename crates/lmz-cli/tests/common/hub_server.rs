@@ -289,3 +289,14 @@ impl Shared {
         Reply { status: if from > 0 { 206 } else { 200 }, headers, body, length: Some(length) }
     }
 }
+
+/// An answer with these lines of headers.
+pub fn reply(to: &mut TcpStream, status: &str, headers: &[&[u8]], body: &[u8]) -> bool {
+    let _ = write!(to, "HTTP/1.1 {status}\r\nConnection: close\r\n");
+    for header in headers {
+        let _ = to.write_all(&[header, &b"\r\n"[..]].concat());
+    }
+    let _ = to.write_all(b"\r\n");
+    let _ = to.write_all(body);
+    true
+}

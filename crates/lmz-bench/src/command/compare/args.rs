@@ -1,30 +1,27 @@
 //! The command line of `lmz compare`.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, ValueEnum};
+use clap::{Args, ValueEnum};
 use lmz_bench::codecs;
 use lmz_bench::cost::Counting;
 use lmz_bench::table::Format;
 
 use lmz_cli::sizes::size;
 
-/// Compress and decompress files with several codecs, one after the other, and show what came of
-/// it.
+/// Compress and decompress files with several codecs, and show what came of it
 ///
 /// Each measurement has a process of its own. Times are those of compressing and decompressing in
 /// memory: reading, starting and loading a model are not counted. Peak memory is all that the
 /// process had at once, the program, its model and the data among it. Every result is decoded and
 /// compared with the file.
-#[derive(Parser)]
-#[command(name = "lmz compare", bin_name = "lmz compare", max_term_width = 100)]
+#[derive(Args)]
 #[command(
     after_help = "Exit codes: 0 all went well, 1 a codec or a file failed (others were still \
         done), 2 the command line was wrong."
 )]
-pub struct Line {
+pub struct CompareArgs {
     /// Files to compress; folders stand for all files in them
     #[arg(value_name = "FILE|FOLDER")]
     pub inputs: Vec<PathBuf>,
@@ -39,15 +36,20 @@ pub struct Line {
     /// Threads of codecs that can use more than one
     #[arg(short = 'T', long, value_name = "N", default_value_t = 1)]
     pub threads: usize,
-    /// Cut files into pieces of so many bytes and compress each alone
+    /// Cut files into pieces of this size and compress each alone
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub chunk: Option<u64>,
     /// Count the header (what one zero byte is compressed to) once for each file instead of with
     /// every piece, as the paper "Language Modeling Is Compression" does
     #[arg(long, requires = "chunk")]
     pub header_once: bool,
-    /// Do everything so often, and show the median of the times
-    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
+    /// Do everything N times, and show the median of the times
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "1",
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
     pub repeat: u16,
     /// Take NAME.xz for the file that it holds
     #[arg(long)]
@@ -66,7 +68,14 @@ pub struct Line {
     pub sizes_only: bool,
     /// Show the rate with the model counted too: paper for 2 bytes a parameter, stored for the
     /// bytes of its files
-    #[arg(long, value_name = "COUNTING", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "stored")]
+    #[arg(
+        long,
+        value_name = "COUNTING",
+        value_enum,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "stored"
+    )]
     adjusted: Option<ModelBytes>,
     /// Size of the data that the model is sent with, such as 1GB (all files together, unless
     /// something else is said)
@@ -108,34 +117,33 @@ enum ModelBytes {
     Stored,
 }
 
-impl Line {
-    /// Parses, and refuses what cannot be meant.
-    pub fn read(args: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let line = Self::try_parse_from(args)?;
-        let wrong = |kind, message: &str| Err(Self::command().error(kind, message));
-        if line.inputs.is_empty() && !line.lists_codecs() {
+impl CompareArgs {
+    /// Refuses what cannot be meant. `command` is the one whose arguments these are.
+    pub fn check(&self, command: &mut clap::Command) -> Result<(), clap::Error> {
+        let mut wrong = |kind, message: &str| Err(command.error(kind, message));
+        if self.inputs.is_empty() && !self.lists_codecs() {
             return wrong(
                 ErrorKind::MissingRequiredArgument,
                 "expected files or folders to compress",
             );
         }
-        if line.chunk == Some(0) || line.over == Some(0) {
+        if self.chunk == Some(0) || self.over == Some(0) {
             return wrong(ErrorKind::InvalidValue, "--chunk and --over: expected 1 byte or more");
         }
-        if line.total && matches!(line.format, Shape::Csv) {
+        if self.total && matches!(self.format, Shape::Csv) {
             return wrong(
                 ErrorKind::ArgumentConflict,
                 "--total: expected the format table, markdown or json, found csv",
             );
         }
-        let unknown = line.decoder_size.iter().find(|(codec, _)| !line.codecs().contains(codec));
+        let unknown = self.decoder_size.iter().find(|(codec, _)| !self.codecs().contains(codec));
         if let Some((codec, _)) = unknown {
             return wrong(
                 ErrorKind::InvalidValue,
                 &format!("--decoder-size: {codec} is none of the codecs that are compared"),
             );
         }
-        Ok(line)
+        Ok(())
     }
 
     /// Whether only the names of codecs are wanted.

@@ -3,7 +3,6 @@
 mod args;
 mod total;
 
-use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
@@ -18,7 +17,7 @@ use lmz_bench::table::{Columns, Comparison, Format, Outcome, Row};
 use lmz_bench::{Codec, Form, Runner, Sample, Settings, Worker, worker};
 
 use super::results::Output;
-use args::Line;
+pub use args::CompareArgs;
 use lmz_cli::identity::Taken;
 use lmz_cli::say::{self, say};
 use lmz_cli::told;
@@ -37,18 +36,17 @@ pub fn work() -> ExitCode {
     }
 }
 
-/// Runs what follows `lmz compare`; the first argument is passed over.
-pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
-    let line = match Line::read(args) {
-        Ok(line) => line,
-        Err(error) => return say::clap(&error),
-    };
-    if line.lists_codecs() {
-        return list(line.threads);
+/// Compares codecs. `command` is the one whose arguments these are.
+pub fn run(args: &CompareArgs, command: &mut clap::Command) -> ExitCode {
+    if let Err(error) = args.check(command) {
+        return say::clap(&error);
+    }
+    if args.lists_codecs() {
+        return list(args.threads);
     }
     let mut codecs = Vec::new();
-    for name in line.codecs() {
-        match codecs::find(&name, line.threads) {
+    for name in args.codecs() {
+        match codecs::find(&name, args.threads) {
             Ok(codec) => codecs.push(codec),
             Err(error) => {
                 say(&error);
@@ -60,7 +58,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
             }
         }
     }
-    match compare(&line, &codecs) {
+    match compare(args, &codecs) {
         Ok(failed) => ExitCode::from(u8::from(failed)),
         Err(error) => {
             say(told(&error));
@@ -90,27 +88,27 @@ fn list(threads: usize) -> ExitCode {
 
 /// Measures, and writes what was asked for. Whether something failed that others did not suffer
 /// from.
-fn compare(line: &Line, codecs: &[Box<dyn Codec>]) -> Result<bool> {
+fn compare(args: &CompareArgs, codecs: &[Box<dyn Codec>]) -> Result<bool> {
     // What cannot be written is known before hours of work.
-    let files = file::find(&line.inputs, line.unpack_xz)?;
+    let files = file::find(&args.inputs, args.unpack_xz)?;
     let mut taken = Taken::default();
     files.iter().for_each(|file| taken.add_input(&file.path));
-    line.models().for_each(|name| taken.add_model(name));
-    let [output, plot, bars] = [&line.output, &line.plot, &line.bars]
+    args.models().for_each(|name| taken.add_model(name));
+    let [output, plot, bars] = [&args.output, &args.plot, &args.bars]
         .map(|path| path.as_deref().map(|path| Output::begin(path, &taken)).transpose());
     let (output, plot, bars) = (output?, plot?, bars?);
     if output.is_none() {
         taken.ensure_stdout_free()?;
     }
-    line.resume.iter().try_for_each(|path| taken.ensure_free(path))?;
-    let state = line.resume.as_deref().map(State::open).transpose()?;
-    let bar = bar(line.quiet, (files.len() * codecs.len()) as u64);
+    args.resume.iter().try_for_each(|path| taken.ensure_free(path))?;
+    let state = args.resume.as_deref().map(State::open).transpose()?;
+    let bar = bar(args.quiet, (files.len() * codecs.len()) as u64);
     let mut comparison = Comparison::default();
     let mut failed = false;
     let program = std::env::current_exe().context("cannot find this program to start it again")?;
     let worker = Worker::new(program.clone(), vec![WORKER.into()]);
-    let mut runner = Runner { worker, state, threads: line.threads };
-    let settings = Settings { repeat: line.repeat.into(), header: line.header_once };
+    let mut runner = Runner { worker, state, threads: args.threads };
+    let settings = Settings { repeat: args.repeat.into(), header: args.header_once };
     for file in &files {
         let sample = match file.read() {
             Ok(bytes) => Sample { name: file.name.clone(), form: Form::Bytes, bytes },
@@ -121,13 +119,13 @@ fn compare(line: &Line, codecs: &[Box<dyn Codec>]) -> Result<bool> {
                 continue;
             }
         };
-        let pieces = match line.chunk {
+        let pieces = match args.chunk {
             Some(length) => sample.chunks(length as usize),
             None => vec![sample.clone()],
         };
         for codec in codecs {
             bar.set_message(format!("{} {}", sample.name, codec.name()));
-            let outcome = runner.run(&**codec, &pieces, line.chunk, settings)?;
+            let outcome = runner.run(&**codec, &pieces, args.chunk, settings)?;
             if let Outcome::Failed(why) = &outcome {
                 bar.suspend(|| say(format_args!("{}: {why}", sample.name)));
                 failed = true;
@@ -146,14 +144,14 @@ fn compare(line: &Line, codecs: &[Box<dyn Codec>]) -> Result<bool> {
         .max()
         .unwrap_or(0);
     comparison.columns = Columns {
-        sizes_only: line.sizes_only,
-        header_once: line.header_once,
-        adjust: line.adjusted().map(|counting| Adjust { counting, over: line.over.unwrap_or(raw) }),
+        sizes_only: args.sizes_only,
+        header_once: args.header_once,
+        adjust: args.adjusted().map(|counting| Adjust { counting, over: args.over.unwrap_or(raw) }),
     };
-    let mut text = comparison.write(line.format(), line.totals);
-    if line.total {
-        let (costs, left_out) = total::costs(line, &comparison, &program)?;
-        match line.format() {
+    let mut text = comparison.write(args.format(), args.totals);
+    if args.total {
+        let (costs, left_out) = total::costs(args, &comparison, &program)?;
+        match args.format() {
             Format::Json => {
                 let mut all: serde_json::Value = serde_json::from_str(&text)?;
                 all["total"] = total::json(&costs);

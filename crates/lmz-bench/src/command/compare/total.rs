@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use lmz_bench::cost::{BreakEven, Cost, winners};
 use lmz_bench::table::{Comparison, Row, grouped};
 
-use super::args::Line;
+use super::args::CompareArgs;
 
 /// What the report says of decoders that are not counted.
 const NOT_COUNTED: &str = "not counted";
@@ -15,7 +15,7 @@ const NOT_COUNTED: &str = "not counted";
 /// The costs of all codecs that have every file, the least total first, and the names of the
 /// others.
 pub fn costs(
-    line: &Line,
+    args: &CompareArgs,
     comparison: &Comparison,
     program: &Path,
 ) -> Result<(Vec<Cost>, Vec<String>)> {
@@ -23,14 +23,14 @@ pub fn costs(
     let (complete, others): (Vec<Row>, Vec<Row>) =
         comparison.totals().into_iter().partition(|row| row.files == comparison.files());
     let mut costs: Vec<Cost> =
-        complete.iter().filter_map(|row| cost(line, comparison, row, executable)).collect();
+        complete.iter().filter_map(|row| cost(args, comparison, row, executable)).collect();
     costs.sort_by_key(Cost::total);
     Ok((costs, others.into_iter().map(|row| row.codec).collect()))
 }
 
-fn cost(line: &Line, comparison: &Comparison, row: &Row, executable: u64) -> Option<Cost> {
+fn cost(args: &CompareArgs, comparison: &Comparison, row: &Row, executable: u64) -> Option<Cost> {
     let measured = row.outcome.measured()?;
-    let given = line.decoder_size.iter().find(|(codec, _)| *codec == row.codec);
+    let given = args.decoder_size.iter().find(|(codec, _)| *codec == row.codec);
     let (decoder, counted) = match (given, row.model) {
         (Some((_, bytes)), _) => (Some(*bytes), "as given".to_owned()),
         (None, Some(model)) if !model.built_in => {
@@ -90,12 +90,16 @@ pub fn report(costs: &[Cost], left_out: &[String], markdown: bool) -> String {
     out
 }
 
-/// The same for programs.
+/// The report as JSON, for programs.
 pub fn json(costs: &[Cost]) -> serde_json::Value {
     let cost = |c: &Cost| {
         serde_json::json!({
-            "codec": c.codec, "raw_bytes": c.raw, "coded_bytes": c.coded, "decoder_bytes": c.decoder,
-            "total_bytes": c.total(), "decoder_is": c.counted,
+            "codec": c.codec,
+            "raw_bytes": c.raw,
+            "coded_bytes": c.coded,
+            "decoder_bytes": c.decoder,
+            "total_bytes": c.total(),
+            "decoder_is": c.counted,
         })
     };
     let pairs = costs.iter().flat_map(|a| costs.iter().map(move |b| (a, b)));
@@ -107,9 +111,12 @@ pub fn json(costs: &[Cost]) -> serde_json::Value {
             BreakEven::AtLeast(n) => ("at least", n),
             BreakEven::Unknown => return None,
         };
-        Some(
-            serde_json::json!({ "codec": a.codec, "against": b.codec, "from_bytes": from.ceil(), "bound": bound }),
-        )
+        Some(serde_json::json!({
+            "codec": a.codec,
+            "against": b.codec,
+            "from_bytes": from.ceil(),
+            "bound": bound,
+        }))
     };
     serde_json::json!({
         "costs": costs.iter().map(cost).collect::<Vec<_>>(),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Subcommand};
 use lmz::lm::rwkv7::Model;
 use lmz_bench::codecs;
 use lmz_bench::codecs::lmz::UNMIXED;
@@ -10,22 +10,22 @@ use lmz_bench::data::seven;
 
 use lmz_cli::sizes::size;
 
-/// Do the experiments of "Language Modeling Is Compression" (arXiv 2309.10668) with lmz and other
-/// codecs.
+/// Do the experiments of "Language Modeling Is Compression" (arXiv 2309.10668)
+///
+/// They are done with lmz and other codecs, on data of yours.
 ///
 /// Each writes into the folder --out: its numbers (CSV and JSON), drawings (SVG), a table
 /// (Markdown), and what it was made with. What was measured is kept there too and not measured
 /// again.
-#[derive(Parser)]
-#[command(name = "lmz experiment", bin_name = "lmz experiment", max_term_width = 100)]
+#[derive(Args)]
 #[command(
     after_help = "DIR of --data may have the folders text, image (PNG, binary PPM and PGM) and \
-        audio (WAV and FLAC of 16 kHz); a \
-    folder enwik in text is a set of its own. A file, or a folder without these, is text.\n\n\
-    Exit codes: 0 all went well, 1 a codec or a file failed (others were still done), 2 the \
-    command line was wrong."
+        audio (WAV and FLAC of 16 kHz); a folder enwik in text is a set of its own. A file, or a \
+        folder without these, is text.\n\n\
+        Exit codes: 0 all went well, 1 a codec or a file failed (others were still done), 2 the \
+        command line was wrong."
 )]
-pub struct Line {
+pub struct ExperimentArgs {
     #[command(subcommand)]
     pub experiment: Experiment,
 }
@@ -96,7 +96,12 @@ pub struct Common {
 #[derive(Args)]
 pub struct Set {
     /// Which data: text, enwik, image, audio or random
-    #[arg(long, value_name = "SET", default_value = "text", value_parser = ["text", "enwik", "image", "audio", "random"])]
+    #[arg(
+        long,
+        value_name = "SET",
+        default_value = "text",
+        value_parser = ["text", "enwik", "image", "audio", "random"]
+    )]
     pub set: String,
 }
 

@@ -2,14 +2,13 @@
 
 mod args;
 mod data;
-mod made;
+mod provenance;
 
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use clap::Parser;
 use lmz::lm::rwkv7::ModelError;
 use lmz_bench::codecs::FindError;
 use lmz_bench::data::{file, seven};
@@ -23,21 +22,17 @@ use lmz_bench::{Codec, Runner, Worker};
 
 use super::compare::WORKER;
 use super::results::Output;
-use args::{Experiment, Line};
+use args::Experiment;
+pub use args::ExperimentArgs;
 use data::Data;
 use lmz_cli::identity::Taken;
-use lmz_cli::say::{self, say};
+use lmz_cli::say::say;
 use lmz_cli::told;
-use made::Made;
+use provenance::Provenance;
 
-/// Runs what follows `lmz experiment`; the first argument is that word.
-pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
-    let args: Vec<OsString> = args.collect();
-    let line = match Line::try_parse_from(&args) {
-        Ok(line) => line,
-        Err(error) => return say::clap(&error),
-    };
-    match experiment(&line.experiment, &args) {
+/// Does one of the experiments. `words` are those of the command line behind the program's name.
+pub fn run(args: &ExperimentArgs, words: &[OsString]) -> ExitCode {
+    match experiment(&args.experiment, words) {
         Ok(failures) => {
             failures.iter().for_each(say);
             ExitCode::from(u8::from(!failures.is_empty()))
@@ -61,7 +56,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 /// Measures and writes. What failed while others went on.
-fn experiment(experiment: &Experiment, args: &[OsString]) -> Result<Vec<String>> {
+fn experiment(experiment: &Experiment, words: &[OsString]) -> Result<Vec<String>> {
     let common = experiment.common();
     let names = experiment.codecs();
     let (sevens, plain): (Vec<String>, Vec<String>) = names.into_iter().partition(|name| {
@@ -72,7 +67,7 @@ fn experiment(experiment: &Experiment, args: &[OsString]) -> Result<Vec<String>>
     let codecs = find(&plain, common.threads)?;
     let sevens = find(&sevens, common.threads)?;
     data::folder(&common.out)?;
-    let made = Made::new(args, &codecs);
+    let provenance = Provenance::new(words, &codecs);
     let data = Data::new(common);
     let program = std::env::current_exe().context("cannot find this program to start it again")?;
     let worker = Worker::new(program, vec![WORKER.into()]);
@@ -92,7 +87,7 @@ fn experiment(experiment: &Experiment, args: &[OsString]) -> Result<Vec<String>>
         },
     };
     let report = measure(experiment, &data, (codecs, plain, sevens), &mut bench)?;
-    write(&common.out, experiment.name(), &made, &taken, report)
+    write(&common.out, experiment.name(), &provenance, &taken, report)
 }
 
 /// Codecs, their names, and those for the paper's way with 7 bits.
@@ -126,14 +121,14 @@ fn measure(
 fn write(
     out: &Path,
     name: &str,
-    made: &Made,
+    provenance: &Provenance,
     taken: &Taken,
     mut report: Report,
 ) -> Result<Vec<String>> {
     let file = |ending: &str, content: &[u8]| {
         Output::begin(&out.join(format!("{name}{ending}")), taken)?.finish(content)
     };
-    report.json["made"] = made.json();
+    report.json["made"] = provenance.json();
     file(".csv", report.csv.as_bytes())?;
     file(".json", format!("{:#}\n", report.json).as_bytes())?;
     for (ending, plot) in &report.plots {
@@ -145,7 +140,7 @@ fn write(
         "# lmz experiment {name}\n\n{}{}{}",
         report.markdown,
         plots.collect::<String>(),
-        made.markdown()
+        provenance.markdown()
     );
     file(".md", text.as_bytes())?;
     Ok(report.failures)

@@ -7,16 +7,16 @@ use lmz_bench::Codec;
 use serde_json::{Value, json};
 
 /// The command line, the versions and the machine.
-pub struct Made {
+pub struct Provenance {
     command: String,
     versions: Vec<(String, String)>,
     machine: String,
 }
 
-impl Made {
-    /// Of what follows `lmz`.
-    pub fn new(args: &[OsString], codecs: &[Box<dyn Codec>]) -> Self {
-        let words = args.iter().map(|word| quoted(&word.to_string_lossy()));
+impl Provenance {
+    /// `words` are those of the command line behind the program's name.
+    pub fn new(words: &[OsString], codecs: &[Box<dyn Codec>]) -> Self {
+        let words = words.iter().map(|word| quoted(&word.to_string_lossy()));
         let command = format!("lmz {}", words.collect::<Vec<_>>().join(" "));
         let versions =
             codecs.iter().map(|codec| (codec.name().to_owned(), codec.version())).collect();
@@ -31,7 +31,10 @@ impl Made {
             .map(|(codec, version)| json!({ "codec": codec, "version": version }))
             .collect();
         json!({
-            "command": self.command, "lmz": env!("CARGO_PKG_VERSION"), "codecs": versions, "machine": self.machine,
+            "command": self.command,
+            "lmz": env!("CARGO_PKG_VERSION"),
+            "codecs": versions,
+            "machine": self.machine,
             "unix_seconds": now,
         })
     }
