@@ -105,7 +105,7 @@ impl Drop for Over<'_> {
 
 fn help(shared: &Shared, network: &Arc<Network>) {
     let _over = Over(shared);
-    let mut engine = Engine::new(Arc::clone(network), 1);
+    let mut engine = Engine::new(Arc::clone(network));
     loop {
         let mut state = shared.lock();
         let (number, mut group) = loop {
@@ -139,7 +139,7 @@ pub fn work<R>(
         _ if streams >= 2 * threads * rows => streams / rows,
         _ => threads,
     };
-    let engine = Engine::new(Arc::clone(network), 1);
+    let engine = Engine::new(Arc::clone(network));
     let mut state = State::default();
     for group in 0..groups {
         let numbers = streams * group / groups..streams * (group + 1) / groups;

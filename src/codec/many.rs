@@ -78,7 +78,7 @@ impl<'m, N: FnMut() -> Option<(usize, &'m [u8])>, D: FnMut(usize, Made)> Job for
     fn run<K: Kernel>(self, k: K) {
         let Self { batch, mut next, mut done } = self;
         let first = dictionary::first(batch.dictionary, batch.model);
-        let mut engine = Engine::new(Arc::clone(batch.model.network()), 1);
+        let mut engine = Engine::new(Arc::clone(batch.model.network()));
         let mut messages: Vec<Message> = Vec::new();
         let (mut memory, mut waiting) = (0, next());
         let most = batch.memory.min(MEMORY);

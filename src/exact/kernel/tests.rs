@@ -154,15 +154,8 @@ fn check_product(fp: Exact, matrix: &Matrix, x: &[Vec<f32>], activations: Activa
         kernel.run(fp, Quantise { fp, x, to: &mut q });
         let stride = matrix.outputs.div_ceil(LANES);
         let mut out = vec![Lanes([f32::NAN; LANES]); x.len() * stride];
-        // In two parts, as threads do it.
-        let half = packed.blocks() / 2;
-        for blocks in [half..packed.blocks(), 0..half] {
-            let out = Strided { x: &mut out, stride };
-            kernel.run(
-                fp,
-                Product { arena: &arena, matrix: &packed, blocks, x: &q, rows: x.len(), out },
-            );
-        }
+        let rows = Strided { x: &mut out, stride };
+        kernel.run(fp, Product { arena: &arena, matrix: &packed, x: &q, rows: x.len(), out: rows });
         for (row, expected) in expected.iter().enumerate() {
             let found = out[row * stride..][..stride].iter().flat_map(|l| l.0);
             for (i, (found, expected)) in found.zip(expected).enumerate() {

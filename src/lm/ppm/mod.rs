@@ -76,10 +76,6 @@ impl LanguageModel for Ppm {
         Vocabulary::bytes()
     }
 
-    fn most_streams(&self) -> usize {
-        1
-    }
-
     fn start(&mut self, streams: usize) {
         assert_eq!(streams, 1, "PPM reads one stream");
         if !self.path.is_empty() {

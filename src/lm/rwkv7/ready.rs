@@ -125,7 +125,7 @@ impl Ready {
     /// A stream that has read a text from its beginning, cut greedily.
     pub fn read(&self, text: &[u8]) -> Stream {
         exact(|_| {
-            let mut engine = Engine::new(Arc::clone(self.network()), 1);
+            let mut engine = Engine::new(Arc::clone(self.network()));
             let mut stream = engine.stream();
             for token in std::iter::once(START).chain(self.vocabulary().segment(text)) {
                 engine.step(&mut [(&mut stream, token)]);
