@@ -7,7 +7,7 @@
 use xxhash_rust::xxh64::xxh64;
 
 use super::cost::Metered;
-use super::joint::Steps;
+use super::joint::Joint;
 use super::pure;
 use super::range::Coder;
 use super::rows::{self, Group, Reading, Row, Sums};
@@ -94,7 +94,7 @@ impl Block<'_> {
         let mix = exact(|fp| Mix::with_model(fp, &lengths, self.model.0.start()));
         let (mut rows, reading) = (self.rows()?, self.reading(raw));
         let (layout, dictionary) = (self.layout, self.read_first());
-        kernel::run(Steps { coder, rows: &mut rows, reading, layout, dictionary, raw, mix })
+        kernel::run(Joint { coder, rows: &mut rows, reading, layout, dictionary, raw, mix })
     }
 
     fn pure<C: Coder>(&self, coder: &mut C, raw: Option<&[u8]>) -> Result<Vec<u8>, CodecError> {

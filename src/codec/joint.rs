@@ -9,17 +9,21 @@
 use super::cost::Metered;
 use super::crew;
 use super::range::{Coder, Decoder};
-use super::rows::{Reading, Rows, Sums};
-use super::streams::{self, Next};
+use super::rows::{Reading, Rows};
+use super::steps::{Predict, steps};
+use super::streams;
 use super::unread::Unread;
+use super::walk::{At, Decide, Walk, ratio};
 use crate::dictionary::{self, Dictionary};
 use crate::error::CodecError;
 use crate::exact::fpstate::{Exact, exact};
 use crate::format::Layout;
 use crate::lm::rwkv7::Ready;
 use crate::mix::kernel::{self, Job, Kernel};
+use crate::mix::observe::Observer;
 use crate::mix::{Ending, Guess, Lengths, Mix};
-use crate::vocab::{Node, START, Token, Vocabulary};
+use crate::vocab::Token;
+use std::ops::Range;
 
 /// A block: its parts, and what predicts it.
 #[derive(Clone, Copy)]
@@ -72,17 +76,25 @@ impl Block<'_> {
         self.dictionary.map_or(&[], Dictionary::bytes)
     }
 
-    fn run<C: Coder>(
+    /// Codes a block with context models that have begun, and gives them back with what they have
+    /// learnt.
+    #[doc(hidden)]
+    pub fn watch<O: Observer>(&self, raw: &[u8], mix: Mix<O>) -> Mix<O> {
+        let mut coder = Metered::new(raw.len(), raw.len());
+        exact(|_| self.run(&mut coder, Some(raw), mix)).expect("encoding cannot fail")
+    }
+
+    fn run<C: Coder, O: Observer>(
         &self,
         coder: &mut C,
         raw: Option<&[u8]>,
-        mix: Mix,
-    ) -> Result<Mix, CodecError> {
+        mix: Mix<O>,
+    ) -> Result<Mix<O>, CodecError> {
         let network = self.model.network();
         let first = dictionary::first(self.dictionary, self.model);
         crew::work(network, &first, self.layout.streams as usize, self.threads, |crew| {
             let (layout, dictionary) = (self.layout, self.read_first());
-            kernel::run(Steps {
+            kernel::run(Joint {
                 coder,
                 rows: crew,
                 reading: self.model,
@@ -95,8 +107,9 @@ impl Block<'_> {
     }
 }
 
-/// The step function of encoder and decoder.
-pub struct Steps<'a, C, R, T> {
+/// The streams of a block, by a language model and context models together: the step function of
+/// encoder and decoder.
+pub struct Joint<'a, C, R, T, O: Observer> {
     pub coder: &'a mut C,
     pub rows: &'a mut R,
     pub reading: T,
@@ -104,206 +117,117 @@ pub struct Steps<'a, C, R, T> {
     pub dictionary: &'a [u8],
     /// What to encode; nothing when decoding.
     pub raw: Option<&'a [u8]>,
-    pub mix: Mix,
+    pub mix: Mix<O>,
 }
 
-impl<C: Coder, R: Rows, T: Reading> Job for Steps<'_, C, R, T> {
-    type Output = Result<Mix, CodecError>;
+impl<C: Coder, R: Rows, T: Reading, O: Observer> Job for Joint<'_, C, R, T, O> {
+    type Output = Result<Mix<O>, CodecError>;
 
     #[inline(always)]
     fn run<K: Kernel>(self, k: K) -> Self::Output {
-        let Self { coder, rows, mut reading, layout, dictionary, raw, mut mix } = self;
+        let Self { coder, rows, reading, layout, dictionary, raw, mut mix } = self;
         mix.read(k, dictionary);
-        let mut streams = streams::of(layout);
+        let streams = streams::of(layout);
         streams.begins().for_each(|at| mix.stream(at));
-        let mut unread = Unread::of(k.exact(), layout, &mut mix);
-        // Groups of streams in order, step by step, until none has anything left.
-        let mut open = rows.groups();
-        while open > 0 || !unread.ended() {
-            let mut first = None;
-            for number in 0..rows.groups() {
-                let Some(mut group) = rows.take(number)? else { continue };
-                for row in &mut group.rows {
-                    let place = streams.at(row.number);
-                    coder.at(place.left.start);
-                    let known = raw
-                        .map_or(START, |raw| reading.next(place.stripe, &raw[place.left.clone()]));
-                    let walk =
-                        Walk::of(&reading, row.stream.sums(), place.before, place.left.len());
-                    row.token = walk.token(k, coder, &mut mix, row.number, known)?;
-                    coder.check()?;
-                    coder.token(reading.vocabulary(), row.stream.sums(), row.token);
-                    mix.end_token(row.number, row.token);
-                    let bytes = reading.vocabulary().token(row.token).len();
-                    match streams.advance(row.number, row.token, bytes) {
-                        Next::Same => {}
-                        Next::Stripe(at) => mix.begin_again(row.number, at),
-                        Next::End => row.ended = true,
-                    }
-                }
-                group.rows.retain(|row| !row.ended);
-                if let Some(row) = group.rows.first() {
-                    first = first.or(Some(streams.at(row.number).left.start));
-                    rows.give(number, group);
-                } else {
-                    open -= 1;
-                }
-            }
-            if let Some(at) = first {
-                rows.check(coder, at)?;
-            }
-            unread.step(k, coder, &mut mix, raw)?; // while the model computes
-        }
-        Ok(mix)
+        let unread = Unread::of(k.exact(), layout, &mut mix);
+        let mut predict = Both { k, mix, unread };
+        steps(coder, rows, reading, streams, raw, &mut predict)?;
+        Ok(predict.mix)
     }
 }
 
-/// A token to be coded.
-pub struct Walk<'a> {
-    vocabulary: &'a Vocabulary,
-    sums: &'a [u64],
-    before: Token,
-    /// The bytes that cannot come first: in greedy segmentation, those that would have made the
-    /// token before longer.
-    longer: &'a [u64; 4],
-    /// Bytes that the stream has left.
-    most: usize,
+/// Tokens by both together, and in between the segments that the language model does not read.
+struct Both<K, O: Observer> {
+    k: K,
+    mix: Mix<O>,
+    unread: Unread,
 }
 
-/// The probability of a part of `total`, in units of 2^-16, neither 0 nor 1.
-#[inline(always)]
-fn ratio(part: u64, total: u64) -> u16 {
-    ((part << 16) / total).clamp(1, 65535) as u16
-}
-
-impl<'a> Walk<'a> {
-    /// The token behind this one, with which the stream goes on, of which so many bytes are left.
-    pub fn of(reading: &'a impl Reading, sums: &'a [u64], before: Token, most: usize) -> Self {
-        Self {
-            vocabulary: reading.vocabulary(),
-            sums,
-            before,
-            longer: reading.impossible(before),
-            most,
-        }
+impl<K: Kernel, O: Observer> Predict for Both<K, O> {
+    #[inline(always)]
+    fn token<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        walk: &Walk,
+        stream: usize,
+        known: Token,
+    ) -> Result<Token, CodecError> {
+        token(self.k, coder, &mut self.mix, stream, walk, known)
     }
 
     #[inline(always)]
-    pub fn token<K: Kernel, C: Coder>(
-        &self,
-        k: K,
-        coder: &mut C,
-        mix: &mut Mix,
-        stream: usize,
-        token: Token,
-    ) -> Result<Token, CodecError> {
-        let (vocabulary, sums) = (self.vocabulary, self.sums);
-        let mass = |from: u32, to: u32| sums[to as usize] - sums[from as usize];
-        let string = vocabulary.token(token);
-        let sure = Guess::sure(sums[sums.len() - 1]);
-        let mut node = vocabulary.root();
-        let mut number = 0;
-        for depth in 0.. {
-            let guess = |one: u64, both: u64| Guess { p: ratio(one, both), depth, sure };
-            let mut children = vocabulary.children(node);
-            if node.own > 0 {
-                let longer = node.first + node.own;
-                let (own, deeper) = (mass(node.first, longer), mass(longer, node.end));
-                let end = vocabulary.sorted()[node.first as usize];
-                if deeper == 0 || depth == self.most {
-                    return Ok(end);
-                }
-                if own > 0 {
-                    let copy =
-                        mix.copy(stream).map(|(copy, class)| (!self.goes_on(number, copy), class));
-                    let guess = guess(own, own + deeper);
-                    let ending = Ending { guess, node: number, before: self.before, copy };
-                    let p = mix.predict_end(k, stream, &ending);
-                    let ended = coder.decide(string.len() == depth, p)?;
-                    mix.update_end(k, ended);
-                    if ended {
-                        return Ok(end);
-                    }
-                }
-            }
-            if depth == self.most {
-                return Err(CodecError::NotACodeword); // longer than the stream
-            }
-            // What a decoder passes may be shorter than the walk; its bits are not looked at.
-            let byte = string.get(depth).copied().unwrap_or(0);
-            let start = |children: &[(u8, u32)], end: u32| {
-                children.first().map_or(end, |c| vocabulary.node(c.1).first)
-            };
-            let mut end = node.end;
-            let mut impossible = if depth == 0 { self.impossible(children) } else { Vec::new() };
-            for shift in (0..8).rev() {
-                let half = children.partition_point(|c| c.0 >> shift & 1 == 0);
-                let (zeros, ones) = children.split_at(half);
-                let middle = start(ones, end);
-                let (mut zero, mut one) = (mass(start(zeros, middle), middle), mass(middle, end));
-                for (byte, mass) in &impossible {
-                    *(if byte >> shift & 1 == 1 { &mut one } else { &mut zero }) -= mass;
-                }
-                let bit = match (zero, one) {
-                    (_, 0) | (0, _) => {
-                        let bit = one > 0;
-                        mix.skip(k, stream, bit);
-                        bit
-                    }
-                    _ => {
-                        let guess = guess(one, zero + one);
-                        let p = mix.predict_with(k, stream, guess);
-                        let bit = coder.decide(byte >> shift & 1 == 1, p)?;
-                        mix.update_with(k, stream, bit, guess);
-                        bit
-                    }
-                };
-                impossible.retain(|(byte, _)| (byte >> shift & 1 == 1) == bit);
-                if bit {
-                    children = ones;
-                } else {
-                    children = zeros;
-                    end = middle;
-                }
-            }
-            match children {
-                [child] => (number, node) = (child.1, vocabulary.node(child.1)),
-                _ => return Err(CodecError::NotACodeword), // a node without any mass
-            }
-        }
-        unreachable!("the walk ends at a token")
+    fn coded(&mut self, stream: usize, token: Token, _: &Range<usize>, _: &[u8]) {
+        self.mix.end_token(stream, token);
     }
 
-    /// The first bytes that are impossible, and their mass.
-    fn impossible(&self, children: &[(u8, u32)]) -> Vec<(u8, u64)> {
-        let listed = |c: &&(u8, u32)| self.longer[usize::from(c.0 >> 6)] >> (c.0 & 63) & 1 == 1;
-        let mass = |node: Node| self.sums[node.end as usize] - self.sums[node.first as usize];
-        children.iter().filter(listed).map(|c| (c.0, mass(self.vocabulary.node(c.1)))).collect()
+    #[inline(always)]
+    fn begin_again(&mut self, stream: usize, at: usize) {
+        self.mix.begin_again(stream, at);
     }
 
-    /// Whether a text that follows a node leads to a longer token.
-    fn goes_on(&self, node: u32, text: &[u8]) -> bool {
-        let mut node = if node == 0 { self.vocabulary.root() } else { self.vocabulary.node(node) };
-        for byte in text {
-            let children = self.vocabulary.children(node);
-            let Ok(at) = children.binary_search_by_key(byte, |c| c.0) else { return false };
-            node = self.vocabulary.node(children[at].1);
-            if node.own > 0 {
-                return true;
-            }
-        }
-        false
+    fn ended(&self) -> bool {
+        self.unread.ended()
+    }
+
+    #[inline(always)]
+    fn between<C: Coder>(&mut self, coder: &mut C, raw: Option<&[u8]>) -> Result<(), CodecError> {
+        self.unread.step(self.k, coder, &mut self.mix, raw)
     }
 }
 
-/// Codes documents to learn a start state from.
-#[cfg(feature = "train")]
-impl crate::train::Code for Ready {
-    fn code(&self, mix: Mix, text: &[u8]) -> Mix {
-        let layout = Layout::whole(text.len() as u64, Some(0));
-        let block = Block { layout: &layout, dictionary: None, model: self, threads: 1 };
-        block
-            .run(&mut Metered::new(text.len(), text.len()), Some(text), mix)
-            .expect("encoding cannot fail")
+/// Codes the next token of a stream of the context models.
+#[inline(always)]
+pub fn token<K: Kernel, C: Coder, O: Observer>(
+    k: K,
+    coder: &mut C,
+    mix: &mut Mix<O>,
+    stream: usize,
+    walk: &Walk,
+    known: Token,
+) -> Result<Token, CodecError> {
+    let sure = Guess::sure(walk.total());
+    walk.token(&mut Mixed { k, coder, mix, stream, walk, sure }, known)
+}
+
+/// Decisions of a token that are mixed and then coded.
+struct Mixed<'a, K, C, O: Observer> {
+    k: K,
+    coder: &'a mut C,
+    mix: &'a mut Mix<O>,
+    stream: usize,
+    walk: &'a Walk<'a>,
+    sure: usize,
+}
+
+impl<K: Kernel, C: Coder, O: Observer> Decide for Mixed<'_, K, C, O> {
+    #[inline(always)]
+    fn end(&mut self, known: bool, at: &At, own: u64, deeper: u64) -> Result<bool, CodecError> {
+        if deeper == 0 {
+            return Ok(true);
+        }
+        if own == 0 {
+            return Ok(false);
+        }
+        let copy = self.mix.copy(self.stream);
+        let copy = copy.map(|(copy, class)| (!self.walk.goes_on(at.number, copy), class));
+        let guess = Guess { p: ratio(own, own + deeper), depth: at.depth, sure: self.sure };
+        let ending = Ending { guess, node: at.number, before: self.walk.before, copy };
+        let p = self.mix.predict_end(self.k, self.stream, &ending);
+        let ended = self.coder.decide(known, p)?;
+        self.mix.update_end(self.k, ended);
+        Ok(ended)
+    }
+
+    #[inline(always)]
+    fn bit(&mut self, known: bool, at: &At, zero: u64, one: u64) -> Result<bool, CodecError> {
+        if zero == 0 || one == 0 {
+            self.mix.skip(self.k, self.stream, one > 0);
+            return Ok(one > 0);
+        }
+        let guess = Guess { p: ratio(one, zero + one), depth: at.depth, sure: self.sure };
+        let p = self.mix.predict_with(self.k, self.stream, guess);
+        let bit = self.coder.decide(known, p)?;
+        self.mix.update_with(self.k, self.stream, bit, guess);
+        Ok(bit)
     }
 }

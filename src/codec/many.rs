@@ -4,9 +4,10 @@
 
 use super::choice::{Made, WINDOW};
 use super::cost::Metered;
-use super::joint::Walk;
+use super::joint;
 use super::memory;
 use super::range::Coder;
+use super::walk::Walk;
 use crate::dictionary::{self, Dictionary};
 use crate::lm::rwkv7::{Engine, Ready, Stream};
 use crate::mix::kernel::{self, Job, Kernel};
@@ -132,7 +133,7 @@ impl Message<'_> {
         let known = model.vocabulary().longest(self.rest).0;
         self.coder.at(self.at);
         let walk = Walk::of(&model, self.stream.sums(), self.token, self.rest.len());
-        let coded = walk.token(k, &mut self.coder, &mut self.mix, 0, known);
+        let coded = joint::token(k, &mut self.coder, &mut self.mix, 0, &walk, known);
         self.token = coded.expect("encoding cannot fail");
         self.mix.end_token(0, self.token);
         let length = model.vocabulary().token(self.token).len();

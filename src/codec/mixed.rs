@@ -6,6 +6,7 @@ use super::streams::{self, Next};
 use crate::error::CodecError;
 use crate::format::Layout;
 use crate::mix::kernel::{self, Job, Kernel};
+use crate::mix::observe::Observer;
 use crate::mix::{Lengths, Mix};
 use crate::vocab::START;
 
@@ -84,10 +85,10 @@ impl<C: Coder> Job for Block<'_, C> {
 
 /// Codes the next byte of a stream, by context models alone.
 #[inline(always)]
-pub fn byte<K: Kernel, C: Coder>(
+pub fn byte<K: Kernel, C: Coder, O: Observer>(
     k: K,
     coder: &mut C,
-    mix: &mut Mix,
+    mix: &mut Mix<O>,
     stream: usize,
     byte: u8,
 ) -> Result<(), CodecError> {

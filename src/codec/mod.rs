@@ -15,6 +15,7 @@ pub mod pure;
 pub mod range;
 mod rows;
 mod sample;
+mod steps;
 mod streams;
 mod unread;
 pub mod walk;

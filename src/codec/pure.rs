@@ -1,16 +1,18 @@
 //! Codec 2 with a neural language model: what the model alone makes of a block, the figure that
 //! papers report. Streams advance in lock step, one token each; every token goes down the byte trie
-//! as in [`walk`], nothing else predicts.
+//! as in [`walk`](super::walk), nothing else predicts.
 
 use super::joint::Block;
 use super::range::{Coder, Encoder};
-use super::rows::{Reading, Rows, Sums};
-use super::streams::Next;
-use super::{crew, streams, walk};
+use super::rows::{Reading, Rows};
+use super::steps::Predict;
+use super::walk::Walk;
+use super::{crew, streams};
 use crate::dictionary;
 use crate::error::CodecError;
 use crate::format::{BlockHead, Layout, Method};
-use crate::vocab::START;
+use crate::vocab::Token;
+use std::ops::Range;
 
 /// The most raw bytes that a block of so many coded bytes may hold: as in codec 4, because its time
 /// is the network's too.
@@ -52,49 +54,37 @@ fn run<C: Coder>(block: &Block, coder: &mut C, raw: Option<&[u8]>) -> Result<Vec
     )
 }
 
-/// The step function of encoder and decoder. `raw`: what to encode; nothing when decoding. What the
-/// streams have read comes out.
+/// The streams of a block, by a model alone: the step function of encoder and decoder. `raw`: what
+/// to encode; nothing when decoding. What the streams have read comes out.
 pub fn steps<C: Coder, R: Rows>(
     coder: &mut C,
     rows: &mut R,
-    mut reading: impl Reading,
+    reading: impl Reading,
     layout: &Layout,
     raw: Option<&[u8]>,
 ) -> Result<Vec<u8>, CodecError> {
-    let mut streams = streams::of(layout);
-    let mut out = vec![0; layout.read() as usize];
-    let mut open = rows.groups();
-    while open > 0 {
-        let mut first = None;
-        for number in 0..rows.groups() {
-            let Some(mut group) = rows.take(number)? else { continue };
-            for row in &mut group.rows {
-                let place = streams.at(row.number);
-                let at = place.left.start;
-                coder.at(at);
-                let known =
-                    raw.map_or(START, |raw| reading.next(place.stripe, &raw[place.left.clone()]));
-                row.token = walk::token(coder, reading.vocabulary(), row.stream.sums(), known)?;
-                coder.check()?;
-                coder.token(reading.vocabulary(), row.stream.sums(), row.token);
-                let bytes = reading.vocabulary().token(row.token);
-                if bytes.len() > place.left.len() {
-                    return Err(CodecError::NotACodeword);
-                }
-                out[at..at + bytes.len()].copy_from_slice(bytes);
-                row.ended = streams.advance(row.number, row.token, bytes.len()) == Next::End;
-            }
-            group.rows.retain(|row| !row.ended);
-            if let Some(row) = group.rows.first() {
-                first = first.or(Some(streams.at(row.number).left.start));
-                rows.give(number, group);
-            } else {
-                open -= 1;
-            }
-        }
-        if let Some(at) = first {
-            rows.check(coder, at)?;
-        }
+    let mut predict = Alone { out: vec![0; layout.read() as usize] };
+    super::steps::steps(coder, rows, reading, streams::of(layout), raw, &mut predict)?;
+    Ok(predict.out)
+}
+
+/// Tokens by the model's own masses.
+struct Alone {
+    out: Vec<u8>,
+}
+
+impl Predict for Alone {
+    fn token<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        walk: &Walk,
+        _: usize,
+        known: Token,
+    ) -> Result<Token, CodecError> {
+        walk.alone(coder, known)
     }
-    Ok(out)
+
+    fn coded(&mut self, _: usize, _: Token, left: &Range<usize>, bytes: &[u8]) {
+        self.out[left.start..][..bytes.len()].copy_from_slice(bytes);
+    }
 }

@@ -12,6 +12,7 @@ use crate::exact::fpstate::Exact;
 use crate::format::{Layout, Segment};
 use crate::mix::Mix;
 use crate::mix::kernel::Kernel;
+use crate::mix::observe::Observer;
 
 /// About as many bytes as a token has.
 const TOKEN: u64 = 3;
@@ -25,7 +26,7 @@ pub struct Unread {
 
 impl Unread {
     /// Those of a layout, as streams of a block that has those of the model already.
-    pub fn of(fp: Exact, layout: &Layout, mix: &mut Mix) -> Self {
+    pub fn of<O: Observer>(fp: Exact, layout: &Layout, mix: &mut Mix<O>) -> Self {
         let mut left = Vec::new();
         let (mut at, mut bytes) = (0, 0);
         for Segment { length, model } in &layout.segments {
@@ -48,11 +49,11 @@ impl Unread {
 
     /// Codes as many bytes as belong to a step. `raw`: what to encode; nothing when decoding.
     #[inline(always)]
-    pub fn step<K: Kernel, C: Coder>(
+    pub fn step<K: Kernel, C: Coder, O: Observer>(
         &mut self,
         k: K,
         coder: &mut C,
-        mix: &mut Mix,
+        mix: &mut Mix<O>,
         raw: Option<&[u8]>,
     ) -> Result<(), CodecError> {
         for _ in 0..self.each {

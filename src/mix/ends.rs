@@ -104,10 +104,9 @@ impl Ends {
         }
     }
 
-    /// The history of a context for the current decision.
-    #[cfg(feature = "train")]
-    pub fn state(&self, context: usize) -> State {
-        self.seen[context]
+    /// The history of each context for the current decision.
+    pub fn histories(&self) -> [State; CONTEXTS] {
+        self.seen
     }
 
     #[inline(always)]

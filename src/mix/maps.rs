@@ -88,7 +88,6 @@ impl Correction {
     }
 
     /// The point that [`refine`](Self::refine) found nearest.
-    #[cfg(feature = "train")]
     pub fn point(&self) -> usize {
         self.at.1
     }

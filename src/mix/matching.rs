@@ -102,7 +102,6 @@ impl Matcher {
     }
 
     /// The length class of a match, and whether it predicts a bit.
-    #[cfg(feature = "train")]
     pub fn would_be_right(&self, bits: usize, bit: bool) -> Option<(usize, bool)> {
         (self.expected != 0)
             .then(|| (self.classes.0, (self.expected >> (7 - bits) & 1 == 1) == bit))

@@ -61,17 +61,16 @@ impl Mixer {
     }
 
     /// What the current bit chose: of each family, and of the last mixer.
-    #[cfg(feature = "train")]
     pub fn chosen(&self) -> ([usize; SETS], usize) {
         (self.chosen, self.chosen_last)
     }
 
-    #[cfg(feature = "train")]
+    /// A weight set of a family.
     pub fn weights(&self, family: usize, set: usize) -> &Vector {
         &self.families[family][set]
     }
 
-    #[cfg(feature = "train")]
+    /// A weight set of the last mixer.
     pub fn last_weights(&self, set: usize) -> [f32; SETS] {
         self.last[set]
     }

@@ -21,12 +21,12 @@ mod logistic;
 mod maps;
 mod matching;
 mod mixer;
+#[doc(hidden)]
+pub mod observe;
 mod primed;
 mod start;
 mod stream;
 mod table;
-#[cfg(feature = "train")]
-pub mod train;
 mod weighing;
 
 use crate::exact::fpstate::Exact;
@@ -39,6 +39,7 @@ use history::Histories;
 use kernel::{INPUTS, Kernel, Vector};
 use logistic::Tables;
 use matching::Matches;
+use observe::{Bit, Learnt, Observer, TokenEnd};
 use primed::Primed;
 use start::Kind;
 pub use start::Start;
@@ -69,8 +70,8 @@ const KNOWN: usize = contexts::TELLING.count_ones() as usize;
 /// How slowly a history's probability follows.
 const MAP_SHIFT: u32 = 8;
 
-/// The context models of a block.
-pub struct Mix {
+/// The context models of a block, which an observer may watch.
+pub struct Mix<O: Observer = ()> {
     shared: Shared,
     streams: Vec<Stream>,
     /// Whether streams are cut into tokens.
@@ -82,10 +83,7 @@ pub struct Mix {
     block: usize,
     /// The inputs of the mixer for the current bit.
     x: Vector,
-    #[cfg(feature = "train")]
-    observer: Option<Box<train::Sums>>,
-    #[cfg(feature = "train")]
-    p: u16,
+    observer: O,
 }
 
 /// Bytes that a block reads.
@@ -120,11 +118,29 @@ impl Mix {
 
     /// Begins a block that a language model predicts too, as `start` says.
     pub fn with_model(fp: Exact, lengths: &Lengths, start: &Start) -> Self {
+        Self::observed(fp, lengths, start, ())
+    }
+
+    /// Tables of these sizes (log2) that have read the primer.
+    fn prime(fp: Exact, (table, places): (u32, u32), start: &Start) -> Primed {
+        let mut memory = (Table::new(table), Matches::new(fp, places));
+        let mut reader = Stream::new(0, false);
+        for _ in 0..start.primer.len() {
+            reader.skim(&mut memory, &start.primer);
+        }
+        memory
+    }
+}
+
+impl<O: Observer> Mix<O> {
+    /// [`with_model`](Mix::with_model), watched by an observer.
+    #[doc(hidden)]
+    pub fn observed(fp: Exact, lengths: &Lengths, start: &Start, observer: O) -> Self {
         let primer = start.primer.len();
         let both = lengths.both();
         let wide = log2_within(both.saturating_mul(4), 10..=16);
         let size = (lengths.table(), Matches::bits(primer + both));
-        let (table, mut matches) = primed::get(size, || Self::prime(fp, size, start));
+        let (table, mut matches) = primed::get(size, || Mix::prime(fp, size, start));
         matches.trust(&start.right);
         let shared = Shared {
             tables: Tables::get(fp),
@@ -146,11 +162,16 @@ impl Mix {
             primer,
             block: primer + lengths.dictionary,
             x: Vector([0.0; _]),
-            #[cfg(feature = "train")]
-            observer: None,
-            #[cfg(feature = "train")]
-            p: 0,
+            observer,
         }
+    }
+
+    /// Ends the block: what the weights became, and the observer.
+    #[doc(hidden)]
+    pub fn end(self) -> (Learnt, O) {
+        let Shared { weighings, ends, .. } = self.shared;
+        let mixer = weighings.into_iter().next().expect("a block has one").mixer;
+        (Learnt { mixer, ends: ends.map(|ends| ends.mixer) }, self.observer)
     }
 
     /// Begins another stream at a place of the block. They are numbered in order, from 0.
@@ -174,16 +195,6 @@ impl Mix {
         let contexts = Contexts::without_model(at);
         self.streams.push(Stream { weighing: 1, contexts, ..Stream::new(at, false) });
         self.streams.len() - 1
-    }
-
-    /// Tables of these sizes (log2) that have read the primer.
-    fn prime(fp: Exact, (table, places): (u32, u32), start: &Start) -> Primed {
-        let mut memory = (Table::new(table), Matches::new(fp, places));
-        let mut reader = Stream::new(0, false);
-        for _ in 0..start.primer.len() {
-            reader.skim(&mut memory, &start.primer);
-        }
-        memory
     }
 
     /// Learns the dictionary, before there is any stream.
@@ -267,8 +278,7 @@ impl Mix {
         let p3 = weighing.corrections[2].refine(order2, mixed);
         let p = p * 0.2 + p1 * 0.1 + p2 * 0.35 + p3 * 0.35;
         let p = logistic::nearest(p * 65536.0).clamp(1, 65535) as u16;
-        #[cfg(feature = "train")]
-        (self.p = p);
+        self.observer.predicted(p);
         p
     }
 
@@ -287,10 +297,8 @@ impl Mix {
         bit: bool,
         said: S,
     ) {
-        #[cfg(feature = "train")]
-        if let Some(observer) = &mut self.observer {
-            observer.see(&self.streams[stream_number], &self.shared, self.p, bit);
-        }
+        let seen = Bit { stream: &self.streams[stream_number], shared: &self.shared };
+        self.observer.bit(&seen, bit);
         said.learn(&mut self.shared.guesses, bit);
         let (stream, shared) = (&mut self.streams[stream_number], &mut self.shared);
         let weighing = &mut shared.weighings[stream.weighing];
@@ -319,8 +327,7 @@ impl Mix {
         let (contexts, t) = (&self.streams[stream].contexts, self.shared.tables);
         let p =
             self.shared.ends.as_mut().map_or(1 << 15, |ends| ends.predict(k, t, contexts, ending));
-        #[cfg(feature = "train")]
-        (self.p = p);
+        self.observer.predicted(p);
         p
     }
 
@@ -333,10 +340,7 @@ impl Mix {
     #[inline(always)]
     pub fn update_end<K: Kernel>(&mut self, k: K, ended: bool) {
         if let Some(ends) = &mut self.shared.ends {
-            #[cfg(feature = "train")]
-            if let Some(observer) = &mut self.observer {
-                observer.see_end(ends, self.p, ended);
-            }
+            self.observer.token_end(&TokenEnd(ends), ended);
             ends.update(k, self.shared.histories, ended);
         }
     }

@@ -13,7 +13,9 @@ use std::path::PathBuf;
 use clap::Parser;
 use lmz::exact::fpstate::exact;
 use lmz::lm::rwkv7::Ready;
-use lmz::train::{Alone, Kind, Start, learn, start_of};
+use lmz::mix::Start;
+use lmz::mix::observe::Kind;
+use lmz_train::{Alone, learn};
 
 #[derive(Parser)]
 struct Arguments {
@@ -65,7 +67,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     } else {
         let model = Ready::find(&arguments.model)?;
         let untrained = || exact(|fp| Start::untrained(fp, Kind::WithModel, &[]));
-        let mut start = if arguments.go_on { start_of(&model) } else { untrained() };
+        let mut start = if arguments.go_on { model.start().clone() } else { untrained() };
         start.primer = exact(|fp| Start::get(fp).primer.clone());
         let mut bytes = learn(start, &model, &documents, rounds, relax, report);
         // The primer is in start.bin.
