@@ -7,7 +7,7 @@
 //! coded in between (`unread`).
 
 use super::cost::Metered;
-use super::crew;
+use super::pipeline;
 use super::range::{Coder, Decoder};
 use super::rows::{Reading, Rows};
 use super::steps::{Predict, steps};
@@ -92,11 +92,11 @@ impl Block<'_> {
     ) -> Result<Mix<O>, CodecError> {
         let network = self.model.network();
         let first = dictionary::first(self.dictionary, self.model);
-        crew::work(network, &first, self.layout.streams as usize, self.threads, |crew| {
+        pipeline::run(network, &first, self.layout.streams as usize, self.threads, |pipeline| {
             let (layout, dictionary) = (self.layout, self.read_first());
             kernel::run(Joint {
                 coder,
-                rows: crew,
+                rows: pipeline,
                 reading: self.model,
                 layout,
                 dictionary,

@@ -7,7 +7,7 @@ use super::range::{Coder, Encoder};
 use super::rows::{Reading, Rows};
 use super::steps::Predict;
 use super::walk::Walk;
-use super::{crew, streams};
+use super::{pipeline, streams};
 use crate::dictionary;
 use crate::error::CodecError;
 use crate::format::{BlockHead, Layout, Method};
@@ -45,12 +45,12 @@ pub fn decode<C: Coder>(
 
 fn run<C: Coder>(block: &Block, coder: &mut C, raw: Option<&[u8]>) -> Result<Vec<u8>, CodecError> {
     let first = dictionary::first(block.dictionary, block.model);
-    crew::work(
+    pipeline::run(
         block.model.network(),
         &first,
         block.layout.streams as usize,
         block.threads,
-        |crew| steps(coder, crew, block.model, block.layout, raw),
+        |pipeline| steps(coder, pipeline, block.model, block.layout, raw),
     )
 }
 

@@ -43,14 +43,14 @@ impl Shared {
 }
 
 /// The coder's side.
-pub struct Crew<'a> {
+pub struct ModelPipeline<'a> {
     shared: &'a Shared,
     engine: Engine,
     /// Groups that have streams left.
     open: Vec<bool>,
 }
 
-impl Rows for Crew<'_> {
+impl Rows for ModelPipeline<'_> {
     type Stream = Stream;
 
     fn groups(&self) -> usize {
@@ -125,12 +125,12 @@ fn help(shared: &Shared, network: &Arc<Network>) {
 }
 
 /// Runs a coder of so many streams that all begin as `first`, with `threads - 1` threads beside it.
-pub fn work<R>(
+pub fn run<R>(
     network: &Arc<Network>,
     first: &Stream,
     streams: usize,
     threads: usize,
-    coder: impl FnOnce(&mut Crew) -> R,
+    coder: impl FnOnce(&mut ModelPipeline) -> R,
 ) -> R {
     let threads = threads.clamp(1, streams.max(1));
     let rows = if network.config.is_large() { ROWS_LARGE } else { ROWS };
@@ -160,8 +160,8 @@ pub fn work<R>(
                 break;
             }
         }
-        let mut crew = Crew { shared: &shared, engine, open: vec![true; groups] };
-        let result = coder(&mut crew);
+        let mut pipeline = ModelPipeline { shared: &shared, engine, open: vec![true; groups] };
+        let result = coder(&mut pipeline);
         drop(over);
         result
     })
