@@ -17,8 +17,8 @@ mod rows;
 mod sample;
 mod steps;
 mod streams;
+#[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
+pub mod trace;
 mod unread;
 pub mod walk;
-#[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
-pub mod watch;
 pub mod work;
