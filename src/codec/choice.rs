@@ -3,7 +3,7 @@
 
 use super::block::{Coded, Models};
 use super::cost::BIT;
-use super::parts::{self, Costs, Part};
+use super::segmentation::{self, Costs, Part};
 use super::{bound, joint, mixed, pure, streams};
 use crate::error::CodecError;
 use crate::format::{BlockHead, DeviceBound, Layout, Limits, Method, Segment};
@@ -93,7 +93,7 @@ impl Choice<'_> {
     ) -> (Coded, Vec<u64>) {
         let read = parts.iter().filter(|p| p.model).map(|p| p.end - p.begin).sum();
         let streams = self.streams.unwrap_or_else(|| streams::count(read, &model.network().config));
-        let layout = streams::cut(parts::segments(parts), streams.min(most_streams(read)));
+        let layout = streams::cut(segmentation::segments(parts), streams.min(most_streams(read)));
         let alone = layout.streams == 1 && layout.segments.len() == 1;
         let made = self.models.made.filter(|_| alone && window == WINDOW).cloned();
         let make = || block(&layout, model, self.models).encode_by_windows(raw, window);
@@ -140,8 +140,10 @@ impl Choice<'_> {
         let whole = [Part { begin: 0, end: raw.len(), model: true }];
         let streams =
             self.streams.unwrap_or_else(|| streams::count(raw.len(), &model.network().config));
-        let layout =
-            streams::cut_apart(parts::segments(&whole), streams.min(most_streams(raw.len())));
+        let layout = streams::cut_apart(
+            segmentation::segments(&whole),
+            streams.min(most_streams(raw.len())),
+        );
         let bytes = pure::encode(&block(&layout, model, self.models), raw);
         if raw.len() as u64 > pure::most_raw(bytes.len()) {
             return self.alone(raw, "repeats itself too much to need the model");
@@ -162,7 +164,7 @@ impl Choice<'_> {
         let whole = [Part { begin: 0, end: raw.len(), model: true }];
         let streams = streams.min(most_streams(raw.len())).min(entry.batch as usize);
         let cut = if self.models.mix { streams::cut } else { streams::cut_apart };
-        let layout = cut(parts::segments(&whole), streams);
+        let layout = cut(segmentation::segments(&whole), streams);
         let Models { dictionary, mix, .. } = *self.models;
         let bytes = bound::Block { layout: &layout, dictionary, model, entry, mix }.encode(raw)?;
         let (method, why) = match mix {
@@ -183,7 +185,7 @@ impl Choice<'_> {
         let best = self.smaller(without, with);
         let costs: Vec<Costs> =
             costs_with.into_iter().zip(costs_without).map(|(a, b)| [a, b]).collect();
-        let plan = parts::plan(
+        let plan = segmentation::plan(
             &costs.iter().map(|c| handicapped(*c, LEAST_GAIN)).collect::<Vec<_>>(),
             CHANGE,
         );
@@ -197,7 +199,8 @@ impl Choice<'_> {
             return best;
         }
         let begins: Vec<usize> = (0..plan.len()).map(|i| i * WINDOW).collect();
-        let (apart, _) = self.together(raw, model, &parts::parts(raw, &begins, &plan), raw.len());
+        let (apart, _) =
+            self.together(raw, model, &segmentation::parts(raw, &begins, &plan), raw.len());
         self.smaller(best, apart)
     }
 
@@ -235,13 +238,13 @@ impl Read {
         let count = (raw.len() / PIECE).clamp(FEWEST, MOST);
         let begins: Vec<usize> = (0..count).map(|i| raw.len() * i / count).collect();
         let costs = samples(raw, &begins, model, models);
-        let plan = parts::plan(&costs, SAMPLE_CHANGE);
+        let plan = segmentation::plan(&costs, SAMPLE_CHANGE);
         if plan.iter().all(|read| !read) {
             return Self::Nothing;
         }
         let [with, without] = [0, 1].map(|i| costs.iter().map(|c| c[i]).sum::<u64>());
         let clear = plan.iter().all(|read| *read) && with + without / CLEAR_GAIN <= without;
-        Self::Parts { parts: parts::parts(raw, &begins, &plan), clear }
+        Self::Parts { parts: segmentation::parts(raw, &begins, &plan), clear }
     }
 }
 

@@ -9,12 +9,12 @@ pub mod joint;
 pub mod many;
 pub mod memory;
 pub mod mixed;
-mod parts;
 mod pipeline;
 pub mod pure;
 pub mod range;
 mod rows;
 mod sample;
+mod segmentation;
 mod steps;
 mod streams;
 #[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
