@@ -4,15 +4,15 @@
 //! A token is coded on its way down the byte trie, as in [`walk`](super::walk): does it end here,
 //! then the bits of the next byte. The model's mass below each node is one more input of the mixer,
 //! which sees the bytes as context mixing alone does. Segments that the model does not read are
-//! coded in between (`unread`).
+//! coded in between (`bytes`).
 
+use super::byte_segments::ByteSegments;
 use super::cost::Metered;
 use super::pipeline;
 use super::range::{Coder, Decoder};
 use super::rows::{Reading, Rows};
 use super::steps::{Predict, steps};
 use super::streams;
-use super::unread::Unread;
 use super::walk::{At, Decide, Walk, ratio};
 use crate::dictionary::{self, Dictionary};
 use crate::error::CodecError;
@@ -129,8 +129,8 @@ impl<C: Coder, R: Rows, T: Reading, O: Observer> Job for Joint<'_, C, R, T, O> {
         mix.read(k, dictionary);
         let streams = streams::of(layout);
         streams.begins().for_each(|at| mix.stream(at));
-        let unread = Unread::of(k.exact(), layout, &mut mix);
-        let mut predict = Both { k, mix, unread };
+        let bytes = ByteSegments::of(k.exact(), layout, &mut mix);
+        let mut predict = Both { k, mix, bytes };
         steps(coder, rows, reading, streams, raw, &mut predict)?;
         Ok(predict.mix)
     }
@@ -140,7 +140,7 @@ impl<C: Coder, R: Rows, T: Reading, O: Observer> Job for Joint<'_, C, R, T, O> {
 struct Both<K, O: Observer> {
     k: K,
     mix: Mix<O>,
-    unread: Unread,
+    bytes: ByteSegments,
 }
 
 impl<K: Kernel, O: Observer> Predict for Both<K, O> {
@@ -166,12 +166,12 @@ impl<K: Kernel, O: Observer> Predict for Both<K, O> {
     }
 
     fn ended(&self) -> bool {
-        self.unread.ended()
+        self.bytes.ended()
     }
 
     #[inline(always)]
     fn between<C: Coder>(&mut self, coder: &mut C, raw: Option<&[u8]>) -> Result<(), CodecError> {
-        self.unread.step(self.k, coder, &mut self.mix, raw)
+        self.bytes.step(self.k, coder, &mut self.mix, raw)
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod block;
 mod bound;
+mod byte_segments;
 mod choice;
 mod content;
 mod cost;
@@ -19,6 +20,5 @@ mod steps;
 mod streams;
 #[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
 pub mod trace;
-mod unread;
 pub mod walk;
 pub mod work;

@@ -17,14 +17,14 @@ use crate::mix::observe::Observer;
 /// About as many bytes as a token has.
 const TOKEN: u64 = 3;
 
-pub struct Unread {
+pub struct ByteSegments {
     /// Their streams, and where in the block they go on and end; the next one last.
     left: Vec<(usize, usize, usize)>,
     /// Bytes in a step.
     each: u64,
 }
 
-impl Unread {
+impl ByteSegments {
     /// Those of a layout, as streams of a block that has those of the model already.
     pub fn of<O: Observer>(fp: Exact, layout: &Layout, mix: &mut Mix<O>) -> Self {
         let mut left = Vec::new();
