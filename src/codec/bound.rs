@@ -10,7 +10,7 @@ use super::cost::Metered;
 use super::joint::Joint;
 use super::pure;
 use super::range::Coder;
-use super::rows::{self, Group, Reading, Row, Sums};
+use super::scheduler::{self, Group, Reading, Row, Sums};
 use crate::dictionary::Dictionary;
 use crate::error::CodecError;
 use crate::exact::fpstate::exact;
@@ -193,8 +193,8 @@ impl LockStep {
     }
 }
 
-impl rows::Rows for LockStep {
-    type Stream = Vec<u64>;
+impl scheduler::BatchScheduler for LockStep {
+    type State = Vec<u64>;
 
     fn groups(&self) -> usize {
         1

@@ -10,7 +10,7 @@ use super::byte_segments::ByteSegments;
 use super::cost::Metered;
 use super::pipeline;
 use super::range::{Coder, Decoder};
-use super::rows::{Reading, Rows};
+use super::scheduler::{BatchScheduler, Reading};
 use super::steps::{Predict, steps};
 use super::streams;
 use super::walk::{At, Decide, Walk, ratio};
@@ -120,7 +120,7 @@ pub struct Joint<'a, C, R, T, O: Observer> {
     pub mix: Mix<O>,
 }
 
-impl<C: Coder, R: Rows, T: Reading, O: Observer> Job for Joint<'_, C, R, T, O> {
+impl<C: Coder, R: BatchScheduler, T: Reading, O: Observer> Job for Joint<'_, C, R, T, O> {
     type Output = Result<Mix<O>, CodecError>;
 
     #[inline(always)]

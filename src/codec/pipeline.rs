@@ -1,6 +1,6 @@
 //! The threads that compute a model while the coder codes.
 //!
-//! A block's streams are in groups ([`rows`](super::rows)). The coder takes the groups in order; a
+//! A block's streams are in groups ([`scheduler`](super::rows)). The coder takes the groups in order; a
 //! group whose tokens are coded goes back to be computed. Who waits for a group computes one
 //! meanwhile. So the order of coding never depends on the threads, and none of them rests while
 //! there is something to compute.
@@ -9,15 +9,15 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::rows::{self, Row, Rows};
+use super::scheduler::{self, BatchScheduler, Row};
 use crate::error::CodecError;
 use crate::exact::fpstate::exact;
 use crate::lm::rwkv7::{Engine, Network, Stream};
 use crate::vocab::START;
 
-type Group = rows::Group<Stream>;
+type Group = scheduler::Group<Stream>;
 
-/// Rows a group has at least, if there are enough: with fewer the model costs more for each. The
+/// BatchScheduler a group has at least, if there are enough: with fewer the model costs more for each. The
 /// second is for models whose weights do not stay in cache.
 const ROWS: usize = 4;
 const ROWS_LARGE: usize = 16;
@@ -50,8 +50,8 @@ pub struct ModelPipeline<'a> {
     open: Vec<bool>,
 }
 
-impl Rows for ModelPipeline<'_> {
-    type Stream = Stream;
+impl BatchScheduler for ModelPipeline<'_> {
+    type State = Stream;
 
     fn groups(&self) -> usize {
         self.open.len()

@@ -4,7 +4,7 @@
 
 use super::joint::Block;
 use super::range::{Coder, Encoder};
-use super::rows::{Reading, Rows};
+use super::scheduler::{BatchScheduler, Reading};
 use super::steps::Predict;
 use super::walk::Walk;
 use super::{pipeline, streams};
@@ -56,7 +56,7 @@ fn run<C: Coder>(block: &Block, coder: &mut C, raw: Option<&[u8]>) -> Result<Vec
 
 /// The streams of a block, by a model alone: the step function of encoder and decoder. `raw`: what
 /// to encode; nothing when decoding. What the streams have read comes out.
-pub fn steps<C: Coder, R: Rows>(
+pub fn steps<C: Coder, R: BatchScheduler>(
     coder: &mut C,
     rows: &mut R,
     reading: impl Reading,

@@ -4,7 +4,7 @@
 //! stream's next token is coded, in order, step by step, until none has anything left.
 
 use super::range::Coder;
-use super::rows::{Reading, Rows, Sums};
+use super::scheduler::{BatchScheduler, Reading, Sums};
 use super::streams::{Next, Streams};
 use super::walk::Walk;
 use crate::error::CodecError;
@@ -45,7 +45,7 @@ pub trait Predict {
 
 /// Codes all streams. `raw`: what to encode; nothing when decoding.
 #[inline(always)]
-pub fn steps<C: Coder, R: Rows, I: Iterator<Item = (usize, Range<usize>)>>(
+pub fn steps<C: Coder, R: BatchScheduler, I: Iterator<Item = (usize, Range<usize>)>>(
     coder: &mut C,
     rows: &mut R,
     mut reading: impl Reading,

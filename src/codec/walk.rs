@@ -8,7 +8,7 @@
 //! codec 2 ([`token`]), or mixed with what context models say, as in codec 4.
 
 use super::range::Coder;
-use super::rows::Reading;
+use super::scheduler::Reading;
 use crate::error::CodecError;
 use crate::vocab::{Node, START, Token, Vocabulary};
 
