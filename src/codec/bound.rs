@@ -7,8 +7,8 @@
 use xxhash_rust::xxh64::xxh64;
 
 use super::cost::Metered;
-use super::joint::Joint;
-use super::pure;
+use super::lm_cm::LmCm;
+use super::lm_only;
 use super::range::Coder;
 use super::scheduler::{self, Group, Reading, Row, Sums};
 use crate::dictionary::Dictionary;
@@ -94,11 +94,11 @@ impl Block<'_> {
         let mix = exact(|fp| Mix::with_model(fp, &lengths, self.model.0.start()));
         let (mut rows, reading) = (self.rows()?, self.reading(raw));
         let (layout, dictionary) = (self.layout, self.read_first());
-        kernel::run(Joint { coder, rows: &mut rows, reading, layout, dictionary, raw, mix })
+        kernel::run(LmCm { coder, rows: &mut rows, reading, layout, dictionary, raw, mix })
     }
 
     fn pure<C: Coder>(&self, coder: &mut C, raw: Option<&[u8]>) -> Result<Vec<u8>, CodecError> {
-        pure::steps(coder, &mut self.rows()?, self.reading(raw), self.layout, raw)
+        lm_only::steps(coder, &mut self.rows()?, self.reading(raw), self.layout, raw)
     }
 
     fn rows(&self) -> Result<LockStep, CodecError> {

@@ -5,7 +5,7 @@
 //! a step that they end about when the streams that the model reads do: while these bytes are
 //! coded, the model computes.
 
-use super::mixed;
+use super::cm;
 use super::range::Coder;
 use crate::error::CodecError;
 use crate::exact::fpstate::Exact;
@@ -59,7 +59,7 @@ impl ByteSegments {
         for _ in 0..self.each {
             let Some((stream, at, end)) = self.left.last_mut() else { break };
             coder.at(*at);
-            mixed::byte(k, coder, mix, *stream, raw.map_or(0, |raw| raw[*at]))?;
+            cm::byte(k, coder, mix, *stream, raw.map_or(0, |raw| raw[*at]))?;
             *at += 1;
             if at == end {
                 self.left.pop();

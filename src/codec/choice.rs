@@ -4,7 +4,7 @@
 use super::block::{Coded, Models};
 use super::cost::BIT;
 use super::segmentation::{self, Costs, Part};
-use super::{bound, joint, mixed, pure, streams};
+use super::{bound, cm, lm_cm, lm_only, streams};
 use crate::error::CodecError;
 use crate::format::{BlockHead, DeviceBound, Layout, Limits, Method, Segment};
 use crate::lm::bound::Bound;
@@ -58,8 +58,8 @@ pub struct Choice<'a> {
 }
 
 /// What a block of codecs 4 and 2 is coded with.
-pub fn block<'a>(layout: &'a Layout, model: &'a Ready, models: &'a Models) -> joint::Block<'a> {
-    joint::Block { layout, dictionary: models.dictionary, model, threads: models.threads }
+pub fn block<'a>(layout: &'a Layout, model: &'a Ready, models: &'a Models) -> lm_cm::LmBlock<'a> {
+    lm_cm::LmBlock { layout, dictionary: models.dictionary, model, threads: models.threads }
 }
 
 /// Streams that the model may read of so many bytes.
@@ -77,8 +77,7 @@ impl Choice<'_> {
     fn alone_by_windows(&self, raw: &[u8], window: usize, why: &'static str) -> (Coded, Vec<u64>) {
         let whole = Segment { length: raw.len() as u64, model: None };
         let layout = streams::cut(vec![whole], self.streams.unwrap_or(1));
-        let (bytes, costs) =
-            mixed::encode_by_windows(raw, &layout, self.models.dictionary(), window);
+        let (bytes, costs) = cm::encode_by_windows(raw, &layout, self.models.dictionary(), window);
         (Coded { method: Method::Mixed, layout, bytes, why }, costs)
     }
 
@@ -144,8 +143,8 @@ impl Choice<'_> {
             segmentation::segments(&whole),
             streams.min(most_streams(raw.len())),
         );
-        let bytes = pure::encode(&block(&layout, model, self.models), raw);
-        if raw.len() as u64 > pure::most_raw(bytes.len()) {
+        let bytes = lm_only::encode(&block(&layout, model, self.models), raw);
+        if raw.len() as u64 > lm_only::most_raw(bytes.len()) {
             return self.alone(raw, "repeats itself too much to need the model");
         }
         let why = "the language model alone, without context models";
@@ -267,7 +266,7 @@ fn samples(raw: &[u8], begins: &[usize], model: &Ready, models: &Models) -> Vec<
         stripe: sample as u64,
     });
     let (_, with) = block(&read, model, models).encode_by_windows(&samples, sample / 2);
-    let (_, without) = mixed::encode_by_windows(&samples, &bare, models.dictionary(), sample / 2);
+    let (_, without) = cm::encode_by_windows(&samples, &bare, models.dictionary(), sample / 2);
     // A piece of text on which the model happens to gain little stays with its neighbours, with
     // which it shares contexts and weights.
     let no_text = (sample / 2) as u64 * NO_TEXT * BIT;

@@ -4,7 +4,7 @@
 
 use super::choice::{Made, WINDOW};
 use super::cost::Metered;
-use super::joint;
+use super::lm_cm;
 use super::memory;
 use super::range::Coder;
 use super::walk::Walk;
@@ -133,7 +133,7 @@ impl Message<'_> {
         let known = model.vocabulary().longest(self.rest).0;
         self.coder.at(self.at);
         let walk = Walk::of(&model, self.stream.sums(), self.token, self.rest.len());
-        let coded = joint::token(k, &mut self.coder, &mut self.mix, 0, &walk, known);
+        let coded = lm_cm::token(k, &mut self.coder, &mut self.mix, 0, &walk, known);
         self.token = coded.expect("encoding cannot fail");
         self.mix.end_token(0, self.token);
         let length = model.vocabulary().token(self.token).len();

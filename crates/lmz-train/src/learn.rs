@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use lmz::codec::joint;
+use lmz::codec::lm_cm;
 use lmz::exact::fpstate::{Exact, exact};
 use lmz::format::Layout;
 use lmz::lm::rwkv7::Ready;
@@ -55,7 +55,7 @@ impl Code for Alone {
 impl Code for Ready {
     fn code(&self, mix: Watched, text: &[u8]) -> Watched {
         let layout = Layout::whole(text.len() as u64, Some(0));
-        let block = joint::Block { layout: &layout, dictionary: None, model: self, threads: 1 };
+        let block = lm_cm::LmBlock { layout: &layout, dictionary: None, model: self, threads: 1 };
         block.watch(text, mix)
     }
 }

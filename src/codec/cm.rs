@@ -23,7 +23,7 @@ pub fn encode_by_windows(
     window: usize,
 ) -> (Vec<u8>, Vec<u64>) {
     let mut coder = Metered::new(raw.len(), window);
-    let job = Block { coder: &mut coder, dictionary, layout, raw: Some(raw) };
+    let job = CmBlock { coder: &mut coder, dictionary, layout, raw: Some(raw) };
     kernel::run(job).expect("encoding cannot fail");
     coder.finish()
 }
@@ -35,13 +35,13 @@ pub fn decode<C: Coder>(
     dictionary: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<(), CodecError> {
-    let mix = kernel::run(Block { coder, dictionary, layout, raw: None })?;
+    let mix = kernel::run(CmBlock { coder, dictionary, layout, raw: None })?;
     out.extend_from_slice(&mix.raw()[dictionary.len()..]);
     Ok(())
 }
 
 /// A block to be coded by the step function of encoder and decoder.
-struct Block<'a, C> {
+struct CmBlock<'a, C> {
     coder: &'a mut C,
     dictionary: &'a [u8],
     layout: &'a Layout,
@@ -49,7 +49,7 @@ struct Block<'a, C> {
     raw: Option<&'a [u8]>,
 }
 
-impl<C: Coder> Job for Block<'_, C> {
+impl<C: Coder> Job for CmBlock<'_, C> {
     type Output = Result<Mix, CodecError>;
 
     #[inline(always)]

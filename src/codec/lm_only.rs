@@ -2,7 +2,7 @@
 //! papers report. Streams advance in lock step, one token each; every token goes down the byte trie
 //! as in [`walk`](super::walk), nothing else predicts.
 
-use super::joint::Block;
+use super::lm_cm::LmBlock;
 use super::range::{Coder, Encoder};
 use super::scheduler::{BatchScheduler, Reading};
 use super::steps::Predict;
@@ -21,7 +21,7 @@ pub fn most_raw(coded: usize) -> u64 {
 }
 
 /// The bitstream of a block.
-pub fn encode(block: &Block, raw: &[u8]) -> Vec<u8> {
+pub fn encode(block: &LmBlock, raw: &[u8]) -> Vec<u8> {
     let mut coder = Encoder::default();
     run(block, &mut coder, Some(raw)).expect("encoding cannot fail");
     coder.finish()
@@ -30,7 +30,7 @@ pub fn encode(block: &Block, raw: &[u8]) -> Vec<u8> {
 /// Appends the raw bytes of a block to `out`. `coder` reads its coded bytes, of which there are so
 /// many.
 pub fn decode<C: Coder>(
-    block: &Block,
+    block: &LmBlock,
     coder: &mut C,
     coded: usize,
     out: &mut Vec<u8>,
@@ -43,7 +43,11 @@ pub fn decode<C: Coder>(
     Ok(())
 }
 
-fn run<C: Coder>(block: &Block, coder: &mut C, raw: Option<&[u8]>) -> Result<Vec<u8>, CodecError> {
+fn run<C: Coder>(
+    block: &LmBlock,
+    coder: &mut C,
+    raw: Option<&[u8]>,
+) -> Result<Vec<u8>, CodecError> {
     let first = dictionary::first(block.dictionary, block.model);
     pipeline::run(
         block.model.network(),

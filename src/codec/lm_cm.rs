@@ -27,7 +27,7 @@ use std::ops::Range;
 
 /// A block: its parts, and what predicts it.
 #[derive(Clone, Copy)]
-pub struct Block<'a> {
+pub struct LmBlock<'a> {
     /// At least one segment has a model, which is this one.
     pub layout: &'a Layout,
     /// Read by the context models first; the language model reads the end of it.
@@ -37,7 +37,7 @@ pub struct Block<'a> {
     pub threads: usize,
 }
 
-impl Block<'_> {
+impl LmBlock<'_> {
     /// The bitstream of a block.
     pub fn encode(&self, raw: &[u8]) -> Vec<u8> {
         self.encode_by_windows(raw, raw.len()).0
@@ -94,7 +94,7 @@ impl Block<'_> {
         let first = dictionary::first(self.dictionary, self.model);
         pipeline::run(network, &first, self.layout.streams as usize, self.threads, |pipeline| {
             let (layout, dictionary) = (self.layout, self.read_first());
-            kernel::run(Joint {
+            kernel::run(LmCm {
                 coder,
                 rows: pipeline,
                 reading: self.model,
@@ -109,7 +109,7 @@ impl Block<'_> {
 
 /// The streams of a block, by a language model and context models together: the step function of
 /// encoder and decoder.
-pub struct Joint<'a, C, R, T, O: Observer> {
+pub struct LmCm<'a, C, R, T, O: Observer> {
     pub coder: &'a mut C,
     pub rows: &'a mut R,
     pub reading: T,
@@ -120,7 +120,7 @@ pub struct Joint<'a, C, R, T, O: Observer> {
     pub mix: Mix<O>,
 }
 
-impl<C: Coder, R: BatchScheduler, T: Reading, O: Observer> Job for Joint<'_, C, R, T, O> {
+impl<C: Coder, R: BatchScheduler, T: Reading, O: Observer> Job for LmCm<'_, C, R, T, O> {
     type Output = Result<Mix<O>, CodecError>;
 
     #[inline(always)]
