@@ -8,7 +8,7 @@ use super::contexts::{Contexts, combine};
 use super::history::{Histories, State};
 use super::kernel::{INPUTS, Kernel, SETS, Vector};
 use super::logistic::{self, Tables};
-use super::maps::{self, Cell, HistoryMap};
+use super::maps::{self, AdaptiveProb, StateMap};
 use super::mixer::{COUNTER, Mixer};
 use super::{Guess, Lengths, log2_within};
 use crate::exact::fpstate::Exact;
@@ -40,7 +40,7 @@ pub struct Ending {
 /// What it begins with.
 #[derive(Clone)]
 pub struct EndsStart {
-    pub maps: [HistoryMap; CONTEXTS],
+    pub maps: [StateMap; CONTEXTS],
     /// Of each class of copies the probability that the token ends.
     pub copies: [u16; COPIES],
     /// The weight sets of each family, as many as are [`STORED`].
@@ -56,7 +56,7 @@ impl EndsStart {
             _ => 0.0,
         };
         Self {
-            maps: [HistoryMap::new(fp); CONTEXTS],
+            maps: [StateMap::new(fp); CONTEXTS],
             copies: std::array::from_fn(|i| if i & 1 == 1 { 62_000 } else { 3_500 }),
             families: STORED.map(|n| vec![Vector(std::array::from_fn(weight)); n]),
             last: vec![[1.0 / SETS as f32; SETS]; LAST],
@@ -72,8 +72,8 @@ pub fn begins_as(family: usize, set: usize) -> usize {
 pub struct Ends {
     states: Vec<State>,
     bits: u32,
-    pub maps: [HistoryMap; CONTEXTS],
-    pub copies: [Cell; COPIES],
+    pub maps: [StateMap; CONTEXTS],
+    pub copies: [AdaptiveProb; COPIES],
     pub mixer: Mixer,
     places: [usize; CONTEXTS],
     /// The histories for the current decision, and their probabilities.
@@ -90,7 +90,7 @@ impl Ends {
             states: vec![0; 1 << bits],
             bits,
             maps: start.maps,
-            copies: start.copies.map(Cell),
+            copies: start.copies.map(AdaptiveProb),
             mixer: Mixer::of(
                 SETS_OF,
                 |family, set| start.families[family][begins_as(family, set)],

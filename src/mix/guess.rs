@@ -7,7 +7,7 @@
 
 use super::KNOWN;
 use super::logistic::{Tables, UNIT};
-use super::maps::Cell;
+use super::maps::AdaptiveProb;
 use crate::exact::fpstate::Exact;
 
 /// Inputs for the mixer.
@@ -46,14 +46,14 @@ impl Guess {
 /// What guesses were worth.
 pub struct Guesses {
     /// By the guess in 32nds of log-odds from -8 to 8, and what the match model predicts.
-    cells: Vec<Cell>,
+    cells: Vec<AdaptiveProb>,
     at: usize,
 }
 
 impl Guesses {
     pub fn new(fp: Exact) -> Self {
         let t = Tables::get(fp);
-        let cell = |i: usize| Cell::new(fp, t.squash((i / 3) as f32 / 2.0 - 7.75));
+        let cell = |i: usize| AdaptiveProb::new(fp, t.squash((i / 3) as f32 / 2.0 - 7.75));
         Self { cells: (0..3 * 32).map(cell).collect(), at: 0 }
     }
 }

@@ -7,9 +7,9 @@ use crate::exact::fpstate::Exact;
 
 /// A probability in units of 2^-16 that follows the bits at a fixed rate.
 #[derive(Clone, Copy, Debug)]
-pub struct Cell(pub u16);
+pub struct AdaptiveProb(pub u16);
 
-impl Cell {
+impl AdaptiveProb {
     pub fn new(_: Exact, p: f32) -> Self {
         Self((p * 65535.0) as u16)
     }
@@ -29,7 +29,7 @@ impl Cell {
     }
 }
 
-/// What [`Cell::learn`] makes of each of these probabilities, in arithmetic of 16 bits.
+/// What [`AdaptiveProb::learn`] makes of each of these probabilities, in arithmetic of 16 bits.
 #[inline(always)]
 pub fn learnt<const SHIFT: u32, const N: usize>(ps: [u16; N], bit: bool) -> [u16; N] {
     // The distance to the end that the bit names, less its SHIFT-th part, rounded up.
@@ -46,9 +46,9 @@ pub const NOTHING: u16 = 1 << 15;
 
 /// Of each bit history the probability of a one, in units of 2^-16.
 #[derive(Clone, Copy)]
-pub struct HistoryMap(pub [u16; 256]);
+pub struct StateMap(pub [u16; 256]);
 
-impl HistoryMap {
+impl StateMap {
     /// Begins with what the counts suggest.
     pub fn new(_: Exact) -> Self {
         let h = Histories::get();
@@ -65,7 +65,7 @@ impl HistoryMap {
 
 /// Corrects a probability in a context: what came of such predictions there (secondary estimation).
 #[derive(Clone)]
-pub struct Correction {
+pub struct Apm {
     /// Of each context, probabilities in units of 2^-16 at log-odds -12, -11, ..., 12: a cache
     /// line.
     rows: Vec<Row>,
@@ -78,10 +78,10 @@ pub struct Row(pub [u16; POINTS]);
 
 pub const POINTS: usize = 32;
 
-/// How slowly a correction follows.
+/// How slowly a apm follows.
 const SHIFT: u32 = 6;
 
-impl Correction {
+impl Apm {
     /// A power of two of contexts.
     pub fn new(contexts: usize, row: Row) -> Self {
         Self { rows: vec![row; contexts], at: (0, 0) }

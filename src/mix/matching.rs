@@ -2,7 +2,7 @@
 
 use super::kernel::prefetch;
 use super::logistic::Tables;
-use super::maps::Cell;
+use super::maps::AdaptiveProb;
 use crate::exact::fpstate::Exact;
 
 /// Inputs for the mixer.
@@ -21,9 +21,9 @@ pub struct Matches {
     places: Vec<u32>,
     bits: u32,
     /// Of each length class: how often the predicted bit comes.
-    right: Vec<Cell>,
+    right: Vec<AdaptiveProb>,
     /// Of each predicted byte and partial byte: the bit.
-    bytes: Vec<Cell>,
+    bytes: Vec<AdaptiveProb>,
 }
 
 /// A stream's current match.
@@ -54,7 +54,7 @@ impl Matches {
 
     /// How far matches can be trusted at the beginning of a block.
     pub fn trust(&mut self, right: &[u16; LENGTHS]) {
-        self.right = right.map(Cell).to_vec();
+        self.right = right.map(AdaptiveProb).to_vec();
     }
 
     /// With 2^`bits` places.
@@ -63,7 +63,7 @@ impl Matches {
             places: vec![0; 1 << bits],
             bits,
             right: Vec::new(),
-            bytes: vec![Cell::new(fp, 0.5); 1 << 16],
+            bytes: vec![AdaptiveProb::new(fp, 0.5); 1 << 16],
         }
     }
 }

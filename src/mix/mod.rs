@@ -3,7 +3,7 @@
 //! Comes in: the bits of bytes, one after the other. Goes out: before each bit the probability that
 //! it is 1, learnt from what followed in the same contexts before. See [`contexts`] for which
 //! contexts; each has a bit history for every bit, which an adaptive map turns into a probability;
-//! a match model looks for the longest repeat; mixers weigh them all, and corrections have the last
+//! a match model looks for the longest repeat; mixers weigh them all, and apms have the last
 //! word.
 //!
 //! All arithmetic is in integers or in binary32 without fused operations, in a fixed order and in
@@ -24,10 +24,10 @@ mod mixer;
 #[doc(hidden)]
 pub mod observe;
 mod primed;
+mod stage;
 mod start;
 mod stream;
 mod table;
-mod weighing;
 
 use crate::exact::fpstate::Exact;
 use contexts::{CONTEXTS, Contexts};
@@ -41,11 +41,11 @@ use logistic::Tables;
 use matching::Matches;
 use observe::{Bit, Learnt, Observer, TokenEnd};
 use primed::Primed;
+use stage::MixerStage;
 use start::Kind;
 pub use start::Start;
 use stream::Stream;
 use table::Table;
-use weighing::Weighing;
 
 /// What all streams share.
 struct Shared {
@@ -55,7 +55,7 @@ struct Shared {
     matches: Matches,
     /// That of all streams; in a block with a language model those that it does not read have
     /// another.
-    weighings: Vec<Weighing>,
+    stages: Vec<MixerStage>,
     /// What a language model's guesses were worth, where there is one.
     guesses: Guesses,
     ends: Option<Box<Ends>>,
@@ -147,7 +147,7 @@ impl<O: Observer> Mix<O> {
             histories: Histories::get(),
             table,
             matches,
-            weighings: vec![Weighing::new(start, wide)],
+            stages: vec![MixerStage::new(start, wide)],
             guesses: Guesses::new(fp),
             ends: start.ends.as_ref().map(|start| Box::new(Ends::new(lengths, start))),
             wide,
@@ -169,8 +169,8 @@ impl<O: Observer> Mix<O> {
     /// Ends the block: what the weights became, and the observer.
     #[doc(hidden)]
     pub fn end(self) -> (Learnt, O) {
-        let Shared { weighings, ends, .. } = self.shared;
-        let mixer = weighings.into_iter().next().expect("a block has one").mixer;
+        let Shared { stages, ends, .. } = self.shared;
+        let mixer = stages.into_iter().next().expect("a block has one").mixer;
         (Learnt { mixer, ends: ends.map(|ends| ends.mixer) }, self.observer)
     }
 
@@ -187,13 +187,13 @@ impl<O: Observer> Mix<O> {
     /// Begins a stream of bytes, in a block with a language model: it is predicted as without one,
     /// and shares with the others what the text itself has shown. Its number comes out.
     pub fn stream_without_model(&mut self, fp: Exact, at: usize) -> usize {
-        let weighings = &mut self.shared.weighings;
-        if weighings.len() == 1 {
-            weighings.push(Weighing::new(Start::get(fp), self.shared.wide));
+        let stages = &mut self.shared.stages;
+        if stages.len() == 1 {
+            stages.push(MixerStage::new(Start::get(fp), self.shared.wide));
         }
         let at = self.block + at;
         let contexts = Contexts::without_model(at);
-        self.streams.push(Stream { weighing: 1, contexts, ..Stream::new(at, false) });
+        self.streams.push(Stream { stage: 1, contexts, ..Stream::new(at, false) });
         self.streams.len() - 1
     }
 
@@ -242,14 +242,14 @@ impl<O: Observer> Mix<O> {
             stream.load(k, shared);
         }
         let t = shared.tables;
-        let weighing = &mut shared.weighings[stream.weighing];
+        let stage = &mut shared.stages[stream.stage];
         let x = &mut self.x;
         let node = stream.node;
         let (order1, order2) = (stream.order1 + node, stream.order2 + node);
         let states = stream.states[node & 15];
         let known = (k.nonzero(&states) & contexts::TELLING).count_ones() as usize;
         stream.ps =
-            lanes(|i| if i < CONTEXTS { weighing.maps[i].0[usize::from(states[i])] } else { 0 });
+            lanes(|i| if i < CONTEXTS { stage.maps[i].0[usize::from(states[i])] } else { 0 });
         let ps = &stream.ps;
         let c = &stream.contexts;
         let partial = stream.partial;
@@ -271,11 +271,11 @@ impl<O: Observer> Mix<O> {
         let bit = stream.bit;
         let (last_but, last) = said.sets(known, c.kind(), bit);
         let chosen = [partial, order1, found.select * 8 + bit, last_but];
-        let mixed = weighing.mixer.mix(k, t, chosen, last, x);
+        let mixed = stage.mixer.mix(k, t, chosen, last, x);
         let p = t.squash(mixed);
-        let p1 = weighing.corrections[0].refine(partial, mixed);
-        let p2 = weighing.corrections[1].refine(order1, mixed);
-        let p3 = weighing.corrections[2].refine(order2, mixed);
+        let p1 = stage.apms[0].refine(partial, mixed);
+        let p2 = stage.apms[1].refine(order1, mixed);
+        let p3 = stage.apms[2].refine(order2, mixed);
         let p = p * 0.2 + p1 * 0.1 + p2 * 0.35 + p3 * 0.35;
         let p = logistic::nearest(p * 65536.0).clamp(1, 65535) as u16;
         self.observer.predicted(p);
@@ -301,17 +301,17 @@ impl<O: Observer> Mix<O> {
         self.observer.bit(&seen, bit);
         said.learn(&mut self.shared.guesses, bit);
         let (stream, shared) = (&mut self.streams[stream_number], &mut self.shared);
-        let weighing = &mut shared.weighings[stream.weighing];
+        let stage = &mut shared.stages[stream.stage];
         let target = f32::from(u8::from(bit));
-        weighing.mixer.learn(k, target, &self.x);
-        for correction in &mut weighing.corrections {
-            correction.learn(bit);
+        stage.mixer.learn(k, target, &self.x);
+        for apm in &mut stage.apms {
+            apm.learn(bit);
         }
         let states = &mut stream.states[stream.node & 15];
         let learnt = maps::learnt::<MAP_SHIFT, _>(stream.ps, bit);
         let next = shared.histories.after(bit);
         for i in 0..CONTEXTS {
-            let map = &mut weighing.maps[i].0;
+            let map = &mut stage.maps[i].0;
             map[usize::from(states[i])] = learnt[i];
             map[0] = maps::NOTHING; // what was never seen says nothing
             states[i] = next[usize::from(states[i])];

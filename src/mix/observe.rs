@@ -57,14 +57,14 @@ impl Bit<'_> {
         self.stream.matcher.would_be_right(self.stream.bit, bit)
     }
 
-    /// The point of the first correction that was nearest.
+    /// The point of the first apm that was nearest.
     pub fn point(&self) -> usize {
-        self.shared.weighings[0].corrections[0].point()
+        self.shared.stages[0].apms[0].point()
     }
 
     /// The weight set of each family, and that of the last mixer.
     pub fn sets(&self) -> ([usize; SETS], usize) {
-        self.shared.weighings[0].mixer.chosen()
+        self.shared.stages[0].mixer.chosen()
     }
 }
 

@@ -7,7 +7,7 @@ use super::contexts::CONTEXTS;
 use super::ends::{self, EndsStart};
 use super::kernel::{SETS, Vector};
 use super::logistic::{LIMIT, Tables};
-use super::maps::{self, HistoryMap, POINTS, Row};
+use super::maps::{self, POINTS, Row, StateMap};
 use super::mixer::COUNTER;
 use super::{KNOWN, guess, matching};
 use crate::exact::fpstate::Exact;
@@ -61,13 +61,13 @@ pub struct Start {
     /// A text that every block's tables have seen: phrases that many documents share.
     pub primer: Vec<u8>,
     /// Of each context and bit history the probability of a one.
-    pub maps: Box<[HistoryMap; CONTEXTS]>,
+    pub maps: Box<[StateMap; CONTEXTS]>,
     /// Of each class of match lengths the probability that the predicted bit comes.
     pub right: [u16; matching::LENGTHS],
     /// The weight sets of each family, as many as are [stored](Kind::stored).
     pub families: [Vec<Vector>; SETS],
     pub last: [[f32; SETS]; LAST],
-    /// What a correction begins with.
+    /// What a apm begins with.
     pub row: Row,
     /// For the ends of tokens, where a language model has them.
     pub ends: Option<EndsStart>,
@@ -121,7 +121,7 @@ impl Start {
             kind,
             ends: (kind == Kind::WithModel).then(|| EndsStart::untrained(fp)),
             primer: primer.to_vec(),
-            maps: Box::new([HistoryMap::new(fp); CONTEXTS]),
+            maps: Box::new([StateMap::new(fp); CONTEXTS]),
             right: std::array::from_fn(|i| ((1.0 - 0.4 / (i as f32 + 1.0)) * 65535.0) as u16),
             families: kind.stored().map(|n| vec![Vector(std::array::from_fn(weight)); n]),
             last: [[1.0 / SETS as f32; SETS]; LAST],
@@ -165,7 +165,7 @@ impl std::fmt::Debug for Start {
     }
 }
 
-/// Points of a correction that are used.
+/// Points of a apm that are used.
 pub const USED: usize = 2 * LIMIT as usize + 1;
 const _: () = assert!(CONTEXTS + matching::INPUTS + 1 + guess::INPUTS <= COUNTER && USED <= POINTS);
 

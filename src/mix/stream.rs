@@ -29,7 +29,7 @@ pub struct Stream {
     pub order1: usize,
     pub order2: usize,
     /// The number of what weighs it.
-    pub weighing: usize,
+    pub stage: usize,
 }
 
 /// Where the 16 contexts of the last bytes and a half byte begin, among 2^`bits`: one for each node
@@ -61,7 +61,7 @@ impl Stream {
             ps: [0; INPUTS],
             order1: 0,
             order2: 0,
-            weighing: 0,
+            stage: 0,
         }
     }
 
@@ -166,12 +166,12 @@ impl Stream {
     /// Begins to load what order 1 and 2 choose next.
     #[inline(always)]
     pub fn prefetch(&self, shared: &Shared) {
-        let weighing = &shared.weighings[self.weighing];
+        let stage = &shared.stages[self.stage];
         for node in [self.node, self.node * 2, self.node * 2 + 1] {
             let node = node & 15;
-            weighing.mixer.prefetch(self.order1 + node);
-            weighing.corrections[1].prefetch(self.order1 + node);
-            weighing.corrections[2].prefetch(self.order2 + node);
+            stage.mixer.prefetch(self.order1 + node);
+            stage.apms[1].prefetch(self.order1 + node);
+            stage.apms[2].prefetch(self.order2 + node);
         }
     }
 }

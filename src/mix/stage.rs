@@ -1,25 +1,25 @@
 //! What makes one probability of all that is said of a bit, and learns what that was worth.
 
 use super::CONTEXTS;
-use super::maps::{Correction, HistoryMap};
+use super::maps::{Apm, StateMap};
 use super::mixer::Mixer;
 use super::start::Start;
 
-/// History maps, mixer and corrections. The streams that a language model reads share one, those of
+/// History maps, mixer and apms. The streams that a language model reads share one, those of
 /// bytes another.
-pub struct Weighing {
-    pub maps: Box<[HistoryMap; CONTEXTS]>,
+pub struct MixerStage {
+    pub maps: Box<[StateMap; CONTEXTS]>,
     pub mixer: Mixer,
-    pub corrections: [Correction; 3],
+    pub apms: [Apm; 3],
 }
 
-impl Weighing {
+impl MixerStage {
     /// `wide`: log2 of the contexts of what is chosen by order 1 and 2.
     pub fn new(start: &Start, wide: u32) -> Self {
         Self {
             maps: start.maps.clone(),
             mixer: Mixer::new(start.kind.sets(wide), start),
-            corrections: [256, 1 << wide, 1 << wide].map(|n| Correction::new(n, start.row)),
+            apms: [256, 1 << wide, 1 << wide].map(|n| Apm::new(n, start.row)),
         }
     }
 }
