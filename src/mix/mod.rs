@@ -13,7 +13,6 @@
 //! here changes there, and the format's version.
 
 mod contexts;
-mod ends;
 mod guess;
 mod history;
 pub mod kernel;
@@ -28,11 +27,10 @@ mod stage;
 mod start;
 mod stream;
 mod table;
+mod token_end;
 
 use crate::exact::fpstate::Exact;
 use contexts::{CONTEXTS, Contexts};
-pub use ends::Ending;
-use ends::Ends;
 pub use guess::Guess;
 use guess::{Guesses, Nothing, Said};
 use history::Histories;
@@ -46,6 +44,8 @@ use start::Kind;
 pub use start::Start;
 use stream::Stream;
 use table::Table;
+pub use token_end::Ending;
+use token_end::TokenEndModel;
 
 /// What all streams share.
 struct Shared {
@@ -58,7 +58,7 @@ struct Shared {
     stages: Vec<MixerStage>,
     /// What a language model's guesses were worth, where there is one.
     guesses: Guesses,
-    ends: Option<Box<Ends>>,
+    ends: Option<Box<TokenEndModel>>,
     /// log2 of the contexts of what is chosen by order 1 and 2: fewer in small blocks, where making
     /// them would take longer than coding.
     wide: u32,
@@ -149,7 +149,7 @@ impl<O: Observer> Mix<O> {
             matches,
             stages: vec![MixerStage::new(start, wide)],
             guesses: Guesses::new(fp),
-            ends: start.ends.as_ref().map(|start| Box::new(Ends::new(lengths, start))),
+            ends: start.ends.as_ref().map(|start| Box::new(TokenEndModel::new(lengths, start))),
             wide,
         };
         let mut raw = vec![0; primer + both];
@@ -166,7 +166,7 @@ impl<O: Observer> Mix<O> {
         }
     }
 
-    /// Ends the block: what the weights became, and the observer.
+    /// TokenEndModel the block: what the weights became, and the observer.
     #[doc(hidden)]
     pub fn end(self) -> (Learnt, O) {
         let Shared { stages, ends, .. } = self.shared;

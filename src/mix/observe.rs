@@ -2,23 +2,23 @@
 //! what blocks begin with; a block that is only coded has the observer `()`, which does nothing
 //! and costs nothing.
 
-use super::ends::Ends;
 use super::history::State;
 use super::kernel::{INPUTS, SETS};
 use super::mixer::Mixer;
+use super::token_end::TokenEndModel;
 use super::{Shared, Stream};
 
 // The shape of what can be observed and learnt.
 pub use super::contexts::CONTEXTS;
-pub use super::ends::{
-    CONTEXTS as END_CONTEXTS, COPIES, LANES as END_LANES, STORED as END_STORED,
-    begins_as as end_begins_as,
-};
 pub use super::kernel::Vector;
 pub use super::maps::POINTS;
 pub use super::matching::LENGTHS;
 pub use super::mixer::COUNTER;
 pub use super::start::{Kind, LAST, LAST_WEIGHT, USED, WEIGHT};
+pub use super::token_end::{
+    CONTEXTS as END_CONTEXTS, COPIES, LANES as END_LANES, STORED as END_STORED,
+    begins_as as end_begins_as,
+};
 
 /// Sees each decision after it has been predicted and before anything learns from it.
 pub trait Observer {
@@ -69,7 +69,7 @@ impl Bit<'_> {
 }
 
 /// What predicted whether a token ends.
-pub struct TokenEnd<'a>(pub(super) &'a Ends);
+pub struct TokenEnd<'a>(pub(super) &'a TokenEndModel);
 
 impl TokenEnd<'_> {
     /// The bit history of each context.

@@ -4,11 +4,11 @@
 use std::sync::{Arc, OnceLock};
 
 use super::contexts::CONTEXTS;
-use super::ends::{self, EndsStart};
 use super::kernel::{SETS, Vector};
 use super::logistic::{LIMIT, Tables};
 use super::maps::{self, POINTS, Row, StateMap};
 use super::mixer::COUNTER;
+use super::token_end::{self, TokenEndPrior};
 use super::{KNOWN, guess, matching};
 use crate::exact::fpstate::Exact;
 
@@ -70,7 +70,7 @@ pub struct Start {
     /// What a apm begins with.
     pub row: Row,
     /// For the ends of tokens, where a language model has them.
-    pub ends: Option<EndsStart>,
+    pub ends: Option<TokenEndPrior>,
 }
 
 impl Start {
@@ -119,7 +119,7 @@ impl Start {
         };
         Self {
             kind,
-            ends: (kind == Kind::WithModel).then(|| EndsStart::untrained(fp)),
+            ends: (kind == Kind::WithModel).then(|| TokenEndPrior::untrained(fp)),
             primer: primer.to_vec(),
             maps: Box::new([StateMap::new(fp); CONTEXTS]),
             right: std::array::from_fn(|i| ((1.0 - 0.4 / (i as f32 + 1.0)) * 65535.0) as u16),
@@ -152,7 +152,7 @@ impl Start {
                 *p = bytes.u16()?;
             }
             ends.maps.iter_mut().for_each(|map| map.0[0] = maps::NOTHING);
-            bytes.weights(ends.families.iter_mut().flatten(), ends::LANES)?;
+            bytes.weights(ends.families.iter_mut().flatten(), token_end::LANES)?;
             bytes.last(&mut ends.last)?;
         }
         bytes.0.is_empty().then_some(out)

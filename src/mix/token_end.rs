@@ -39,7 +39,7 @@ pub struct Ending {
 
 /// What it begins with.
 #[derive(Clone)]
-pub struct EndsStart {
+pub struct TokenEndPrior {
     pub maps: [StateMap; CONTEXTS],
     /// Of each class of copies the probability that the token ends.
     pub copies: [u16; COPIES],
@@ -48,7 +48,7 @@ pub struct EndsStart {
     pub last: Vec<[f32; SETS]>,
 }
 
-impl EndsStart {
+impl TokenEndPrior {
     pub fn untrained(fp: Exact) -> Self {
         let weight = |i: usize| match i {
             0 => 0.6,
@@ -69,7 +69,7 @@ pub fn begins_as(family: usize, set: usize) -> usize {
     if STORED[family] == 1 { 0 } else { set }
 }
 
-pub struct Ends {
+pub struct TokenEndModel {
     states: Vec<State>,
     bits: u32,
     pub maps: [StateMap; CONTEXTS],
@@ -83,8 +83,8 @@ pub struct Ends {
     x: Vector,
 }
 
-impl Ends {
-    pub fn new(lengths: &Lengths, start: &EndsStart) -> Self {
+impl TokenEndModel {
+    pub fn new(lengths: &Lengths, start: &TokenEndPrior) -> Self {
         let bits = log2_within(lengths.block.saturating_mul(8), 12..=22);
         Self {
             states: vec![0; 1 << bits],
