@@ -21,7 +21,7 @@ use crate::format::Layout;
 use crate::lm::rwkv7::Ready;
 use crate::mix::kernel::{self, Job, Kernel};
 use crate::mix::observe::Observer;
-use crate::mix::{Ending, Guess, Lengths, Mix};
+use crate::mix::{Ending, Lengths, LmHint, Mix};
 use crate::vocab::Token;
 use std::ops::Range;
 
@@ -185,7 +185,7 @@ pub fn token<K: Kernel, C: Coder, O: Observer>(
     walk: &Walk,
     known: Token,
 ) -> Result<Token, CodecError> {
-    let sure = Guess::sure(walk.total());
+    let sure = LmHint::sure(walk.total());
     walk.token(&mut Mixed { k, coder, mix, stream, walk, sure }, known)
 }
 
@@ -210,8 +210,8 @@ impl<K: Kernel, C: Coder, O: Observer> Decide for Mixed<'_, K, C, O> {
         }
         let copy = self.mix.copy(self.stream);
         let copy = copy.map(|(copy, class)| (!self.walk.goes_on(at.number, copy), class));
-        let guess = Guess { p: ratio(own, own + deeper), depth: at.depth, sure: self.sure };
-        let ending = Ending { guess, node: at.number, before: self.walk.before, copy };
+        let hint = LmHint { p: ratio(own, own + deeper), depth: at.depth, sure: self.sure };
+        let ending = Ending { hint, node: at.number, before: self.walk.before, copy };
         let p = self.mix.predict_end(self.k, self.stream, &ending);
         let ended = self.coder.decide(known, p)?;
         self.mix.update_end(self.k, ended);
@@ -224,10 +224,10 @@ impl<K: Kernel, C: Coder, O: Observer> Decide for Mixed<'_, K, C, O> {
             self.mix.skip(self.k, self.stream, one > 0);
             return Ok(one > 0);
         }
-        let guess = Guess { p: ratio(one, zero + one), depth: at.depth, sure: self.sure };
-        let p = self.mix.predict_with(self.k, self.stream, guess);
+        let hint = LmHint { p: ratio(one, zero + one), depth: at.depth, sure: self.sure };
+        let p = self.mix.predict_with(self.k, self.stream, hint);
         let bit = self.coder.decide(known, p)?;
-        self.mix.update_with(self.k, self.stream, bit, guess);
+        self.mix.update_with(self.k, self.stream, bit, hint);
         Ok(bit)
     }
 }

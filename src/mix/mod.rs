@@ -13,9 +13,9 @@
 //! here changes there, and the format's version.
 
 mod contexts;
-mod guess;
 mod history;
 pub mod kernel;
+mod lm_hint;
 mod logistic;
 mod maps;
 mod matching;
@@ -31,10 +31,10 @@ mod token_end;
 
 use crate::exact::fpstate::Exact;
 use contexts::{CONTEXTS, Contexts};
-pub use guess::Guess;
-use guess::{Guesses, Nothing, Said};
 use history::Histories;
 use kernel::{INPUTS, Kernel, Vector};
+pub use lm_hint::LmHint;
+use lm_hint::{HintMap, LmInput, NoHint};
 use logistic::Tables;
 use matching::Matches;
 use observe::{Bit, Learnt, Observer, TokenEnd};
@@ -56,8 +56,8 @@ struct Shared {
     /// That of all streams; in a block with a language model those that it does not read have
     /// another.
     stages: Vec<MixerStage>,
-    /// What a language model's guesses were worth, where there is one.
-    guesses: Guesses,
+    /// What a language model's hints were worth, where there is one.
+    hints: HintMap,
     ends: Option<Box<TokenEndModel>>,
     /// log2 of the contexts of what is chosen by order 1 and 2: fewer in small blocks, where making
     /// them would take longer than coding.
@@ -148,7 +148,7 @@ impl<O: Observer> Mix<O> {
             table,
             matches,
             stages: vec![MixerStage::new(start, wide)],
-            guesses: Guesses::new(fp),
+            hints: HintMap::new(fp),
             ends: start.ends.as_ref().map(|start| Box::new(TokenEndModel::new(lengths, start))),
             wide,
         };
@@ -209,10 +209,10 @@ impl<O: Observer> Mix<O> {
             for shift in (0..8).rev() {
                 let bit = byte >> shift & 1 == 1;
                 if self.shared.ends.is_some() {
-                    // Weight sets are chosen by guesses there, and the language model has not read
+                    // Weight sets are chosen by hints there, and the language model has not read
                     // the dictionary.
-                    self.predict_with(k, last, Guess::NONE);
-                    self.update_with(k, last, bit, Guess::NONE);
+                    self.predict_with(k, last, LmHint::NONE);
+                    self.update_with(k, last, bit, LmHint::NONE);
                 } else {
                     self.predict(k, last);
                     self.update(k, last, bit);
@@ -230,12 +230,12 @@ impl<O: Observer> Mix<O> {
     /// The probability that a stream's next bit is 1, in units of 2^-16, neither 0 nor 1.
     #[inline(always)]
     pub fn predict<K: Kernel>(&mut self, k: K, stream: usize) -> u16 {
-        self.predict_with(k, stream, Nothing)
+        self.predict_with(k, stream, NoHint)
     }
 
     /// The same, with what a language model says.
     #[inline(always)]
-    pub fn predict_with<K: Kernel, S: Said>(&mut self, k: K, stream: usize, said: S) -> u16 {
+    pub fn predict_with<K: Kernel, S: LmInput>(&mut self, k: K, stream: usize, said: S) -> u16 {
         let (stream, shared) = (&mut self.streams[stream], &mut self.shared);
         if stream.bit == 0 {
             // Not at the end of the last byte: other streams have changed the table since.
@@ -255,7 +255,7 @@ impl<O: Observer> Mix<O> {
         let partial = stream.partial;
         let found = stream.matcher.predict(&mut shared.matches, t, partial, stream.bit);
         const ALWAYS: i16 = (0.4 * logistic::UNIT) as i16;
-        let guessed = said.inputs(&mut shared.guesses, t, found.direction);
+        let guessed = said.inputs(&mut shared.hints, t, found.direction);
         let input = |i: usize| {
             if i < CONTEXTS {
                 t.stretch(ps[i])
@@ -285,12 +285,12 @@ impl<O: Observer> Mix<O> {
     /// Learns the bit that [`predict`](Self::predict) was for.
     #[inline(always)]
     pub fn update<K: Kernel>(&mut self, k: K, stream: usize, bit: bool) {
-        self.update_with(k, stream, bit, Nothing);
+        self.update_with(k, stream, bit, NoHint);
     }
 
     /// The same, after [`predict_with`](Self::predict_with).
     #[inline(always)]
-    pub fn update_with<K: Kernel, S: Said>(
+    pub fn update_with<K: Kernel, S: LmInput>(
         &mut self,
         k: K,
         stream_number: usize,
@@ -299,7 +299,7 @@ impl<O: Observer> Mix<O> {
     ) {
         let seen = Bit { stream: &self.streams[stream_number], shared: &self.shared };
         self.observer.bit(&seen, bit);
-        said.learn(&mut self.shared.guesses, bit);
+        said.learn(&mut self.shared.hints, bit);
         let (stream, shared) = (&mut self.streams[stream_number], &mut self.shared);
         let stage = &mut shared.stages[stream.stage];
         let target = f32::from(u8::from(bit));

@@ -9,7 +9,7 @@ use super::logistic::{LIMIT, Tables};
 use super::maps::{self, POINTS, Row, StateMap};
 use super::mixer::COUNTER;
 use super::token_end::{self, TokenEndPrior};
-use super::{KNOWN, guess, matching};
+use super::{KNOWN, lm_hint, matching};
 use crate::exact::fpstate::Exact;
 
 /// What predicts: the context models alone, or a language model with them.
@@ -23,18 +23,18 @@ impl Kind {
     /// Inputs that are used.
     pub fn lanes(self) -> usize {
         let alone = CONTEXTS + matching::INPUTS + 1;
-        if self == Kind::Alone { alone } else { alone + guess::INPUTS }
+        if self == Kind::Alone { alone } else { alone + lm_hint::INPUTS }
     }
 
     /// Weight sets of each family; of the second there are 2^`wide`.
     pub fn sets(self, wide: u32) -> [usize; SETS] {
-        let last = if self == Kind::Alone { (KNOWN + 1) * 256 } else { guess::SETS };
+        let last = if self == Kind::Alone { (KNOWN + 1) * 256 } else { lm_hint::SETS };
         [256, 1 << wide, matching::SELECT * 8, last]
     }
 
     /// Weight sets of each family that are stored: the others are copies.
     pub fn stored(self) -> [usize; SETS] {
-        let last = if self == Kind::Alone { KNOWN + 1 } else { guess::SETS };
+        let last = if self == Kind::Alone { KNOWN + 1 } else { lm_hint::SETS };
         [256, 1, matching::SELECT * 8, last]
     }
 
@@ -167,7 +167,8 @@ impl std::fmt::Debug for Start {
 
 /// Points of a apm that are used.
 pub const USED: usize = 2 * LIMIT as usize + 1;
-const _: () = assert!(CONTEXTS + matching::INPUTS + 1 + guess::INPUTS <= COUNTER && USED <= POINTS);
+const _: () =
+    assert!(CONTEXTS + matching::INPUTS + 1 + lm_hint::INPUTS <= COUNTER && USED <= POINTS);
 
 struct Reader<'a>(&'a [u8]);
 

@@ -10,7 +10,7 @@ use super::kernel::{INPUTS, Kernel, SETS, Vector};
 use super::logistic::{self, Tables};
 use super::maps::{self, AdaptiveProb, StateMap};
 use super::mixer::{COUNTER, Mixer};
-use super::{Guess, Lengths, log2_within};
+use super::{Lengths, LmHint, log2_within};
 use crate::exact::fpstate::Exact;
 
 /// Contexts with bit histories: the node with orders 0 to 3, the word, and the token before.
@@ -27,7 +27,7 @@ const MAP_SHIFT: u32 = 7;
 /// A decision whether a token ends.
 #[derive(Debug, Clone, Copy)]
 pub struct Ending {
-    pub guess: Guess,
+    pub hint: LmHint,
     /// The node of the trie.
     pub node: u32,
     /// The token before.
@@ -114,7 +114,7 @@ impl TokenEndModel {
         let r = contexts.recent() as u32;
         let keys = [e.node, r & 0xff, r & 0xffff, r & 0xff_ffff, contexts.word(), e.before];
         let mut x = [0; INPUTS];
-        x[0] = t.stretch(e.guess.p);
+        x[0] = t.stretch(e.hint.p);
         for (i, key) in keys.into_iter().enumerate() {
             let h = combine(combine(key, i as u32 + 1), e.node).wrapping_mul(0x9e37_79b1);
             self.places[i] = (h >> (32 - self.bits)) as usize;
@@ -127,15 +127,15 @@ impl TokenEndModel {
             x[7] = t.stretch(self.copies[self.copy].p());
         }
         x[8] = (0.4 * logistic::UNIT) as i16;
-        x[9] = ((i32::from(e.guess.p) - (1 << 15)) >> 3) as i16;
+        x[9] = ((i32::from(e.hint.p) - (1 << 15)) >> 3) as i16;
         self.x = logistic::inputs(x);
         let sets = [
-            e.guess.sure * 8 + e.guess.depth.min(7),
+            e.hint.sure * 8 + e.hint.depth.min(7),
             (r & 0xff) as usize,
             self.copy,
             (e.node & 0xfff) as usize,
         ];
-        let mixed = self.mixer.mix(k, t, sets, e.guess.sure, &self.x);
+        let mixed = self.mixer.mix(k, t, sets, e.hint.sure, &self.x);
         logistic::nearest(t.squash(mixed) * 65536.0).clamp(1, 65535) as u16
     }
 
