@@ -22,7 +22,7 @@ mod matching;
 mod mixer;
 #[doc(hidden)]
 pub mod observe;
-mod primed;
+mod primer_cache;
 mod stage;
 mod start;
 mod stream;
@@ -38,7 +38,7 @@ use lm_hint::{HintMap, LmInput, NoHint};
 use logistic::Tables;
 use matching::Matches;
 use observe::{Bit, Learnt, Observer, TokenEnd};
-use primed::Primed;
+use primer_cache::Primed;
 use stage::MixerStage;
 use start::Kind;
 pub use start::Start;
@@ -140,7 +140,7 @@ impl<O: Observer> Mix<O> {
         let both = lengths.both();
         let wide = log2_within(both.saturating_mul(4), 10..=16);
         let size = (lengths.table(), Matches::bits(primer + both));
-        let (table, mut matches) = primed::get(size, || Mix::prime(fp, size, start));
+        let (table, mut matches) = primer_cache::get(size, || Mix::prime(fp, size, start));
         matches.trust(&start.right);
         let shared = Shared {
             tables: Tables::get(fp),

@@ -6,7 +6,7 @@ use super::contexts::{CONTEXTS, Contexts};
 use super::history::{Histories, State};
 use super::kernel::{INPUTS, Kernel};
 use super::matching::{Matcher, Matches};
-use super::primed::Primed;
+use super::primer_cache::Primed;
 use super::table::{Line, Place, Table};
 
 /// What one stream of a block has seen last.
