@@ -3,7 +3,7 @@
 
 use super::kernel::{INPUTS, Kernel, SETS, Vector, prefetch};
 use super::logistic::{Tables, clamp};
-use super::start::Start;
+use super::prior::Prior;
 
 /// The lane of a weight set that counts how often it was used. Its input is always 0, so the sums
 /// do not see it.
@@ -34,7 +34,7 @@ pub struct Mixer {
 
 impl Mixer {
     /// Weight sets for so many contexts in each family.
-    pub fn new(contexts: [usize; SETS], start: &Start) -> Self {
+    pub fn new(contexts: [usize; SETS], start: &Prior) -> Self {
         let begin = |family: usize, set| start.families[family][start.kind.begins_as(family, set)];
         Self::of(contexts, begin, start.last.to_vec())
     }

@@ -23,8 +23,8 @@ mod mixer;
 #[doc(hidden)]
 pub mod observe;
 mod primer_cache;
+mod prior;
 mod stage;
-mod start;
 mod stream;
 mod table;
 mod token_end;
@@ -39,9 +39,9 @@ use logistic::Tables;
 use matching::Matches;
 use observe::{Bit, Learnt, Observer, TokenEnd};
 use primer_cache::Primed;
+use prior::Kind;
+pub use prior::Prior;
 use stage::MixerStage;
-use start::Kind;
-pub use start::Start;
 use stream::Stream;
 use table::Table;
 pub use token_end::Ending;
@@ -113,16 +113,16 @@ impl Mix {
     /// Begins a block. Memory: the block's bytes, 1,024 times as much for the table but 8 to 128
     /// MiB, and up to 35 MiB for the rest.
     pub fn new(fp: Exact, lengths: &Lengths) -> Self {
-        Self::with_model(fp, lengths, Start::get(fp))
+        Self::with_model(fp, lengths, Prior::get(fp))
     }
 
     /// Begins a block that a language model predicts too, as `start` says.
-    pub fn with_model(fp: Exact, lengths: &Lengths, start: &Start) -> Self {
+    pub fn with_model(fp: Exact, lengths: &Lengths, start: &Prior) -> Self {
         Self::observed(fp, lengths, start, ())
     }
 
     /// Tables of these sizes (log2) that have read the primer.
-    fn prime(fp: Exact, (table, places): (u32, u32), start: &Start) -> Primed {
+    fn prime(fp: Exact, (table, places): (u32, u32), start: &Prior) -> Primed {
         let mut memory = (Table::new(table), Matches::new(fp, places));
         let mut reader = Stream::new(0, false);
         for _ in 0..start.primer.len() {
@@ -135,7 +135,7 @@ impl Mix {
 impl<O: Observer> Mix<O> {
     /// [`with_model`](Mix::with_model), watched by an observer.
     #[doc(hidden)]
-    pub fn observed(fp: Exact, lengths: &Lengths, start: &Start, observer: O) -> Self {
+    pub fn observed(fp: Exact, lengths: &Lengths, start: &Prior, observer: O) -> Self {
         let primer = start.primer.len();
         let both = lengths.both();
         let wide = log2_within(both.saturating_mul(4), 10..=16);
@@ -189,7 +189,7 @@ impl<O: Observer> Mix<O> {
     pub fn stream_without_model(&mut self, fp: Exact, at: usize) -> usize {
         let stages = &mut self.shared.stages;
         if stages.len() == 1 {
-            stages.push(MixerStage::new(Start::get(fp), self.shared.wide));
+            stages.push(MixerStage::new(Prior::get(fp), self.shared.wide));
         }
         let at = self.block + at;
         let contexts = Contexts::without_model(at);

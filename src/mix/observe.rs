@@ -14,7 +14,7 @@ pub use super::kernel::Vector;
 pub use super::maps::POINTS;
 pub use super::matching::LENGTHS;
 pub use super::mixer::COUNTER;
-pub use super::start::{Kind, LAST, LAST_WEIGHT, USED, WEIGHT};
+pub use super::prior::{Kind, LAST, LAST_WEIGHT, USED, WEIGHT};
 pub use super::token_end::{
     CONTEXTS as END_CONTEXTS, COPIES, LANES as END_LANES, STORED as END_STORED,
     begins_as as end_begins_as,

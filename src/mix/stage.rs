@@ -3,7 +3,7 @@
 use super::CONTEXTS;
 use super::maps::{Apm, StateMap};
 use super::mixer::Mixer;
-use super::start::Start;
+use super::prior::Prior;
 
 /// History maps, mixer and apms. The streams that a language model reads share one, those of
 /// bytes another.
@@ -15,7 +15,7 @@ pub struct MixerStage {
 
 impl MixerStage {
     /// `wide`: log2 of the contexts of what is chosen by order 1 and 2.
-    pub fn new(start: &Start, wide: u32) -> Self {
+    pub fn new(start: &Prior, wide: u32) -> Self {
         Self {
             maps: start.maps.clone(),
             mixer: Mixer::new(start.kind.sets(wide), start),

@@ -14,7 +14,7 @@ use lmz::mix::observe::{
     Bit, CONTEXTS, COPIES, COUNTER, END_CONTEXTS, END_STORED, LAST, LENGTHS, Learnt, Observer,
     POINTS, TokenEnd, Vector, end_begins_as,
 };
-use lmz::mix::{Lengths, Mix, Start};
+use lmz::mix::{Lengths, Mix, Prior};
 
 use crate::write::write;
 
@@ -65,7 +65,7 @@ impl Code for Ready {
 /// begins with the last. Weights go `relax` times as far as the average. `report` gets the round
 /// and the code length of all documents in bytes.
 pub fn learn(
-    mut start: Start,
+    mut start: Prior,
     code: &impl Code,
     documents: &[&[u8]],
     rounds: usize,
@@ -81,7 +81,7 @@ pub fn learn(
 }
 
 /// A round, and the code length of all documents in bytes.
-fn learn_once(start: &Start, code: &impl Code, documents: &[&[u8]], relax: f64) -> (Start, f64) {
+fn learn_once(start: &Prior, code: &impl Code, documents: &[&[u8]], relax: f64) -> (Prior, f64) {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
     let share = documents.len().div_ceil(threads).max(1);
     let sums = std::thread::scope(|scope| {
@@ -125,7 +125,7 @@ pub struct Sums {
 }
 
 impl Sums {
-    fn of(fp: Exact, start: &Start, code: &impl Code, documents: &[&[u8]]) -> Self {
+    fn of(fp: Exact, start: &Prior, code: &impl Code, documents: &[&[u8]]) -> Self {
         let mut sums = Box::new(Self {
             bits: 0.0,
             p: 0.0,
@@ -151,7 +151,7 @@ impl Sums {
     }
 
     /// Takes over what the weights became in a document.
-    fn end(&mut self, start: &Start, learnt: &Learnt) {
+    fn end(&mut self, start: &Prior, learnt: &Learnt) {
         if let Some(ends) = &learnt.ends {
             for (family, uses) in std::mem::take(&mut self.ends_uses).into_iter().enumerate() {
                 for (set, n) in uses {
@@ -176,7 +176,7 @@ impl Sums {
     }
 
     /// What was counted, where there was enough to count; else what was there.
-    fn average(before: &Start, parts: Vec<Self>, relax: f64) -> Start {
+    fn average(before: &Prior, parts: Vec<Self>, relax: f64) -> Prior {
         let mut out = before.clone();
         // As if the old value had been seen 20 times.
         let mean = |old: &mut u16, values: Vec<Mean>| {

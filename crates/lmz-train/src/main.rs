@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use lmz::exact::fpstate::exact;
 use lmz::lm::rwkv7::Ready;
-use lmz::mix::Start;
+use lmz::mix::Prior;
 use lmz::mix::observe::Kind;
 use lmz_train::{Alone, learn};
 
@@ -57,7 +57,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start = if let ("none", Some(primer)) = (arguments.model.as_str(), arguments.primer) {
         let primer = std::fs::read(primer)?;
         learn(
-            exact(|fp| Start::untrained(fp, Kind::Alone, &primer)),
+            exact(|fp| Prior::untrained(fp, Kind::Alone, &primer)),
             &Alone,
             &documents,
             rounds,
@@ -66,9 +66,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         )
     } else {
         let model = Ready::find(&arguments.model)?;
-        let untrained = || exact(|fp| Start::untrained(fp, Kind::WithModel, &[]));
+        let untrained = || exact(|fp| Prior::untrained(fp, Kind::WithModel, &[]));
         let mut start = if arguments.go_on { model.start().clone() } else { untrained() };
-        start.primer = exact(|fp| Start::get(fp).primer.clone());
+        start.primer = exact(|fp| Prior::get(fp).primer.clone());
         let mut bytes = learn(start, &model, &documents, rounds, relax, report);
         // The primer is in start.bin.
         let primer = usize::from(u16::from_le_bytes([bytes[0], bytes[1]]));

@@ -1,11 +1,11 @@
 //! A start state as the bytes of `start.bin` or `mixer.bin`.
 
-use lmz::mix::Start;
+use lmz::mix::Prior;
 use lmz::mix::kernel::SETS;
 use lmz::mix::observe::{END_LANES, LAST_WEIGHT, USED, Vector, WEIGHT};
 
 /// All of a start state, little-endian, as docs/MIXING.md has it.
-pub fn write(start: &Start) -> Vec<u8> {
+pub fn write(start: &Prior) -> Vec<u8> {
     let rounded = |x: f32| (x + if x < 0.0 { -0.5 } else { 0.5 }) as i32;
     let weights = |families: &[Vec<Vector>], lanes: usize| -> Vec<u8> {
         let weights = families.iter().flatten().flat_map(|set| &set.0[..lanes]);

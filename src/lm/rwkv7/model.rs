@@ -12,7 +12,7 @@ use crate::exact::fpstate::{Exact, exact};
 use crate::format::HubName;
 use crate::lm::file::{self, most};
 use crate::lm::{self, memory};
-use crate::mix::Start;
+use crate::mix::Prior;
 use crate::vocab::{START, Token, Vocabulary};
 
 /// The files of a model folder, as bytes.
@@ -52,7 +52,7 @@ pub struct Model {
     name: String,
     weights: Weights,
     vocabulary: Vocabulary,
-    start: Arc<Start>,
+    start: Arc<Prior>,
     identity: Identity,
     stored: usize,
     origin: Option<HubName>,
@@ -185,9 +185,9 @@ impl Model {
         stored: usize,
     ) -> Result<Self, ModelError> {
         let start = match mixer {
-            None => Start::with_model(fp),
+            None => Prior::with_model(fp),
             Some(bytes) => Arc::new(
-                Start::of_model(fp, bytes).ok_or(ModelError::Mixer { found: bytes.len() })?,
+                Prior::of_model(fp, bytes).ok_or(ModelError::Mixer { found: bytes.len() })?,
             ),
         };
         let identity = Identity::new(&weights, &vocabulary, mixer);
@@ -226,7 +226,7 @@ impl Model {
     }
 
     /// What the context models begin with beside it.
-    pub fn start(&self) -> &Arc<Start> {
+    pub fn start(&self) -> &Arc<Prior> {
         &self.start
     }
 

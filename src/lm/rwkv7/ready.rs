@@ -9,7 +9,7 @@ use crate::exact::fpstate::exact;
 use crate::exact::kernel::Kernel;
 use crate::format::{HubName, Registered};
 use crate::lm;
-use crate::mix::Start;
+use crate::mix::Prior;
 use crate::vocab::{START, Token, Vocabulary};
 
 /// A model ready to be computed by the chosen kernel. Copies share its memory.
@@ -23,7 +23,7 @@ struct Inner {
     /// Of each token, a bit for each byte that would have made it longer.
     longer: Vec<[u64; 4]>,
     network: Arc<Network>,
-    start: Arc<Start>,
+    start: Arc<Prior>,
     origin: Option<HubName>,
     /// A stream at the beginning of a document.
     first: OnceLock<Arc<Stream>>,
@@ -109,7 +109,7 @@ impl Ready {
     }
 
     /// What the context models begin with beside it.
-    pub fn start(&self) -> &Start {
+    pub fn start(&self) -> &Prior {
         &self.0.start
     }
 

@@ -56,7 +56,7 @@ pub const LAST_WEIGHT: f32 = 1.0 / 4096.0;
 
 /// The beginning of a block.
 #[derive(Clone)]
-pub struct Start {
+pub struct Prior {
     pub kind: Kind,
     /// A text that every block's tables have seen: phrases that many documents share.
     pub primer: Vec<u8>,
@@ -73,29 +73,29 @@ pub struct Start {
     pub ends: Option<TokenEndPrior>,
 }
 
-impl Start {
+impl Prior {
     /// The length of a `mixer.bin`.
     pub const MODEL_BYTES: usize = include_bytes!("mixer.bin").len();
 
     /// What is built in, parsed once.
     pub fn get(fp: Exact) -> &'static Self {
-        static START: OnceLock<Start> = OnceLock::new();
+        static START: OnceLock<Prior> = OnceLock::new();
         START.get_or_init(|| {
             let bytes = include_bytes!("start.bin");
-            Start::parse(fp, Kind::Alone, bytes)
-                .unwrap_or_else(|| Start::untrained(fp, Kind::Alone, &[]))
+            Prior::parse(fp, Kind::Alone, bytes)
+                .unwrap_or_else(|| Prior::untrained(fp, Kind::Alone, &[]))
         })
     }
 
     /// What a block begins with that a language model predicts too, if the model brings nothing of
     /// its own: what was learnt beside `nano`.
     pub fn with_model(fp: Exact) -> Arc<Self> {
-        static START: OnceLock<Arc<Start>> = OnceLock::new();
+        static START: OnceLock<Arc<Prior>> = OnceLock::new();
         Arc::clone(START.get_or_init(|| {
-            let start = Start::of_model(fp, include_bytes!("mixer.bin"));
+            let start = Prior::of_model(fp, include_bytes!("mixer.bin"));
             Arc::new(
                 start.unwrap_or_else(|| {
-                    Start::untrained(fp, Kind::WithModel, &Start::get(fp).primer)
+                    Prior::untrained(fp, Kind::WithModel, &Prior::get(fp).primer)
                 }),
             )
         }))
@@ -159,9 +159,9 @@ impl Start {
     }
 }
 
-impl std::fmt::Debug for Start {
+impl std::fmt::Debug for Prior {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        write!(f, "Start({:?})", self.kind) // thousands of numbers say nothing
+        write!(f, "Prior({:?})", self.kind) // thousands of numbers say nothing
     }
 }
 
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn what_is_built_in_is_read() {
-        let parses = |kind, bytes| exact(|fp| Start::parse(fp, kind, bytes).is_some());
+        let parses = |kind, bytes| exact(|fp| Prior::parse(fp, kind, bytes).is_some());
         assert!(parses(Kind::Alone, include_bytes!("start.bin")));
         assert!(parses(Kind::WithModel, include_bytes!("mixer.bin")));
         assert!(!parses(Kind::WithModel, include_bytes!("start.bin")));
