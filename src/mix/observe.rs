@@ -16,7 +16,7 @@ pub use super::matching::LENGTHS;
 pub use super::mixer::COUNTER;
 pub use super::prior::{Kind, LAST, LAST_WEIGHT, USED, WEIGHT};
 pub use super::token_end::{
-    CONTEXTS as END_CONTEXTS, COPIES, LANES as END_LANES, STORED as END_STORED,
+    CONTEXTS as END_CONTEXTS, COPIES, STORED as END_STORED, USED_INPUTS as END_INPUTS,
     begins_as as end_begins_as,
 };
 

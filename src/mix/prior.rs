@@ -152,7 +152,7 @@ impl Prior {
                 *p = bytes.u16()?;
             }
             ends.maps.iter_mut().for_each(|map| map.0[0] = maps::NOTHING);
-            bytes.weights(ends.families.iter_mut().flatten(), token_end::LANES)?;
+            bytes.weights(ends.families.iter_mut().flatten(), token_end::USED_INPUTS)?;
             bytes.last(&mut ends.last)?;
         }
         bytes.0.is_empty().then_some(out)

@@ -17,7 +17,7 @@ use crate::exact::fpstate::Exact;
 pub const CONTEXTS: usize = 6;
 /// Inputs that are used, and how many weight sets there are and are stored; what a copy says, and
 /// nothing.
-pub const LANES: usize = 10;
+pub const USED_INPUTS: usize = 10;
 pub const SETS_OF: [usize; SETS] = [64, 256, COPIES + 1, 1 << 12];
 pub const STORED: [usize; SETS] = [64, 1, COPIES + 1, 1];
 pub const LAST: usize = 8;
@@ -155,4 +155,4 @@ impl TokenEndModel {
     }
 }
 
-const _: () = assert!(SETS == 4 && LANES <= COUNTER);
+const _: () = assert!(SETS == 4 && USED_INPUTS <= COUNTER);

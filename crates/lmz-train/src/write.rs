@@ -2,7 +2,7 @@
 
 use lmz::mix::Prior;
 use lmz::mix::kernel::SETS;
-use lmz::mix::observe::{END_LANES, LAST_WEIGHT, USED, Vector, WEIGHT};
+use lmz::mix::observe::{END_INPUTS, LAST_WEIGHT, USED, Vector, WEIGHT};
 
 /// All of a start state, little-endian, as docs/MIXING.md has it.
 pub fn write(start: &Prior) -> Vec<u8> {
@@ -27,7 +27,7 @@ pub fn write(start: &Prior) -> Vec<u8> {
     if let Some(ends) = &start.ends {
         let numbers = ends.maps.iter().flat_map(|m| &m.0).chain(&ends.copies);
         out.extend(numbers.flat_map(|p| p.to_le_bytes()));
-        out.extend(weights(&ends.families, END_LANES));
+        out.extend(weights(&ends.families, END_INPUTS));
         out.extend(last(&ends.last));
     }
     out
