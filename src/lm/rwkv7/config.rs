@@ -101,7 +101,7 @@ impl Config {
 /// What `config.json` says. Sizes may be left out: the tensors have them, and are held against
 /// those stated. Other fields are passed over.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Stated {
+pub(super) struct ConfigJson {
     model_type: Option<String>,
     arithmetic: Option<u32>,
     activations: Option<String>,
@@ -120,7 +120,7 @@ pub(super) struct Stated {
     gate_low_rank_dim: Option<usize>,
 }
 
-impl Stated {
+impl ConfigJson {
     /// Parses `config.json`, which holds decimal fractions, and refuses what this engine does not
     /// compute.
     pub fn parse(_: Exact, json: &[u8]) -> Result<Self, ModelError> {

@@ -98,7 +98,7 @@ impl Model {
             file::read(&path, most).map_err(|source| ModelError::File { path, source })
         };
         let config = read("config.json", most::CONFIG)?;
-        let checkpoint = checkpoint::Stated::parse(&config)?;
+        let checkpoint = checkpoint::ConfigJson::parse(&config)?;
         let mixer = match read("mixer.bin", most::MIXER) {
             Err(ModelError::File { source, .. })
                 if source.kind() == std::io::ErrorKind::NotFound =>
@@ -135,7 +135,7 @@ impl Model {
         exact(|fp| {
             let words = checkpoint::Words::find(folder, vocabulary)?;
             let (weights, vocabulary) =
-                checkpoint::model(tensors, &words, &checkpoint::Stated::default())?;
+                checkpoint::model(tensors, &words, &checkpoint::ConfigJson::default())?;
             Self::new(fp, name, weights, vocabulary, None, stored + words.len())
         })
     }
