@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use lmz::exact::kernel::Kernel;
 use lmz::lm::rwkv7::engine::Part;
-use lmz::lm::rwkv7::{Config, Engine, Identity, Model, Network, Stream, Weights};
+use lmz::lm::rwkv7::{Config, Engine, Identity, LmStream, Model, Network, Weights};
 use lmz::vocab::{START, Token};
 
 fn main() {
@@ -84,7 +84,7 @@ fn median(mut f: impl FnMut()) -> Duration {
 /// An engine with streams that have begun.
 struct Bench {
     engine: Engine,
-    streams: Vec<Stream>,
+    streams: Vec<LmStream>,
     /// Numbers that look random.
     number: u32,
 }

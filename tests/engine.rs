@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lmz::exact::fpstate::exact;
 use lmz::exact::kernel::Kernel;
 use lmz::exact::{Activations, frequencies, prefix_sums};
-use lmz::lm::rwkv7::{Config, Engine, Network, Oracle, Stream, Weights};
+use lmz::lm::rwkv7::{Config, Engine, LmStream, Network, Oracle, Weights};
 use lmz::vocab::{START, Token, Vocabulary};
 
 fn bits(x: f32) -> u32 {
@@ -48,7 +48,7 @@ impl Expected {
         Self { logits, sums }
     }
 
-    fn check(&self, stream: &Stream, d: usize, i: usize, what: &str) {
+    fn check(&self, stream: &LmStream, d: usize, i: usize, what: &str) {
         let found: Vec<u32> = stream.logits().map(bits).collect();
         assert!(found == self.logits[d][i], "{what}: logits of document {d} after token {i}");
         assert!(stream.sums() == self.sums[d][i], "{what}: sums of document {d} after token {i}");
@@ -59,7 +59,7 @@ impl Expected {
 /// streams wait.
 fn run(engine: &mut Engine, expected: &Expected, documents: usize, length: usize, what: &str) {
     let vocab = engine.network().config.vocab;
-    let mut streams: Vec<Option<(Stream, usize)>> = (0..documents).map(|_| None).collect();
+    let mut streams: Vec<Option<(LmStream, usize)>> = (0..documents).map(|_| None).collect();
     let mut read = 0;
     for step in 0..length + 2 * documents {
         let mut rows = vec![];

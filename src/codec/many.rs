@@ -9,7 +9,7 @@ use super::memory;
 use super::range::Coder;
 use super::walk::Walk;
 use crate::dictionary::{self, Dictionary};
-use crate::lm::rwkv7::{Engine, Ready, Stream};
+use crate::lm::rwkv7::{Engine, LmStream, Ready};
 use crate::mix::kernel::{self, Job, Kernel};
 use crate::mix::{Lengths, Mix};
 use crate::vocab::{START, Token};
@@ -61,7 +61,7 @@ struct Message<'m> {
     at: usize,
     coder: Metered,
     mix: Mix,
-    stream: Stream,
+    stream: LmStream,
     token: Token,
     needed: u64,
 }
@@ -97,7 +97,7 @@ impl<'m, N: FnMut() -> Option<(usize, &'m [u8])>, D: FnMut(usize, Made)> Job for
                 let mut mix = Mix::with_model(k.exact(), &batch.lengths(raw), batch.model.start());
                 mix.read(k, batch.dictionary.map_or(&[], Dictionary::bytes));
                 mix.stream(0);
-                let (coder, stream) = (Metered::new(raw.len(), WINDOW), Stream::clone(&first));
+                let (coder, stream) = (Metered::new(raw.len(), WINDOW), LmStream::clone(&first));
                 messages.push(Message {
                     number,
                     rest: raw,

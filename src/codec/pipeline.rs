@@ -12,10 +12,10 @@ use std::thread;
 use super::scheduler::{self, BatchScheduler, Row};
 use crate::error::CodecError;
 use crate::exact::fpstate::exact;
-use crate::lm::rwkv7::{Engine, Network, Stream};
+use crate::lm::rwkv7::{Engine, LmStream, Network};
 use crate::vocab::START;
 
-type Group = scheduler::Group<Stream>;
+type Group = scheduler::Group<LmStream>;
 
 /// BatchScheduler a group has at least, if there are enough: with fewer the model costs more for each. The
 /// second is for models whose weights do not stay in cache.
@@ -51,7 +51,7 @@ pub struct ModelPipeline<'a> {
 }
 
 impl BatchScheduler for ModelPipeline<'_> {
-    type State = Stream;
+    type State = LmStream;
 
     fn groups(&self) -> usize {
         self.open.len()
@@ -127,7 +127,7 @@ fn help(shared: &Shared, network: &Arc<Network>) {
 /// Runs a coder of so many streams that all begin as `first`, with `threads - 1` threads beside it.
 pub fn run<R>(
     network: &Arc<Network>,
-    first: &Stream,
+    first: &LmStream,
     streams: usize,
     threads: usize,
     coder: impl FnOnce(&mut ModelPipeline) -> R,

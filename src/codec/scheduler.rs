@@ -3,7 +3,7 @@
 
 use super::range::Coder;
 use crate::error::CodecError;
-use crate::lm::rwkv7::{Ready, Stream};
+use crate::lm::rwkv7::{LmStream, Ready};
 use crate::vocab::{Token, Vocabulary};
 
 /// What is kept of a stream between its steps.
@@ -12,9 +12,9 @@ pub trait Sums {
     fn sums(&self) -> &[u64];
 }
 
-impl Sums for Stream {
+impl Sums for LmStream {
     fn sums(&self) -> &[u64] {
-        Stream::sums(self)
+        LmStream::sums(self)
     }
 }
 

@@ -42,7 +42,7 @@ use primer_cache::Primed;
 use prior::Kind;
 pub use prior::Prior;
 use stage::MixerStage;
-use stream::Stream;
+use stream::CmStream;
 use table::Table;
 pub use token_end::Ending;
 use token_end::TokenEndModel;
@@ -73,7 +73,7 @@ const MAP_SHIFT: u32 = 8;
 /// The context models of a block, which an observer may watch.
 pub struct Mix<O: Observer = ()> {
     shared: Shared,
-    streams: Vec<Stream>,
+    streams: Vec<CmStream>,
     /// Whether streams are cut into tokens.
     tokens: bool,
     /// The primer, the dictionary and the block.
@@ -124,7 +124,7 @@ impl Mix {
     /// Tables of these sizes (log2) that have read the primer.
     fn prime(fp: Exact, (table, places): (u32, u32), start: &Prior) -> Primed {
         let mut memory = (Table::new(table), Matches::new(fp, places));
-        let mut reader = Stream::new(0, false);
+        let mut reader = CmStream::new(0, false);
         for _ in 0..start.primer.len() {
             reader.skim(&mut memory, &start.primer);
         }
@@ -176,12 +176,12 @@ impl<O: Observer> Mix<O> {
 
     /// Begins another stream at a place of the block. They are numbered in order, from 0.
     pub fn stream(&mut self, at: usize) {
-        self.streams.push(Stream::new(self.block + at, self.tokens));
+        self.streams.push(CmStream::new(self.block + at, self.tokens));
     }
 
     /// Lets a stream go on at another place of the block, knowing nothing of what is before it.
     pub fn begin_again(&mut self, stream: usize, at: usize) {
-        self.streams[stream] = Stream::new(self.block + at, self.tokens);
+        self.streams[stream] = CmStream::new(self.block + at, self.tokens);
     }
 
     /// Begins a stream of bytes, in a block with a language model: it is predicted as without one,
@@ -193,7 +193,7 @@ impl<O: Observer> Mix<O> {
         }
         let at = self.block + at;
         let contexts = Contexts::without_model(at);
-        self.streams.push(Stream { stage: 1, contexts, ..Stream::new(at, false) });
+        self.streams.push(CmStream { stage: 1, contexts, ..CmStream::new(at, false) });
         self.streams.len() - 1
     }
 
@@ -203,7 +203,7 @@ impl<O: Observer> Mix<O> {
         if dictionary.is_empty() {
             return;
         }
-        self.streams.push(Stream::new(self.primer, false));
+        self.streams.push(CmStream::new(self.primer, false));
         let last = self.streams.len() - 1;
         for byte in dictionary {
             for shift in (0..8).rev() {

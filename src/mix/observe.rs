@@ -6,7 +6,7 @@ use super::history::State;
 use super::kernel::{INPUTS, SETS};
 use super::mixer::Mixer;
 use super::token_end::TokenEndModel;
-use super::{Shared, Stream};
+use super::{CmStream, Shared};
 
 // The shape of what can be observed and learnt.
 pub use super::contexts::CONTEXTS;
@@ -42,7 +42,7 @@ impl Observer for () {}
 
 /// What predicted a bit.
 pub struct Bit<'a> {
-    pub(super) stream: &'a Stream,
+    pub(super) stream: &'a CmStream,
     pub(super) shared: &'a Shared,
 }
 

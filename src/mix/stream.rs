@@ -10,7 +10,7 @@ use super::primer_cache::Primed;
 use super::table::{Line, Place, Table};
 
 /// What one stream of a block has seen last.
-pub struct Stream {
+pub struct CmStream {
     /// Its part of the block, and how far it is decoded.
     pub at: usize,
     pub contexts: Contexts,
@@ -46,7 +46,7 @@ fn low_line(table: &Table, hash: u32, two: usize) -> Line {
     table.line(hash).beside(two as u32 + 1)
 }
 
-impl Stream {
+impl CmStream {
     /// `tokens`: whether a language model cuts it into tokens.
     pub fn new(at: usize, tokens: bool) -> Self {
         Self {

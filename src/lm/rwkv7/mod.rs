@@ -23,7 +23,7 @@ mod tensors;
 mod weights;
 
 pub use config::Config;
-pub use engine::{Engine, Network, Stream};
+pub use engine::{Engine, LmStream, Network};
 pub use error::ModelError;
 pub use identity::Identity;
 pub use model::{Files, Model, pth};

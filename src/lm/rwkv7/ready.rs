@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
-use super::engine::{Engine, Network, Stream};
+use super::engine::{Engine, LmStream, Network};
 use super::{Identity, Model, ModelError};
 use crate::exact::fpstate::exact;
 use crate::exact::kernel::Kernel;
@@ -26,7 +26,7 @@ struct Inner {
     start: Arc<Prior>,
     origin: Option<HubName>,
     /// A stream at the beginning of a document.
-    first: OnceLock<Arc<Stream>>,
+    first: OnceLock<Arc<LmStream>>,
 }
 
 impl Ready {
@@ -118,12 +118,12 @@ impl Ready {
     }
 
     /// A stream at the beginning of a document. Computed once.
-    pub fn first(&self) -> Arc<Stream> {
+    pub fn first(&self) -> Arc<LmStream> {
         Arc::clone(self.0.first.get_or_init(|| Arc::new(self.read(b""))))
     }
 
     /// A stream that has read a text from its beginning, cut greedily.
-    pub fn read(&self, text: &[u8]) -> Stream {
+    pub fn read(&self, text: &[u8]) -> LmStream {
         exact(|_| {
             let mut engine = Engine::new(Arc::clone(self.network()));
             let mut stream = engine.stream();

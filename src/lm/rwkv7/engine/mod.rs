@@ -5,7 +5,7 @@
 //! What a stream gives depends on its own tokens alone: not on the other streams, their number, or
 //! the kernel.
 //!
-//! A stream is a value ([`Stream`]): begin one at any step, drop it at any step, and step any
+//! A stream is a value ([`LmStream`]): begin one at any step, drop it at any step, and step any
 //! subset. So while one half of the streams is in the engine, the other can be in the coder.
 
 mod forward;
@@ -22,7 +22,7 @@ use forward::{Forward, Scratch};
 pub use frequencies::RowSums;
 pub use network::Network;
 pub use norms::Row;
-pub use stream::Stream;
+pub use stream::LmStream;
 pub use timer::{Part, Timer};
 
 use super::{ModelError, Weights};
@@ -52,8 +52,8 @@ impl Engine {
     }
 
     /// A new stream. Its first token is [`START`](crate::vocab::START).
-    pub fn stream(&self) -> Stream {
-        Stream::new(&self.network.config)
+    pub fn stream(&self) -> LmStream {
+        LmStream::new(&self.network.config)
     }
 
     /// Measures the parts of a step, for benchmarks.
