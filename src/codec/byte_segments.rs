@@ -11,7 +11,7 @@ use crate::error::CodecError;
 use crate::exact::fpstate::Exact;
 use crate::format::{Layout, Segment};
 use crate::mix::Mix;
-use crate::mix::kernel::Kernel;
+use crate::mix::kernel::MixKernel;
 use crate::mix::observe::Observer;
 
 /// About as many bytes as a token has.
@@ -49,7 +49,7 @@ impl ByteSegments {
 
     /// Codes as many bytes as belong to a step. `raw`: what to encode; nothing when decoding.
     #[inline(always)]
-    pub fn step<K: Kernel, C: Coder, O: Observer>(
+    pub fn step<K: MixKernel, C: Coder, O: Observer>(
         &mut self,
         k: K,
         coder: &mut C,

@@ -5,7 +5,7 @@ use super::range::Coder;
 use super::streams::{self, Next};
 use crate::error::CodecError;
 use crate::format::Layout;
-use crate::mix::kernel::{self, Job, Kernel};
+use crate::mix::kernel::{self, MixJob, MixKernel};
 use crate::mix::observe::Observer;
 use crate::mix::{Lengths, Mix};
 use crate::vocab::START;
@@ -49,11 +49,11 @@ struct CmBlock<'a, C> {
     raw: Option<&'a [u8]>,
 }
 
-impl<C: Coder> Job for CmBlock<'_, C> {
+impl<C: Coder> MixJob for CmBlock<'_, C> {
     type Output = Result<Mix, CodecError>;
 
     #[inline(always)]
-    fn run<K: Kernel>(self, k: K) -> Self::Output {
+    fn run<K: MixKernel>(self, k: K) -> Self::Output {
         let Self { coder, dictionary, layout, raw } = self;
         let mut mix = Mix::new(
             k.exact(),
@@ -85,7 +85,7 @@ impl<C: Coder> Job for CmBlock<'_, C> {
 
 /// Codes the next byte of a stream, by context models alone.
 #[inline(always)]
-pub fn byte<K: Kernel, C: Coder, O: Observer>(
+pub fn byte<K: MixKernel, C: Coder, O: Observer>(
     k: K,
     coder: &mut C,
     mix: &mut Mix<O>,

@@ -19,7 +19,7 @@ use crate::error::CodecError;
 use crate::exact::fpstate::{Exact, exact};
 use crate::format::Layout;
 use crate::lm::rwkv7::Ready;
-use crate::mix::kernel::{self, Job, Kernel};
+use crate::mix::kernel::{self, MixJob, MixKernel};
 use crate::mix::observe::Observer;
 use crate::mix::{Ending, Lengths, LmHint, Mix};
 use crate::vocab::Token;
@@ -120,11 +120,11 @@ pub struct LmCm<'a, C, R, T, O: Observer> {
     pub mix: Mix<O>,
 }
 
-impl<C: Coder, R: BatchScheduler, T: Reading, O: Observer> Job for LmCm<'_, C, R, T, O> {
+impl<C: Coder, R: BatchScheduler, T: Reading, O: Observer> MixJob for LmCm<'_, C, R, T, O> {
     type Output = Result<Mix<O>, CodecError>;
 
     #[inline(always)]
-    fn run<K: Kernel>(self, k: K) -> Self::Output {
+    fn run<K: MixKernel>(self, k: K) -> Self::Output {
         let Self { coder, rows, reading, layout, dictionary, raw, mut mix } = self;
         mix.read(k, dictionary);
         let streams = streams::of(layout);
@@ -143,7 +143,7 @@ struct Both<K, O: Observer> {
     bytes: ByteSegments,
 }
 
-impl<K: Kernel, O: Observer> Predict for Both<K, O> {
+impl<K: MixKernel, O: Observer> Predict for Both<K, O> {
     #[inline(always)]
     fn token<C: Coder>(
         &mut self,
@@ -177,7 +177,7 @@ impl<K: Kernel, O: Observer> Predict for Both<K, O> {
 
 /// Codes the next token of a stream of the context models.
 #[inline(always)]
-pub fn token<K: Kernel, C: Coder, O: Observer>(
+pub fn token<K: MixKernel, C: Coder, O: Observer>(
     k: K,
     coder: &mut C,
     mix: &mut Mix<O>,
@@ -199,7 +199,7 @@ struct Mixed<'a, K, C, O: Observer> {
     sure: usize,
 }
 
-impl<K: Kernel, C: Coder, O: Observer> Decide for Mixed<'_, K, C, O> {
+impl<K: MixKernel, C: Coder, O: Observer> Decide for Mixed<'_, K, C, O> {
     #[inline(always)]
     fn end(&mut self, known: bool, at: &At, own: u64, deeper: u64) -> Result<bool, CodecError> {
         if deeper == 0 {

@@ -10,7 +10,7 @@ use super::range::Coder;
 use super::walk::Walk;
 use crate::dictionary::{self, Dictionary};
 use crate::lm::rwkv7::{Engine, LmStream, Ready};
-use crate::mix::kernel::{self, Job, Kernel};
+use crate::mix::kernel::{self, MixJob, MixKernel};
 use crate::mix::{Lengths, Mix};
 use crate::vocab::{START, Token};
 use std::sync::Arc;
@@ -72,11 +72,11 @@ struct Work<'a, N, D> {
     done: D,
 }
 
-impl<'m, N: FnMut() -> Option<(usize, &'m [u8])>, D: FnMut(usize, Made)> Job for Work<'_, N, D> {
+impl<'m, N: FnMut() -> Option<(usize, &'m [u8])>, D: FnMut(usize, Made)> MixJob for Work<'_, N, D> {
     type Output = ();
 
     #[inline(always)]
-    fn run<K: Kernel>(self, k: K) {
+    fn run<K: MixKernel>(self, k: K) {
         let Self { batch, mut next, mut done } = self;
         let first = dictionary::first(batch.dictionary, batch.model);
         let mut engine = Engine::new(Arc::clone(batch.model.network()));
@@ -129,7 +129,7 @@ impl<'m, N: FnMut() -> Option<(usize, &'m [u8])>, D: FnMut(usize, Made)> Job for
 impl Message<'_> {
     /// Codes its next token.
     #[inline(always)]
-    fn code<K: Kernel>(&mut self, k: K, model: &Ready) {
+    fn code<K: MixKernel>(&mut self, k: K, model: &Ready) {
         let known = model.vocabulary().longest(self.rest).0;
         self.coder.at(self.at);
         let walk = Walk::of(&model, self.stream.sums(), self.token, self.rest.len());

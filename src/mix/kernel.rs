@@ -17,7 +17,7 @@ pub struct Vector(pub [f32; INPUTS]);
 
 /// How sums and products are computed. Products are rounded before they are added. A kernel exists
 /// only in the standard floating-point state.
-pub trait Kernel: Copy {
+pub trait MixKernel: Copy {
     /// The proof of it.
     fn exact(&self) -> Exact<'_>;
 
@@ -50,23 +50,23 @@ pub fn prefetch<T>(place: &T) {
 
 /// Something that is computed by a kernel. [`run`](Self::run) must be `#[inline(always)]`, so that
 /// it is compiled for the processor that the kernel needs.
-pub trait Job {
+pub trait MixJob {
     type Output;
-    fn run<K: Kernel>(self, k: K) -> Self::Output;
+    fn run<K: MixKernel>(self, k: K) -> Self::Output;
 }
 
 /// Runs a job by the kernel of the instruction set that is chosen
-/// ([`Kernel::chosen`](crate::exact::kernel::Kernel::chosen)), or the next simpler that there is
+/// ([`MixKernel::chosen`](crate::exact::kernel::Kernel::chosen)), or the next simpler that there is
 /// here, with the processor's floating-point arithmetic set as exactness needs it. The result is
 /// the same.
-pub fn run<J: Job>(job: J) -> J::Output {
+pub fn run<J: MixJob>(job: J) -> J::Output {
     exact(|fp| {
         #[cfg(target_arch = "x86_64")]
         if let Some(avx2) =
             Avx2::get(fp).filter(|_| choice::Kernel::chosen() != choice::Kernel::Plain)
         {
             #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-            fn wide<J: Job>(job: J, k: Avx2<'_>) -> J::Output {
+            fn wide<J: MixJob>(job: J, k: Avx2<'_>) -> J::Output {
                 job.run(k)
             }
             // SAFETY: the kernel exists only where the processor has AVX2 and the others.
@@ -80,7 +80,7 @@ pub fn run<J: Job>(job: J) -> J::Output {
 #[derive(Clone, Copy)]
 pub struct Plain<'gate>(Exact<'gate>);
 
-impl Kernel for Plain<'_> {
+impl MixKernel for Plain<'_> {
     fn exact(&self) -> Exact<'_> {
         self.0
     }
@@ -121,7 +121,7 @@ pub use x86::Avx2;
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{INPUTS, Kernel, SETS, Vector};
+    use super::{INPUTS, MixKernel, SETS, Vector};
     use crate::exact::fpstate::Exact;
 
     /// 256-bit vectors. Only [`get`](Self::get) makes one, where the processor has them.
@@ -154,7 +154,7 @@ mod x86 {
         }
     }
 
-    impl Kernel for Avx2<'_> {
+    impl MixKernel for Avx2<'_> {
         fn exact(&self) -> Exact<'_> {
             self.0
         }

@@ -1,7 +1,7 @@
 //! Gated logistic mixing (after Mahoney's PAQ): weighted sums of log-odds, the weights chosen by
 //! small contexts and learnt on line, the sums mixed again.
 
-use super::kernel::{INPUTS, Kernel, SETS, Vector, prefetch};
+use super::kernel::{INPUTS, MixKernel, SETS, Vector, prefetch};
 use super::logistic::{Tables, clamp};
 use super::prior::Prior;
 
@@ -83,7 +83,7 @@ impl Mixer {
 
     /// Log-odds, within the limit, by the weight sets of these contexts.
     #[inline(always)]
-    pub fn mix<K: Kernel>(
+    pub fn mix<K: MixKernel>(
         &mut self,
         k: K,
         t: &Tables,
@@ -105,7 +105,7 @@ impl Mixer {
 
     /// Learns the bit (0 or 1) that [`mix`](Self::mix) was for.
     #[inline(always)]
-    pub fn learn<K: Kernel>(&mut self, k: K, bit: f32, x: &Vector) {
+    pub fn learn<K: MixKernel>(&mut self, k: K, bit: f32, x: &Vector) {
         for i in 0..SETS {
             let set = &mut self.families[i][self.chosen[i]];
             k.train(set, x, (bit - self.ps[i]) * rate(set.0[COUNTER]));

@@ -9,7 +9,7 @@
 //! All arithmetic is in integers or in binary32 without fused operations, in a fixed order and in
 //! the standard floating-point state ([`fpstate`](crate::exact::fpstate)), so that every machine
 //! gets the same bits: what begins asks for the proof of that state, and what predicts and learns
-//! asks for a [`Kernel`], which exists in it alone. docs/MIXING.md defines all of it; what changes
+//! asks for a [`MixKernel`], which exists in it alone. docs/MIXING.md defines all of it; what changes
 //! here changes there, and the format's version.
 
 mod contexts;
@@ -32,7 +32,7 @@ mod token_end;
 use crate::exact::fpstate::Exact;
 use contexts::{CONTEXTS, Contexts};
 use history::Histories;
-use kernel::{INPUTS, Kernel, Vector};
+use kernel::{INPUTS, MixKernel, Vector};
 pub use lm_hint::LmHint;
 use lm_hint::{HintMap, LmInput, NoHint};
 use logistic::Tables;
@@ -199,7 +199,7 @@ impl<O: Observer> Mix<O> {
 
     /// Learns the dictionary, before there is any stream.
     #[inline(always)]
-    pub fn read<K: Kernel>(&mut self, k: K, dictionary: &[u8]) {
+    pub fn read<K: MixKernel>(&mut self, k: K, dictionary: &[u8]) {
         if dictionary.is_empty() {
             return;
         }
@@ -229,13 +229,13 @@ impl<O: Observer> Mix<O> {
 
     /// The probability that a stream's next bit is 1, in units of 2^-16, neither 0 nor 1.
     #[inline(always)]
-    pub fn predict<K: Kernel>(&mut self, k: K, stream: usize) -> u16 {
+    pub fn predict<K: MixKernel>(&mut self, k: K, stream: usize) -> u16 {
         self.predict_with(k, stream, NoHint)
     }
 
     /// The same, with what a language model says.
     #[inline(always)]
-    pub fn predict_with<K: Kernel, S: LmInput>(&mut self, k: K, stream: usize, said: S) -> u16 {
+    pub fn predict_with<K: MixKernel, S: LmInput>(&mut self, k: K, stream: usize, said: S) -> u16 {
         let (stream, shared) = (&mut self.streams[stream], &mut self.shared);
         if stream.bit == 0 {
             // Not at the end of the last byte: other streams have changed the table since.
@@ -284,13 +284,13 @@ impl<O: Observer> Mix<O> {
 
     /// Learns the bit that [`predict`](Self::predict) was for.
     #[inline(always)]
-    pub fn update<K: Kernel>(&mut self, k: K, stream: usize, bit: bool) {
+    pub fn update<K: MixKernel>(&mut self, k: K, stream: usize, bit: bool) {
         self.update_with(k, stream, bit, NoHint);
     }
 
     /// The same, after [`predict_with`](Self::predict_with).
     #[inline(always)]
-    pub fn update_with<K: Kernel, S: LmInput>(
+    pub fn update_with<K: MixKernel, S: LmInput>(
         &mut self,
         k: K,
         stream_number: usize,
@@ -323,7 +323,7 @@ impl<O: Observer> Mix<O> {
     /// The probability that a token ends, in units of 2^-16; before a byte, in a block with a
     /// language model.
     #[inline(always)]
-    pub fn predict_end<K: Kernel>(&mut self, k: K, stream: usize, ending: &Ending) -> u16 {
+    pub fn predict_end<K: MixKernel>(&mut self, k: K, stream: usize, ending: &Ending) -> u16 {
         let (contexts, t) = (&self.streams[stream].contexts, self.shared.tables);
         let p =
             self.shared.ends.as_mut().map_or(1 << 15, |ends| ends.predict(k, t, contexts, ending));
@@ -338,7 +338,7 @@ impl<O: Observer> Mix<O> {
 
     /// Learns whether the token ended that [`predict_end`](Self::predict_end) was for.
     #[inline(always)]
-    pub fn update_end<K: Kernel>(&mut self, k: K, ended: bool) {
+    pub fn update_end<K: MixKernel>(&mut self, k: K, ended: bool) {
         if let Some(ends) = &mut self.shared.ends {
             self.observer.token_end(&TokenEnd(ends), ended);
             ends.update(k, self.shared.histories, ended);
@@ -355,7 +355,7 @@ impl<O: Observer> Mix<O> {
 
     /// Learns a bit that was certain beforehand: only the histories do.
     #[inline(always)]
-    pub fn skip<K: Kernel>(&mut self, k: K, stream_number: usize, bit: bool) {
+    pub fn skip<K: MixKernel>(&mut self, k: K, stream_number: usize, bit: bool) {
         let (stream, shared) = (&mut self.streams[stream_number], &mut self.shared);
         if stream.bit == 0 {
             stream.load(k, shared);
@@ -369,7 +369,7 @@ impl<O: Observer> Mix<O> {
 
     /// Goes on behind a bit.
     #[inline(always)]
-    fn advance<K: Kernel>(&mut self, k: K, stream: usize, bit: bool) {
+    fn advance<K: MixKernel>(&mut self, k: K, stream: usize, bit: bool) {
         let (stream, shared) = (&mut self.streams[stream], &mut self.shared);
         stream.partial = stream.partial * 2 + usize::from(bit);
         stream.node = stream.node * 2 + usize::from(bit);

@@ -4,7 +4,7 @@
 use super::Shared;
 use super::contexts::{CONTEXTS, Contexts};
 use super::history::{Histories, State};
-use super::kernel::{INPUTS, Kernel};
+use super::kernel::{INPUTS, MixKernel};
 use super::matching::{Matcher, Matches};
 use super::primer_cache::Primed;
 use super::table::{Line, Place, Table};
@@ -136,7 +136,7 @@ impl CmStream {
 
     /// Takes the histories of the next half byte out of the table.
     #[inline(always)]
-    pub fn load<K: Kernel>(&mut self, k: K, shared: &mut Shared) {
+    pub fn load<K: MixKernel>(&mut self, k: K, shared: &mut Shared) {
         self.find(&mut shared.table);
         let nibble = if self.partial == 1 { 0 } else { self.partial };
         self.order1 = group(self.contexts.recent() & 0xff, nibble, shared.wide);
@@ -154,7 +154,7 @@ impl CmStream {
 
     /// Puts them back.
     #[inline(always)]
-    pub fn store<K: Kernel>(&self, k: K, shared: &mut Shared) {
+    pub fn store<K: MixKernel>(&self, k: K, shared: &mut Shared) {
         for (bank, places) in self.places.chunks(16).enumerate() {
             let states = std::array::from_fn(|node| self.states[node].as_chunks::<16>().0[bank]);
             for (slot, place) in k.transpose(&states).iter().zip(places) {

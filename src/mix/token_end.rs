@@ -6,7 +6,7 @@
 
 use super::contexts::{Contexts, combine};
 use super::history::{Histories, State};
-use super::kernel::{INPUTS, Kernel, SETS, Vector};
+use super::kernel::{INPUTS, MixKernel, SETS, Vector};
 use super::logistic::{self, Tables};
 use super::maps::{self, AdaptiveProb, StateMap};
 use super::mixer::{COUNTER, Mixer};
@@ -110,7 +110,13 @@ impl TokenEndModel {
     }
 
     #[inline(always)]
-    pub fn predict<K: Kernel>(&mut self, k: K, t: &Tables, contexts: &Contexts, e: &Ending) -> u16 {
+    pub fn predict<K: MixKernel>(
+        &mut self,
+        k: K,
+        t: &Tables,
+        contexts: &Contexts,
+        e: &Ending,
+    ) -> u16 {
         let r = contexts.recent() as u32;
         let keys = [e.node, r & 0xff, r & 0xffff, r & 0xff_ffff, contexts.word(), e.before];
         let mut x = [0; INPUTS];
@@ -140,7 +146,7 @@ impl TokenEndModel {
     }
 
     #[inline(always)]
-    pub fn update<K: Kernel>(&mut self, k: K, histories: &Histories, ended: bool) {
+    pub fn update<K: MixKernel>(&mut self, k: K, histories: &Histories, ended: bool) {
         self.mixer.learn(k, f32::from(u8::from(ended)), &self.x);
         let learnt = maps::learnt::<MAP_SHIFT, _>(self.ps, ended);
         for (i, p) in learnt.into_iter().enumerate() {

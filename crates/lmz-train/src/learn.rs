@@ -9,7 +9,7 @@ use lmz::codec::lm_cm;
 use lmz::exact::fpstate::{Exact, exact};
 use lmz::format::Layout;
 use lmz::lm::rwkv7::Ready;
-use lmz::mix::kernel::{self, INPUTS, Job, Kernel, SETS};
+use lmz::mix::kernel::{self, INPUTS, MixJob, MixKernel, SETS};
 use lmz::mix::observe::{
     Bit, CONTEXTS, COPIES, COUNTER, END_CONTEXTS, END_STORED, LAST, LENGTHS, Learnt, Observer,
     POINTS, TokenEnd, Vector, end_begins_as,
@@ -32,11 +32,11 @@ pub struct Alone;
 impl Code for Alone {
     fn code(&self, mix: Watched, text: &[u8]) -> Watched {
         struct All<'a>(Watched, &'a [u8]);
-        impl Job for All<'_> {
+        impl MixJob for All<'_> {
             type Output = Watched;
 
             #[inline(always)]
-            fn run<K: Kernel>(mut self, k: K) -> Watched {
+            fn run<K: MixKernel>(mut self, k: K) -> Watched {
                 self.0.stream(0);
                 for byte in self.1 {
                     for shift in (0..8).rev() {
