@@ -4,7 +4,7 @@
 //!     cargo bench --bench engine -- steps           whole steps: kernel x batch
 //!     cargo bench --bench engine -- parts           a step's parts: kernel x batch
 //!     cargo bench --bench engine -- shapes          shapes to choose a model from
-//!     LMZ_BENCH_MODEL=PATH cargo bench --bench engine -- load    where the time goes when that model is loaded
+//!     LMZ_BENCH_MODEL=PATH cargo bench --bench engine -- load    loading that model
 //!
 //! `LMZ_BENCH_KERNEL=NAME` restricts it to one kernel, `LMZ_BENCH_SECONDS` sets the time for each
 //! figure (0.3). Figures are medians.

@@ -1,7 +1,7 @@
 """What the context models' start state is learnt from.
 
     python primer.py --primer /tmp/primer --documents /tmp/documents
-    cargo run --release --features train --example train_mix -- none /tmp/documents src/mix/start.bin --primer /tmp/primer --rounds 4
+    cargo run --release -p lmz-train -- none /tmp/documents src/mix/start.bin --primer /tmp/primer --rounds 4
 
 The primer is a text of phrases that many documents share; every block's context models read it before
 they code. It is chosen greedily: the phrase that brings most for its length comes next, where a phrase

@@ -1,9 +1,9 @@
 //! The segments of a block of codec 4 that the language model does not read: base64, UTF-16, sound,
 //! programs.
 //!
-//! They are coded byte by byte as context mixing alone does, one after the other, so many bytes in
-//! a step that they end about when the streams that the model reads do: while these bytes are
-//! coded, the model computes.
+//! They are coded byte by byte as context mixing alone does, one after the other. A step codes as
+//! many of their bytes as makes them end about when the streams that the model reads do: while
+//! these bytes are coded, the model computes.
 
 use super::cm;
 use super::range::Coder;
@@ -17,6 +17,7 @@ use crate::mix::observe::Observer;
 /// About as many bytes as a token has.
 const TOKEN: u64 = 3;
 
+/// What is left of these segments.
 pub struct ByteSegments {
     /// Their streams, and where in the block they go on and end; the next one last.
     left: Vec<(usize, usize, usize)>,
@@ -25,7 +26,8 @@ pub struct ByteSegments {
 }
 
 impl ByteSegments {
-    /// Those of a layout, as streams of a block that has those of the model already.
+    /// The segments of a layout that have no model, as streams of a block that has the model's
+    /// streams already.
     pub fn of<O: Observer>(fp: Exact, layout: &Layout, mix: &mut Mix<O>) -> Self {
         let mut left = Vec::new();
         let (mut at, mut bytes) = (0, 0);

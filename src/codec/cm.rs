@@ -15,7 +15,8 @@ pub fn encode(raw: &[u8], layout: &Layout, dictionary: &[u8]) -> Vec<u8> {
     encode_by_windows(raw, layout, dictionary, raw.len()).0
 }
 
-/// The same, and what each window of so many bytes cost, in units of `BIT`.
+/// The bitstream of a block whose segments have no model, and what each window of `window` bytes
+/// cost, in units of `BIT`.
 pub fn encode_by_windows(
     raw: &[u8],
     layout: &Layout,

@@ -4,7 +4,7 @@
 //! A token is coded on its way down the byte trie, as in [`walk`](super::walk): does it end here,
 //! then the bits of the next byte. The model's mass below each node is one more input of the mixer,
 //! which sees the bytes as context mixing alone does. Segments that the model does not read are
-//! coded in between (`bytes`).
+//! coded in between ([`byte_segments`](super::byte_segments)).
 
 use super::byte_segments::ByteSegments;
 use super::cost::Metered;
@@ -43,7 +43,7 @@ impl LmBlock<'_> {
         self.encode_by_windows(raw, raw.len()).0
     }
 
-    /// The same, and what each window of so many bytes cost, in units of `BIT`.
+    /// The bitstream of a block, and what each window of `window` bytes cost, in units of `BIT`.
     pub fn encode_by_windows(&self, raw: &[u8], window: usize) -> (Vec<u8>, Vec<u64>) {
         let mut coder = Metered::new(raw.len(), window);
         exact(|fp| self.run(&mut coder, Some(raw), self.begin(fp))).expect("encoding cannot fail");
@@ -55,7 +55,7 @@ impl LmBlock<'_> {
         self.decode_by(&mut Decoder::new(coded), out)
     }
 
-    /// The same by a coder that reads the block.
+    /// Decodes by a coder that reads the block, and appends the raw bytes to `out`.
     pub fn decode_by<C: Coder>(&self, coder: &mut C, out: &mut Vec<u8>) -> Result<(), CodecError> {
         let mix = exact(|fp| self.run(coder, None, self.begin(fp)))?;
         out.extend_from_slice(&mix.raw()[self.read_first().len()..]);

@@ -14,8 +14,8 @@ use crate::format::{BlockHead, Layout, Method};
 use crate::vocab::Token;
 use std::ops::Range;
 
-/// The most raw bytes that a block of so many coded bytes may hold: as in codec 4, because its time
-/// is the network's too.
+/// The most raw bytes that a block of `coded` bytes may hold: as in codec 4, because its time is
+/// the network's too.
 pub fn most_raw(coded: usize) -> u64 {
     Method::Joint.most_raw(coded as u64)
 }
@@ -27,8 +27,7 @@ pub fn encode(block: &LmBlock, raw: &[u8]) -> Vec<u8> {
     coder.finish()
 }
 
-/// Appends the raw bytes of a block to `out`. `coder` reads its coded bytes, of which there are so
-/// many.
+/// Appends the raw bytes of a block to `out`. `coder` reads its bytes, whose number is `coded`.
 pub fn decode<C: Coder>(
     block: &LmBlock,
     coder: &mut C,

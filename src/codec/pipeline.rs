@@ -1,8 +1,8 @@
 //! The threads that compute a model while the coder codes.
 //!
-//! A block's streams are in groups ([`scheduler`](super::rows)). The coder takes the groups in order; a
-//! group whose tokens are coded goes back to be computed. Who waits for a group computes one
-//! meanwhile. So the order of coding never depends on the threads, and none of them rests while
+//! A block's streams are in groups ([`scheduler`](super::scheduler)). The coder takes the groups in
+//! order; a group whose tokens are coded goes back to be computed. Who waits for a group computes
+//! one meanwhile. So the order of coding never depends on the threads, and none of them rests while
 //! there is something to compute.
 
 use std::collections::VecDeque;
@@ -17,15 +17,15 @@ use crate::vocab::START;
 
 type Group = scheduler::Group<LmStream>;
 
-/// BatchScheduler a group has at least, if there are enough: with fewer the model costs more for each. The
-/// second is for models whose weights do not stay in cache.
+/// Rows that a group has at least, if there are enough: with fewer the model costs more for each.
 const ROWS: usize = 4;
+/// Rows that a group has at least for a model whose weights do not stay in cache.
 const ROWS_LARGE: usize = 16;
 
 #[derive(Default)]
 struct State {
     todo: VecDeque<(usize, Group)>,
-    /// Of each group: what it is, when it is not to be computed.
+    /// The groups that are computed, each at its number.
     done: Vec<Option<Group>>,
     /// The work is done, or has failed.
     over: bool,
@@ -124,7 +124,8 @@ fn help(shared: &Shared, network: &Arc<Network>) {
     }
 }
 
-/// Runs a coder of so many streams that all begin as `first`, with `threads - 1` threads beside it.
+/// Runs a coder of `streams` streams that all begin as `first`, with `threads - 1` threads beside
+/// it.
 pub fn run<R>(
     network: &Arc<Network>,
     first: &LmStream,

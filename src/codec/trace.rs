@@ -7,7 +7,7 @@ use crate::error::CodecError;
 use crate::exact::fpstate::Exact;
 use crate::vocab::{Token, Vocabulary};
 
-/// So many of the model's best guesses are kept for each token.
+/// How many of the model's best guesses are kept for each token.
 pub const GUESSES: usize = 5;
 
 /// A token or, where no language model reads, a byte.
@@ -15,7 +15,7 @@ pub const GUESSES: usize = 5;
 pub struct TokenTrace {
     /// Where it begins in the block.
     pub at: usize,
-    /// Its bytes.
+    /// Its length in bytes.
     pub length: usize,
     /// The ideal code length of its decisions: the sum of -log2 of their probabilities.
     pub bits: f64,

@@ -21,7 +21,7 @@ pub trait MixKernel: Copy {
     /// The proof of it.
     fn exact(&self) -> Exact<'_>;
 
-    /// Of each weight set the sum of weights times inputs, as a tree: lane i takes lane i + 16,
+    /// The sum of weights times inputs for each weight set, as a tree: lane i takes lane i + 16,
     /// then i + 8, i + 4, i + 2, i + 1.
     fn dot(self, weights: [&Vector; SETS], x: &Vector) -> [f32; SETS];
 
@@ -48,6 +48,18 @@ pub fn prefetch<T>(place: &T) {
     let _ = place;
 }
 
+/// What a function gives for each lane: written out, so that it stays in registers.
+#[rustfmt::skip]
+#[inline(always)]
+pub fn lanes<T>(f: impl Fn(usize) -> T) -> [T; INPUTS] {
+    [
+        f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7),
+        f(8), f(9), f(10), f(11), f(12), f(13), f(14), f(15),
+        f(16), f(17), f(18), f(19), f(20), f(21), f(22), f(23),
+        f(24), f(25), f(26), f(27), f(28), f(29), f(30), f(31),
+    ]
+}
+
 /// Something that is computed by a kernel. [`run`](Self::run) must be `#[inline(always)]`, so that
 /// it is compiled for the processor that the kernel needs.
 pub trait MixJob {
@@ -56,7 +68,7 @@ pub trait MixJob {
 }
 
 /// Runs a job by the kernel of the instruction set that is chosen
-/// ([`MixKernel::chosen`](crate::exact::kernel::Kernel::chosen)), or the next simpler that there is
+/// ([`Kernel::chosen`](crate::exact::kernel::Kernel::chosen)), or the next simpler that there is
 /// here, with the processor's floating-point arithmetic set as exactness needs it. The result is
 /// the same.
 pub fn run<J: MixJob>(job: J) -> J::Output {
@@ -245,11 +257,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn kernels_agree(values in prop::collection::vec(-12.0f32..12.0, 5 * INPUTS), step in -1.0f32..1.0) {
+        fn kernels_agree(
+            values in prop::collection::vec(-12.0f32..12.0, 5 * INPUTS),
+            step in -1.0f32..1.0,
+        ) {
             exact(|fp| {
                 let Some(avx2) = Avx2::get(fp) else { return Ok(()) };
                 let plain = Plain(fp);
-                let v: Vec<Vector> = values.as_chunks::<INPUTS>().0.iter().map(|v| Vector(*v)).collect();
+                let chunks = values.as_chunks::<INPUTS>().0;
+                let v: Vec<Vector> = chunks.iter().map(|v| Vector(*v)).collect();
                 let weights = [&v[0], &v[1], &v[2], &v[3]];
                 let bits = |x: [f32; SETS]| x.map(f32::to_bits);
                 prop_assert_eq!(bits(plain.dot(weights, &v[4])), bits(avx2.dot(weights, &v[4])));
@@ -258,7 +274,8 @@ mod tests {
                 avx2.train(&mut b, &v[4], step);
                 prop_assert_eq!(a.0.map(f32::to_bits), b.0.map(f32::to_bits));
                 let low = |i: usize| values[i].to_bits() as u8 & 3;
-                let rows: [[u8; 16]; 16] = std::array::from_fn(|i| std::array::from_fn(|j| low(i + j)));
+                let row = |i: usize| std::array::from_fn(|j| low(i + j));
+                let rows: [[u8; 16]; 16] = std::array::from_fn(row);
                 prop_assert_eq!(plain.transpose(&rows), avx2.transpose(&rows));
                 let bytes: [u8; INPUTS] = std::array::from_fn(low);
                 prop_assert_eq!(plain.nonzero(&bytes), avx2.nonzero(&bytes));

@@ -31,7 +31,7 @@ pub struct LmHint {
 }
 
 impl LmHint {
-    /// That of a model that knows nothing.
+    /// What a model says that knows nothing.
     pub const NONE: Self = Self { p: 1 << 15, depth: 0, sure: SURE - 1 };
 
     /// How sure the model is: by the total of its frequencies, whose largest is 2^30 + 1.

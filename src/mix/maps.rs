@@ -44,7 +44,7 @@ pub fn learnt<const SHIFT: u32, const N: usize>(ps: [u16; N], bit: bool) -> [u16
 /// The probability, in units of 2^-16, that says nothing.
 pub const NOTHING: u16 = 1 << 15;
 
-/// Of each bit history the probability of a one, in units of 2^-16.
+/// The probability of a one after each bit history, in units of 2^-16.
 #[derive(Clone, Copy)]
 pub struct StateMap(pub [u16; 256]);
 
@@ -63,11 +63,11 @@ impl StateMap {
     }
 }
 
-/// Corrects a probability in a context: what came of such predictions there (secondary estimation).
+/// An adaptive probability map (secondary estimation): corrects a probability in a context by what
+/// came of such predictions there.
 #[derive(Clone)]
 pub struct Apm {
-    /// Of each context, probabilities in units of 2^-16 at log-odds -12, -11, ..., 12: a cache
-    /// line.
+    /// A cache line for each context: probabilities in units of 2^-16 at log-odds -12 to 12.
     rows: Vec<Row>,
     at: (usize, usize),
 }
@@ -78,7 +78,7 @@ pub struct Row(pub [u16; POINTS]);
 
 pub const POINTS: usize = 32;
 
-/// How slowly a apm follows.
+/// How slowly an APM follows.
 const SHIFT: u32 = 6;
 
 impl Apm {
@@ -106,7 +106,8 @@ impl Apm {
         self.at = (context, at);
         let off = place - at as i32 as f32; // from -0.5 to 0.5
         let row = &self.rows[context].0;
-        let other = (at + 1).wrapping_sub((off.to_bits() >> 31) as usize * 2); // no branch: it is a toss
+        // No branch: it is a toss.
+        let other = (at + 1).wrapping_sub((off.to_bits() >> 31) as usize * 2);
         let (p, q) = (i32::from(row[at]) as f32, i32::from(row[other % POINTS]) as f32);
         (p + (q - p) * off.abs()) * (1.0 / 65536.0)
     }

@@ -20,9 +20,9 @@ pub const LENGTHS: usize = 32;
 pub struct Matches {
     places: Vec<u32>,
     bits: u32,
-    /// Of each length class: how often the predicted bit comes.
+    /// How often the predicted bit comes, for each length class.
     right: Vec<AdaptiveProb>,
-    /// Of each predicted byte and partial byte: the bit.
+    /// The bit that comes, for each predicted byte and partial byte.
     bytes: Vec<AdaptiveProb>,
 }
 
@@ -47,7 +47,7 @@ pub struct Found {
 }
 
 impl Matches {
-    /// log2 of the places for so many bytes.
+    /// log2 of the number of places for `length` bytes.
     pub fn bits(length: usize) -> u32 {
         (length | 1).ilog2().clamp(8, 21) + 1
     }

@@ -16,7 +16,7 @@ fn rate(uses: f32) -> f32 {
     0.004 + 0.5 / (uses + 20.0)
 }
 
-/// The same of the sets that mix the sums again.
+/// How much of an error the sets take over that mix the sums again.
 const LAST_RATE: f32 = 0.0005;
 
 /// Four families of weight sets, and a fifth that mixes their outputs.
@@ -33,13 +33,13 @@ pub struct Mixer {
 }
 
 impl Mixer {
-    /// Weight sets for so many contexts in each family.
+    /// Weight sets for as many contexts in each family as `contexts` says.
     pub fn new(contexts: [usize; SETS], start: &Prior) -> Self {
         let begin = |family: usize, set| start.families[family][start.kind.begins_as(family, set)];
         Self::of(contexts, begin, start.last.to_vec())
     }
 
-    /// The same, with what each weight set begins with.
+    /// A mixer whose weight sets begin as `begin` says of each family and set.
     pub fn of(
         contexts: [usize; SETS],
         begin: impl Fn(usize, usize) -> Vector,

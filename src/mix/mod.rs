@@ -3,14 +3,14 @@
 //! Comes in: the bits of bytes, one after the other. Goes out: before each bit the probability that
 //! it is 1, learnt from what followed in the same contexts before. See [`contexts`] for which
 //! contexts; each has a bit history for every bit, which an adaptive map turns into a probability;
-//! a match model looks for the longest repeat; mixers weigh them all, and apms have the last
+//! a match model looks for the longest repeat; mixers weigh them all, and APMs have the last
 //! word.
 //!
 //! All arithmetic is in integers or in binary32 without fused operations, in a fixed order and in
 //! the standard floating-point state ([`fpstate`](crate::exact::fpstate)), so that every machine
 //! gets the same bits: what begins asks for the proof of that state, and what predicts and learns
-//! asks for a [`MixKernel`], which exists in it alone. docs/MIXING.md defines all of it; what changes
-//! here changes there, and the format's version.
+//! asks for a [`MixKernel`], which exists in it alone. docs/MIXING.md defines all of it; what
+//! changes here changes there, and the format's version.
 
 mod contexts;
 mod history;
@@ -32,7 +32,7 @@ mod token_end;
 use crate::exact::fpstate::Exact;
 use contexts::{CONTEXTS, Contexts};
 use history::Histories;
-use kernel::{INPUTS, MixKernel, Vector};
+use kernel::{MixKernel, Vector, lanes};
 pub use lm_hint::LmHint;
 use lm_hint::{HintMap, LmInput, NoHint};
 use logistic::Tables;
@@ -53,8 +53,8 @@ struct Shared {
     histories: &'static Histories,
     table: Table,
     matches: Matches,
-    /// That of all streams; in a block with a language model those that it does not read have
-    /// another.
+    /// One for all streams; in a block with a language model another for the streams that it does
+    /// not read.
     stages: Vec<MixerStage>,
     /// What a language model's hints were worth, where there is one.
     hints: HintMap,
@@ -88,7 +88,7 @@ pub struct Mix<O: Observer = ()> {
 
 /// Bytes that a block reads.
 pub struct Lengths {
-    /// Those that come before the block's own and are not coded.
+    /// The bytes that come before the block's own and are not coded.
     pub dictionary: usize,
     pub block: usize,
 }
@@ -166,7 +166,7 @@ impl<O: Observer> Mix<O> {
         }
     }
 
-    /// TokenEndModel the block: what the weights became, and the observer.
+    /// Ends the block: what the weights became, and the observer.
     #[doc(hidden)]
     pub fn end(self) -> (Learnt, O) {
         let Shared { stages, ends, .. } = self.shared;
@@ -233,7 +233,7 @@ impl<O: Observer> Mix<O> {
         self.predict_with(k, stream, NoHint)
     }
 
-    /// The same, with what a language model says.
+    /// The probability that a stream's next bit is 1, with what a language model says of it.
     #[inline(always)]
     pub fn predict_with<K: MixKernel, S: LmInput>(&mut self, k: K, stream: usize, said: S) -> u16 {
         let (stream, shared) = (&mut self.streams[stream], &mut self.shared);
@@ -288,7 +288,7 @@ impl<O: Observer> Mix<O> {
         self.update_with(k, stream, bit, NoHint);
     }
 
-    /// The same, after [`predict_with`](Self::predict_with).
+    /// Learns the bit that [`predict_with`](Self::predict_with) was for.
     #[inline(always)]
     pub fn update_with<K: MixKernel, S: LmInput>(
         &mut self,
@@ -393,14 +393,4 @@ impl<O: Observer> Mix<O> {
         }
         stream.prefetch(shared);
     }
-}
-
-/// What a function gives for each lane: written out, so that it stays in registers.
-#[rustfmt::skip]
-#[inline(always)]
-fn lanes<T>(f: impl Fn(usize) -> T) -> [T; INPUTS] {
-    [
-        f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7), f(8), f(9), f(10), f(11), f(12), f(13), f(14), f(15),
-        f(16), f(17), f(18), f(19), f(20), f(21), f(22), f(23), f(24), f(25), f(26), f(27), f(28), f(29), f(30), f(31),
-    ]
 }

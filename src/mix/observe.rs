@@ -57,7 +57,7 @@ impl Bit<'_> {
         self.stream.matcher.would_be_right(self.stream.bit, bit)
     }
 
-    /// The point of the first apm that was nearest.
+    /// The point of the first APM that was nearest.
     pub fn point(&self) -> usize {
         self.shared.stages[0].apms[0].point()
     }
@@ -90,8 +90,8 @@ impl TokenEnd<'_> {
 
 /// What the weights became in a block.
 pub struct Learnt {
-    /// Of the streams that a language model reads, or of all if there is none.
+    /// The mixer of the streams that a language model reads, or of all if there is none.
     pub mixer: Mixer,
-    /// Of the ends of tokens.
+    /// The mixer of the ends of tokens.
     pub ends: Option<Mixer>,
 }

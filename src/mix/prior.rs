@@ -1,5 +1,5 @@
 //! What the context models know before they have seen anything: a text that they read first, and
-//! numbers that were learnt on a corpus (`start.bin`, made by `examples/train_mix.rs`).
+//! numbers that were learnt on a corpus (`start.bin`, made by lmz-train).
 
 use std::sync::{Arc, OnceLock};
 
@@ -60,14 +60,14 @@ pub struct Prior {
     pub kind: Kind,
     /// A text that every block's tables have seen: phrases that many documents share.
     pub primer: Vec<u8>,
-    /// Of each context and bit history the probability of a one.
+    /// The probability of a one for each context and bit history.
     pub maps: Box<[StateMap; CONTEXTS]>,
-    /// Of each class of match lengths the probability that the predicted bit comes.
+    /// The probability that the predicted bit comes, for each class of match lengths.
     pub right: [u16; matching::LENGTHS],
     /// The weight sets of each family, as many as are [stored](Kind::stored).
     pub families: [Vec<Vector>; SETS],
     pub last: [[f32; SETS]; LAST],
-    /// What a apm begins with.
+    /// What an APM begins with.
     pub row: Row,
     /// For the ends of tokens, where a language model has them.
     pub ends: Option<TokenEndPrior>,
@@ -165,7 +165,7 @@ impl std::fmt::Debug for Prior {
     }
 }
 
-/// Points of a apm that are used.
+/// Points of an APM that are used.
 pub const USED: usize = 2 * LIMIT as usize + 1;
 const _: () =
     assert!(CONTEXTS + matching::INPUTS + 1 + lm_hint::INPUTS <= COUNTER && USED <= POINTS);

@@ -5,7 +5,7 @@ use super::maps::{Apm, StateMap};
 use super::mixer::Mixer;
 use super::prior::Prior;
 
-/// History maps, mixer and apms. The streams that a language model reads share one, those of
+/// State maps, mixer and APMs. The streams that a language model reads share one, those of
 /// bytes another.
 pub struct MixerStage {
     pub maps: Box<[StateMap; CONTEXTS]>,

@@ -17,11 +17,12 @@ pub struct CmStream {
     pub matcher: Matcher,
     /// The bits of the current byte behind a leading 1.
     pub partial: usize,
-    /// The same of the current half byte, and how many bits of the byte are known.
+    /// The bits of the current half byte behind a leading 1.
     pub node: usize,
+    /// How many bits of the byte are known.
     pub bit: usize,
     pub places: [Place; CONTEXTS],
-    /// Of each node of the half byte the histories of all contexts (and what fills the vector up).
+    /// The histories of all contexts at each node of the half byte (and what fills the vector up).
     pub states: [[State; INPUTS]; 16],
     /// The probabilities of those at the current node.
     pub ps: [u16; INPUTS],

@@ -15,12 +15,15 @@ use crate::exact::fpstate::Exact;
 
 /// Contexts with bit histories: the node with orders 0 to 3, the word, and the token before.
 pub const CONTEXTS: usize = 6;
-/// Inputs that are used, and how many weight sets there are and are stored; what a copy says, and
-/// nothing.
+/// Inputs of the mixer that are used.
 pub const USED_INPUTS: usize = 10;
+/// Weight sets of each family.
 pub const SETS_OF: [usize; SETS] = [64, 256, COPIES + 1, 1 << 12];
+/// Weight sets of each family that are stored: of the others there is one, which is copied.
 pub const STORED: [usize; SETS] = [64, 1, COPIES + 1, 1];
+/// Weight sets of the last mixer.
 pub const LAST: usize = 8;
+/// Classes of what the match model's copy says.
 pub const COPIES: usize = 64;
 const MAP_SHIFT: u32 = 7;
 
@@ -41,7 +44,7 @@ pub struct Ending {
 #[derive(Clone)]
 pub struct TokenEndPrior {
     pub maps: [StateMap; CONTEXTS],
-    /// Of each class of copies the probability that the token ends.
+    /// The probability that the token ends, for each class of copies.
     pub copies: [u16; COPIES],
     /// The weight sets of each family, as many as are [`STORED`].
     pub families: [Vec<Vector>; SETS],

@@ -1,9 +1,11 @@
 //! Makes what the context models begin with: `src/mix/start.bin`, and `mixer.bin` of a model
 //! folder.
 //!
-//!     cargo run --release -p lmz-train -- none DOCUMENTS src/mix/start.bin --primer PRIMER --rounds 4
+//!     cargo run --release -p lmz-train -- none DOCUMENTS src/mix/start.bin --primer PRIMER \
+//!         --rounds 4
 //!     cargo run --release -p lmz-train -- nano DOCUMENTS models/nano/mixer.bin
-//!     cargo run --release -p lmz-train -- nano DOCUMENTS OUT --go-on --most 4000 --rounds 4 --relax 2
+//!     cargo run --release -p lmz-train -- nano DOCUMENTS OUT --go-on --most 4000 --rounds 4 \
+//!         --relax 2
 //!
 //! PRIMER is a text made by `scripts/train/primer.py`, DOCUMENTS a file of documents, each followed
 //! by a NUL byte. With a model the primer is that of `start.bin`.

@@ -39,7 +39,7 @@ pub struct Packed {
     pub outputs: usize,
     pub inputs: usize,
     at: usize,
-    /// Of each block of outputs what its sums start from.
+    /// What the sums of each block of outputs start from.
     start: Vec<[i32; BLOCK]>,
     scale: Vec<[Lanes; BLOCK_LANES]>,
 }

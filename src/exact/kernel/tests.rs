@@ -275,7 +275,11 @@ proptest! {
 
     #[test]
     fn frequencies(e in prop::array::uniform16(prop_oneof![
-        Just(0.0), Just(1_073_741_824.0), 0.0f32..1_073_741_824.0, 0.0f32..9.0, (0u32..0x0080_0000).prop_map(f32::from_bits),
+        Just(0.0),
+        Just(1_073_741_824.0),
+        0.0f32..1_073_741_824.0,
+        0.0f32..9.0,
+        (0u32..0x0080_0000).prop_map(f32::from_bits),
     ])) {
         for kernel in Kernel::all_available() {
             fpstate::exact(|fp| kernel.run(fp, Frequencies { e: &Lanes(e) }));

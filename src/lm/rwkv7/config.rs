@@ -24,13 +24,13 @@ pub struct Config {
     pub vocab: usize,
     /// Channels inside the channel mix.
     pub intermediate: usize,
-    /// Of w1 and w2.
+    /// The rank of w1 and w2.
     pub decay_rank: usize,
-    /// Of a1 and a2.
+    /// The rank of a1 and a2.
     pub a_rank: usize,
-    /// Of v1 and v2, which layer 0 does not have: any number where there is one layer.
+    /// The rank of v1 and v2, which layer 0 does not have: any number where there is one layer.
     pub v_rank: usize,
-    /// Of g1 and g2.
+    /// The rank of g1 and g2.
     pub gate_rank: usize,
 }
 

@@ -82,7 +82,8 @@ impl Model {
         Self::open_with(path, None)
     }
 
-    /// The same, with a checkpoint's vocabulary in another place, where memory was asked before.
+    /// Opens what is at a path without asking for memory, which the caller has done. A checkpoint's
+    /// vocabulary may be in another place.
     pub fn open_with(path: &Path, vocabulary: Option<&Path>) -> Result<Self, ModelError> {
         exact(|fp| Self::load(fp, path, vocabulary))
     }
@@ -212,7 +213,7 @@ impl Model {
         self.origin.as_ref()
     }
 
-    /// The same, got from there.
+    /// The model with a name on the hub, where it was got.
     pub fn with_origin(self, origin: HubName) -> Self {
         Self { name: origin.to_string(), origin: Some(origin), ..self }
     }

@@ -20,7 +20,7 @@ struct Inner {
     name: String,
     identity: Identity,
     vocabulary: Vocabulary,
-    /// Of each token, a bit for each byte that would have made it longer.
+    /// For each token, a bit for each byte that would have made it longer.
     longer: Vec<[u64; 4]>,
     network: Arc<Network>,
     start: Arc<Prior>,

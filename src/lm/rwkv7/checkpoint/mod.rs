@@ -81,8 +81,8 @@ impl Words {
         self.bytes.len()
     }
 
-    /// The vocabulary of a model with so many tokens: `tokenizer.json` of those that were trained
-    /// on the Pile, or that of the "World" models.
+    /// The vocabulary of a model with `tokens` tokens: `tokenizer.json` of models that were trained
+    /// on the Pile, or the list of the "World" models.
     fn parse(&self, tokens: usize) -> Result<Vocabulary, ModelError> {
         let is_json = self.path.extension().is_some_and(|e| e == "json");
         let parse = if is_json { Vocabulary::parse_byte_level } else { Vocabulary::parse_world };

@@ -142,7 +142,7 @@ pub enum Function {
     SquaredRelu,
 }
 
-/// A function of each number, and quantisation.
+/// Applies a function to each number of some rows, and quantises them.
 pub struct Activate<'a> {
     pub function: Function,
     pub rows: usize,
