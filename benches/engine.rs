@@ -1,10 +1,10 @@
 //! Times of the engine: Markdown tables of microseconds a token, from random weights.
 //!
 //!     cargo bench --bench engine                    all tables (several minutes)
-//!     cargo bench --bench engine -- steps           whole steps: kernel x batch x threads
+//!     cargo bench --bench engine -- steps           whole steps: kernel x batch
 //!     cargo bench --bench engine -- parts           a step's parts: kernel x batch
 //!     cargo bench --bench engine -- shapes          shapes to choose a model from
-//!     LMZ_BENCH_MODEL=PATH cargo bench --bench engine -- load    where the time goes when that model is loaded
+//!     LMZ_BENCH_MODEL=PATH cargo bench --bench engine -- load    loading that model
 //!
 //! `LMZ_BENCH_KERNEL=NAME` restricts it to one kernel, `LMZ_BENCH_SECONDS` sets the time for each
 //! figure (0.3). Figures are medians.
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use lmz::exact::kernel::Kernel;
 use lmz::lm::rwkv7::engine::Part;
-use lmz::lm::rwkv7::{Config, Engine, Identity, Model, Network, Stream, Weights};
+use lmz::lm::rwkv7::{Config, Engine, Identity, LmStream, Model, Network, Weights};
 use lmz::vocab::{START, Token};
 
 fn main() {
@@ -84,14 +84,14 @@ fn median(mut f: impl FnMut()) -> Duration {
 /// An engine with streams that have begun.
 struct Bench {
     engine: Engine,
-    streams: Vec<Stream>,
+    streams: Vec<LmStream>,
     /// Numbers that look random.
     number: u32,
 }
 
 impl Bench {
-    fn new(network: &Arc<Network>, batch: usize, threads: usize) -> Self {
-        let engine = Engine::new(Arc::clone(network), threads);
+    fn new(network: &Arc<Network>, batch: usize) -> Self {
+        let engine = Engine::new(Arc::clone(network));
         let streams = (0..batch).map(|_| engine.stream()).collect();
         let mut bench = Self { engine, streams, number: 1 };
         bench.read(|_| START);
@@ -122,26 +122,18 @@ fn network(config: &Config, kernel: Kernel) -> Arc<Network> {
 }
 
 fn steps() {
-    println!("\n### Whole steps, microseconds a token (of all threads together)\n");
+    println!("\n### Whole steps, one thread, microseconds a token\n");
     let batches = [1, 2, 4, 8, 16, 32, 64];
-    println!(
-        "| model | kernel | threads | {} |",
-        batches.map(|b| format!("batch {b}")).join(" | ")
-    );
-    println!("|---|---|---:|{}", "---:|".repeat(batches.len()));
+    println!("| model | kernel | {} |", batches.map(|b| format!("batch {b}")).join(" | "));
+    println!("|---|---|{}", "---:|".repeat(batches.len()));
     for (name, config) in [NANO, BASE, LARGE] {
         for kernel in kernels() {
             let network = network(&config, kernel);
-            for (threads, alone, how) in
-                [(1, 1, "1"), (2, 0, "2, rows split"), (2, usize::MAX / 8, "2, rows shared")]
-            {
-                let row = batches.map(|batch| {
-                    let mut bench = Bench::new(&network, batch, threads);
-                    bench.engine.set_alone(alone);
-                    format!("{:.1}", micros(median(|| bench.step())) / batch as f64)
-                });
-                println!("| {name} | {} | {how} | {} |", kernel.name(), row.join(" | "));
-            }
+            let row = batches.map(|batch| {
+                let mut bench = Bench::new(&network, batch);
+                format!("{:.1}", micros(median(|| bench.step())) / batch as f64)
+            });
+            println!("| {name} | {} | {} |", kernel.name(), row.join(" | "));
         }
     }
 }
@@ -154,7 +146,7 @@ fn parts() {
         for kernel in kernels() {
             let network = network(&config, kernel);
             for batch in [1, 4, 16, 64] {
-                let mut bench = Bench::new(&network, batch, 1);
+                let mut bench = Bench::new(&network, batch);
                 let mut times = Part::ALL.map(|_| vec![]);
                 let all = median(|| {
                     bench.engine.timer().start();
@@ -217,7 +209,7 @@ fn shapes() {
         let kernel = kernels().pop().expect("there is a kernel");
         let network = network(&config, kernel);
         let times = [1, 8, 16, 32].map(|batch| {
-            let mut bench = Bench::new(&network, batch, 1);
+            let mut bench = Bench::new(&network, batch);
             format!("{:.1}", micros(median(|| bench.step())) / batch as f64)
         });
         let Config {

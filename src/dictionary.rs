@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::error::{Error, Result};
 use crate::format::DictionaryHash;
 use crate::lm::ppm::{self, Ppm};
-use crate::lm::rwkv7::{Identity, Ready, Stream};
+use crate::lm::rwkv7::{Identity, LmStream, Ready};
 
 /// A reference text, like what is to be compressed: earlier messages, an older version, a sample.
 ///
@@ -34,7 +34,7 @@ struct Inner {
     hash: DictionaryHash,
     /// The model of PPM that has read it last.
     primed: Mutex<Option<Primed>>,
-    streams: Mutex<Vec<(Identity, Arc<Stream>)>>,
+    streams: Mutex<Vec<(Identity, Arc<LmStream>)>>,
 }
 
 /// A model of PPM with these parameters that has read a dictionary.
@@ -95,7 +95,7 @@ impl Dictionary {
     }
 
     /// The stream of a neural model that has read the end of it.
-    fn stream(&self, model: &Ready) -> Arc<Stream> {
+    fn stream(&self, model: &Ready) -> Arc<LmStream> {
         let mut streams = self.0.streams.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, found)) = streams.iter().find(|(identity, _)| *identity == model.identity())
         {
@@ -109,7 +109,7 @@ impl Dictionary {
 }
 
 /// The stream of a neural model that all streams of a block begin as.
-pub(crate) fn first(dictionary: Option<&Dictionary>, model: &Ready) -> Arc<Stream> {
+pub(crate) fn first(dictionary: Option<&Dictionary>, model: &Ready) -> Arc<LmStream> {
     dictionary.map_or_else(|| model.first(), |dictionary| dictionary.stream(model))
 }
 

@@ -2,7 +2,7 @@
 //! model had said of it.
 //!
 //! An archive is decoded by the step function that always decodes, with a decoder that takes notes
-//! ([`codec::watch`](crate::codec::watch)). So the costs are those of the archive's own bytes,
+//! ([`codec::trace`](crate::codec::trace)). So the costs are those of the archive's own bytes,
 //! however the encoder came to its choices: they sum to the coded size of each block, within what
 //! the range coder rounds.
 
@@ -11,8 +11,8 @@ use std::ops::Range;
 
 use crate::codec::block::{self, Models};
 use crate::codec::memory;
-pub use crate::codec::watch::Said;
-use crate::codec::watch::{self, Note, Watcher};
+pub use crate::codec::trace::Prediction;
+use crate::codec::trace::{self, TokenTrace, TracingDecoder};
 use crate::encoder::compress;
 use crate::error::{CodecError, Error, Result};
 use crate::exact::fpstate::{Exact, exact};
@@ -68,7 +68,7 @@ pub struct TokenCost {
     /// What it costs in the archive: the sum of -log2 of the probabilities of its decisions.
     pub bits: f64,
     /// What the language model alone had said; nothing where none reads.
-    pub said: Option<Said>,
+    pub said: Option<Prediction>,
 }
 
 /// Compresses and explains what begins in the first `limit` bytes. Takes as long as compressing all
@@ -115,7 +115,7 @@ fn watch_archive(
             memory::available(needed)
                 .map_err(|e| Error::of_block(number as u64, b.at, b.raw_at, e))?;
             let (cost, notes) =
-                watch(fp, &head, &coded, &check, &models, (limit - b.raw_at).min(b.raw) as usize)
+                trace(fp, &head, &coded, &check, &models, (limit - b.raw_at).min(b.raw) as usize)
                     .map_err(|source| Error::of_block(number as u64, b.at, b.raw_at, source))?;
             out.add(b.raw_at, cost, notes);
         }
@@ -125,38 +125,40 @@ fn watch_archive(
 
 impl Explanation {
     /// Takes a block that begins at `at`.
-    fn add(&mut self, at: u64, mut block: BlockCost, notes: Vec<Note>) {
+    fn add(&mut self, at: u64, mut block: BlockCost, notes: Vec<TokenTrace>) {
         block.range = at..at + block.range.end;
         for segment in &mut block.segments {
             segment.range = at + segment.range.start..at + segment.range.end;
         }
         self.blocks.push(block);
-        self.tokens.extend(notes.into_iter().map(|Note { at: begin, length, bits, said }| {
-            let begin = at + begin as u64;
-            TokenCost { range: begin..begin + length as u64, bits, said }
-        }));
+        self.tokens.extend(notes.into_iter().map(
+            |TokenTrace { at: begin, length, bits, said }| {
+                let begin = at + begin as u64;
+                TokenCost { range: begin..begin + length as u64, bits, said }
+            },
+        ));
     }
 }
 
 /// Decodes a block and takes notes of its first `limit` bytes. Ranges count from its beginning.
-fn watch(
+fn trace(
     fp: Exact,
     head: &BlockHead,
     coded: &[u8],
     check: &[u8],
     models: &Models,
     limit: usize,
-) -> Result<(BlockCost, Vec<Note>), CodecError> {
+) -> Result<(BlockCost, Vec<TokenTrace>), CodecError> {
     let BlockHead { method, raw, ref layout, .. } = *head;
-    let mut watcher = Watcher::new(fp, coded, limit, models.cancel);
+    let mut decoder = TracingDecoder::new(fp, coded, limit, models.cancel);
     let mut content = Vec::new();
-    block::decode_by(&mut watcher, method, raw, layout, models, coded, &mut content)?;
+    block::decode_by(&mut decoder, method, raw, layout, models, coded, &mut content)?;
     if !content_check(&content, coded).to_le_bytes().starts_with(check) {
         return Err(CodecError::BadCheck);
     }
-    let (mut notes, mut bits) = watcher.finish();
+    let (mut notes, mut bits) = decoder.finish();
     if matches!(method, Method::Stored | Method::Fill) {
-        (notes, bits) = watch::share(fp, coded.len(), raw, limit);
+        (notes, bits) = trace::share(fp, coded.len(), raw, limit);
     }
     let mut begin = 0;
     let mut parts: Vec<SegmentCost> = Vec::with_capacity(layout.segments.len());

@@ -23,8 +23,6 @@ pub mod lm;
 mod message;
 #[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
 pub mod mix;
-#[cfg(feature = "train")]
-pub use mix::train;
 mod options;
 #[doc(hidden)]
 pub mod parallel;

@@ -1,12 +1,11 @@
-//! The engine against the oracle: streams come and go, threads share or split, by every kernel.
+//! The engine against the oracle: streams come and go, in batches of any size, by every kernel.
 
 use std::sync::Arc;
 
 use lmz::exact::fpstate::exact;
 use lmz::exact::kernel::Kernel;
 use lmz::exact::{Activations, frequencies, prefix_sums};
-use lmz::lm::LanguageModel;
-use lmz::lm::rwkv7::{Config, Engine, LockStep, Network, Oracle, Stream, Weights};
+use lmz::lm::rwkv7::{Config, Engine, LmStream, Network, Oracle, Weights};
 use lmz::vocab::{START, Token, Vocabulary};
 
 fn bits(x: f32) -> u32 {
@@ -49,7 +48,7 @@ impl Expected {
         Self { logits, sums }
     }
 
-    fn check(&self, stream: &Stream, d: usize, i: usize, what: &str) {
+    fn check(&self, stream: &LmStream, d: usize, i: usize, what: &str) {
         let found: Vec<u32> = stream.logits().map(bits).collect();
         assert!(found == self.logits[d][i], "{what}: logits of document {d} after token {i}");
         assert!(stream.sums() == self.sums[d][i], "{what}: sums of document {d} after token {i}");
@@ -60,7 +59,7 @@ impl Expected {
 /// streams wait.
 fn run(engine: &mut Engine, expected: &Expected, documents: usize, length: usize, what: &str) {
     let vocab = engine.network().config.vocab;
-    let mut streams: Vec<Option<(Stream, usize)>> = (0..documents).map(|_| None).collect();
+    let mut streams: Vec<Option<(LmStream, usize)>> = (0..documents).map(|_| None).collect();
     let mut read = 0;
     for step in 0..length + 2 * documents {
         let mut rows = vec![];
@@ -92,13 +91,9 @@ fn check(weights: &Weights, documents: usize, length: usize) {
     let expected = Expected::new(weights, documents, length);
     for kernel in Kernel::all_available() {
         let network = Arc::new(Network::new(weights, kernel).unwrap());
-        for (threads, alone) in [(1, 1), (2, 1), (2, usize::MAX / 8), (3, 2)] {
-            let mut engine = Engine::new(Arc::clone(&network), threads);
-            engine.set_alone(alone);
-            let what =
-                format!("{:?}, {}, {threads} threads, {alone}", weights.config, kernel.name());
-            run(&mut engine, &expected, documents, length, &what);
-        }
+        let mut engine = Engine::new(network);
+        let what = format!("{:?}, {}", weights.config, kernel.name());
+        run(&mut engine, &expected, documents, length, &what);
     }
 }
 
@@ -155,7 +150,7 @@ fn streams_are_values() {
     let weights = Weights::random(&Config::new(2, 64, 70), 4);
     let expected = Expected::new(&weights, 1, 6);
     let [mut one, mut other] = [Kernel::Plain, Kernel::fastest()]
-        .map(|kernel| Engine::new(Arc::new(Network::new(&weights, kernel).unwrap()), 1));
+        .map(|kernel| Engine::new(Arc::new(Network::new(&weights, kernel).unwrap())));
     let mut stream = one.stream();
     for i in 0..6 {
         let engine = if i % 2 == 0 { &mut one } else { &mut other };
@@ -173,30 +168,78 @@ fn streams_are_values() {
 #[test]
 fn memory_of_a_stream_of_base() {
     let weights = Weights::random(&Config { layers: 8, ..Config::new(8, 256, 8192) }, 1);
-    let engine = Engine::from_weights(&weights, 1).unwrap();
+    let engine = Engine::from_weights(&weights).unwrap();
     let bytes = engine.stream().memory();
     assert!((278_000..500_000).contains(&bytes), "{bytes}");
 }
 
-/// A token out of range panics in the caller, wherever it was computed, and does not hang.
+/// A batch of every size up to 19 rows, of streams in any order, after a step that had more rows.
 #[test]
-fn panics_come_back() {
-    let weights = Weights::random(&Config::new(1, 64, 70), 4);
-    for alone in [1, usize::MAX / 8] {
-        let mut engine = Engine::from_weights(&weights, 2).unwrap();
-        engine.set_alone(alone);
-        let (mut a, mut b) = (engine.stream(), engine.stream());
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            engine.step(&mut [(&mut a, 1), (&mut b, 70)]);
-        }));
-        assert!(result.is_err());
+fn batches_of_every_size() {
+    let weights = Weights::random(&Config::new(1, 64, 70), 6);
+    let expected = Expected::new(&weights, 19, 1 + (1..=19).count());
+    for kernel in Kernel::all_available() {
+        let mut engine = Engine::new(Arc::new(Network::new(&weights, kernel).unwrap()));
+        let mut streams: Vec<_> = (0..19).map(|_| (engine.stream(), 0)).collect();
+        for size in (1..=19).rev().chain(1..=19) {
+            let mut rows = vec![];
+            for (d, (stream, next)) in streams.iter_mut().enumerate().rev().take(size) {
+                if *next < expected.logits[d].len() {
+                    rows.push((stream, token(d, *next, 70)));
+                    *next += 1;
+                }
+            }
+            engine.step(&mut rows);
+            for (d, (stream, next)) in streams.iter().enumerate().filter(|(_, (_, n))| *n > 0) {
+                expected.check(stream, d, next - 1, &format!("{}, {size} rows", kernel.name()));
+            }
+        }
     }
+}
+
+/// Engines of one network in several threads, as the coder's helpers have them: streams that have
+/// been computed in one go on in another.
+#[test]
+fn engines_share_a_network() {
+    let weights = Weights::random(&Config::new(2, 64, 70), 4);
+    let expected = Expected::new(&weights, 6, 5);
+    let network = Arc::new(Network::new(&weights, Kernel::fastest()).unwrap());
+    let first = Engine::new(Arc::clone(&network)).stream();
+    let mut streams: Vec<_> = (0..6).map(|_| first.clone()).collect();
+    for i in 0..5 {
+        streams.rotate_left(i); // so that each thread has had most streams
+        std::thread::scope(|scope| {
+            for (part, streams) in streams.chunks_mut(2).enumerate() {
+                let network = Arc::clone(&network);
+                scope.spawn(move || {
+                    let number = |at: usize| (2 * part + at + i * (i + 1) / 2) % 6;
+                    let rows = streams.iter_mut().enumerate();
+                    let mut rows: Vec<_> =
+                        rows.map(|(at, stream)| (stream, token(number(at), i, 70))).collect();
+                    Engine::new(network).step(&mut rows);
+                });
+            }
+        });
+        for (at, stream) in streams.iter().enumerate() {
+            expected.check(stream, (at + i * (i + 1) / 2) % 6, i, "in threads");
+        }
+    }
+}
+
+/// A token out of range panics, and does not give frequencies.
+#[test]
+#[should_panic(expected = "out of bounds")]
+fn a_token_out_of_range_panics() {
+    let weights = Weights::random(&Config::new(1, 64, 70), 4);
+    let mut engine = Engine::from_weights(&weights).unwrap();
+    let (mut a, mut b) = (engine.stream(), engine.stream());
+    engine.step(&mut [(&mut a, 1), (&mut b, 70)]);
 }
 
 /// A vocabulary that is not sorted, with several empty tokens: sums are by rank, empty tokens have
 /// none.
 #[test]
-fn lock_step_gives_sums_by_rank() {
+fn sums_are_by_rank() {
     let config = Config::new(2, 64, 300);
     let mut tokens: Vec<Vec<u8>> =
         (0..300u32).map(|i| if i < 256 { vec![255 - i as u8] } else { vec![i as u8; 2] }).collect();
@@ -209,23 +252,23 @@ fn lock_step_gives_sums_by_rank() {
         Arc::new(Network::with_vocabulary(&weights, &vocabulary, Kernel::fastest()).unwrap());
     let sorted = vocabulary.sorted().to_vec();
     assert!(!sorted.is_sorted());
-    let mut model = LockStep::new(network, Arc::new(vocabulary), 2);
-    model.start(3);
+    let mut engine = Engine::new(network);
+    let mut streams = [0; 3].map(|_| engine.stream());
     let mut oracles = [0; 3].map(|_| Oracle::new(&weights));
-    let mut next = [Some(START); 3];
-    for i in 1..6 {
-        for (d, oracle) in oracles.iter_mut().enumerate() {
-            if let Some(token) = next[d] {
-                let logits = oracle.step(token);
-                let f = exact(|fp| frequencies(fp, &logits, |id| !tokens[id].is_empty()));
-                assert!(
-                    model.sums(d) == prefix_sums(sorted.iter().map(|id| f[*id as usize])),
-                    "stream {d}, step {i}"
-                );
-                assert_eq!(model.sums(d)[..3], [0, 0, 0]);
-            }
+    for i in 0..5 {
+        let reads = |d: usize| i < 3 || d != 1;
+        let rows = streams.iter_mut().enumerate().filter(|(d, _)| reads(*d));
+        let mut rows: Vec<_> = rows.map(|(d, stream)| (stream, token(d, i, 300))).collect();
+        engine.step(&mut rows);
+        for d in (0..3).filter(|d| reads(*d)) {
+            let logits = oracles[d].step(token(d, i, 300));
+            let f = exact(|fp| frequencies(fp, &logits, |id| !tokens[id].is_empty()));
+            let sums = streams[d].sums();
+            assert!(
+                sums == prefix_sums(sorted.iter().map(|id| f[*id as usize])),
+                "stream {d}, step {i}"
+            );
+            assert_eq!(sums[..3], [0, 0, 0]);
         }
-        next = [0, 1, 2].map(|d| (i < 3 || d != 1).then(|| token(d, i, 300)));
-        model.step(&next);
     }
 }

@@ -4,7 +4,7 @@ pub use super::choice::Made;
 use super::choice::{Choice, Read, block};
 pub use super::content::Content;
 use super::range::{Coder, Decoder, Encoder};
-use super::{bound, memory, mixed, pure, sample, walk};
+use super::{bound, cm, lm_only, memory, sample, walk};
 use crate::cancel::CancellationToken;
 use crate::dictionary::Dictionary;
 use crate::error::CodecError;
@@ -299,11 +299,11 @@ pub fn bare_method(models: &Models) -> (Method, Option<usize>) {
 pub fn bare(raw: &[u8], models: &Models) -> Vec<u8> {
     match models.table {
         _ if raw.is_empty() => Vec::new(),
-        [] => mixed::encode(raw, &Layout::whole(raw.len() as u64, None), models.dictionary()),
+        [] => cm::encode(raw, &Layout::whole(raw.len() as u64, None), models.dictionary()),
         [Model::Rwkv7(model), ..] => {
             let layout = Layout::whole(raw.len() as u64, Some(0));
             let block = block(&layout, model, models);
-            if models.mix { block.encode(raw) } else { pure::encode(&block, raw) }
+            if models.mix { block.encode(raw) } else { lm_only::encode(&block, raw) }
         }
         [Model::Bound(model, entry), ..] => {
             let layout = &Layout::whole(raw.len() as u64, Some(0));
@@ -358,7 +358,7 @@ pub fn decode_by<C: Coder>(
                 return Err(CodecError::NoModel);
             }
             let model = models.in_common(segments)?;
-            pure::decode(&block(layout, model, models), coder, coded.len(), out)?;
+            lm_only::decode(&block(layout, model, models), coder, coded.len(), out)?;
         }
         Method::Coded if layout.streams > 1 => {
             return Err(CodecError::Streams { found: layout.streams });
@@ -374,7 +374,7 @@ pub fn decode_by<C: Coder>(
             }
         }
         Method::Mixed => {
-            mixed::decode(coder, layout, models.dictionary(), out)?;
+            cm::decode(coder, layout, models.dictionary(), out)?;
         }
         Method::Joint => {
             let model = models.in_common(segments)?;

@@ -7,10 +7,10 @@
 use xxhash_rust::xxh64::xxh64;
 
 use super::cost::Metered;
-use super::joint::Steps;
-use super::pure;
+use super::lm_cm::LmCm;
+use super::lm_only;
 use super::range::Coder;
-use super::rows::{self, Group, Reading, Row, Sums};
+use super::scheduler::{self, Group, Reading, Row, Sums};
 use crate::dictionary::Dictionary;
 use crate::error::CodecError;
 use crate::exact::fpstate::exact;
@@ -94,11 +94,11 @@ impl Block<'_> {
         let mix = exact(|fp| Mix::with_model(fp, &lengths, self.model.0.start()));
         let (mut rows, reading) = (self.rows()?, self.reading(raw));
         let (layout, dictionary) = (self.layout, self.read_first());
-        kernel::run(Steps { coder, rows: &mut rows, reading, layout, dictionary, raw, mix })
+        kernel::run(LmCm { coder, rows: &mut rows, reading, layout, dictionary, raw, mix })
     }
 
     fn pure<C: Coder>(&self, coder: &mut C, raw: Option<&[u8]>) -> Result<Vec<u8>, CodecError> {
-        pure::steps(coder, &mut self.rows()?, self.reading(raw), self.layout, raw)
+        lm_only::steps(coder, &mut self.rows()?, self.reading(raw), self.layout, raw)
     }
 
     fn rows(&self) -> Result<LockStep, CodecError> {
@@ -193,8 +193,8 @@ impl LockStep {
     }
 }
 
-impl rows::Rows for LockStep {
-    type Stream = Vec<u64>;
+impl scheduler::BatchScheduler for LockStep {
+    type State = Vec<u64>;
 
     fn groups(&self) -> usize {
         1

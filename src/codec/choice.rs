@@ -3,8 +3,8 @@
 
 use super::block::{Coded, Models};
 use super::cost::BIT;
-use super::parts::{self, Costs, Part};
-use super::{bound, joint, mixed, pure, streams};
+use super::segmentation::{self, Costs, Part};
+use super::{bound, cm, lm_cm, lm_only, streams};
 use crate::error::CodecError;
 use crate::format::{BlockHead, DeviceBound, Layout, Limits, Method, Segment};
 use crate::lm::bound::Bound;
@@ -58,8 +58,8 @@ pub struct Choice<'a> {
 }
 
 /// What a block of codecs 4 and 2 is coded with.
-pub fn block<'a>(layout: &'a Layout, model: &'a Ready, models: &'a Models) -> joint::Block<'a> {
-    joint::Block { layout, dictionary: models.dictionary, model, threads: models.threads }
+pub fn block<'a>(layout: &'a Layout, model: &'a Ready, models: &'a Models) -> lm_cm::LmBlock<'a> {
+    lm_cm::LmBlock { layout, dictionary: models.dictionary, model, threads: models.threads }
 }
 
 /// Streams that the model may read of so many bytes.
@@ -77,8 +77,7 @@ impl Choice<'_> {
     fn alone_by_windows(&self, raw: &[u8], window: usize, why: &'static str) -> (Coded, Vec<u64>) {
         let whole = Segment { length: raw.len() as u64, model: None };
         let layout = streams::cut(vec![whole], self.streams.unwrap_or(1));
-        let (bytes, costs) =
-            mixed::encode_by_windows(raw, &layout, self.models.dictionary(), window);
+        let (bytes, costs) = cm::encode_by_windows(raw, &layout, self.models.dictionary(), window);
         (Coded { method: Method::Mixed, layout, bytes, why }, costs)
     }
 
@@ -93,7 +92,7 @@ impl Choice<'_> {
     ) -> (Coded, Vec<u64>) {
         let read = parts.iter().filter(|p| p.model).map(|p| p.end - p.begin).sum();
         let streams = self.streams.unwrap_or_else(|| streams::count(read, &model.network().config));
-        let layout = streams::cut(parts::segments(parts), streams.min(most_streams(read)));
+        let layout = streams::cut(segmentation::segments(parts), streams.min(most_streams(read)));
         let alone = layout.streams == 1 && layout.segments.len() == 1;
         let made = self.models.made.filter(|_| alone && window == WINDOW).cloned();
         let make = || block(&layout, model, self.models).encode_by_windows(raw, window);
@@ -140,10 +139,12 @@ impl Choice<'_> {
         let whole = [Part { begin: 0, end: raw.len(), model: true }];
         let streams =
             self.streams.unwrap_or_else(|| streams::count(raw.len(), &model.network().config));
-        let layout =
-            streams::cut_apart(parts::segments(&whole), streams.min(most_streams(raw.len())));
-        let bytes = pure::encode(&block(&layout, model, self.models), raw);
-        if raw.len() as u64 > pure::most_raw(bytes.len()) {
+        let layout = streams::cut_apart(
+            segmentation::segments(&whole),
+            streams.min(most_streams(raw.len())),
+        );
+        let bytes = lm_only::encode(&block(&layout, model, self.models), raw);
+        if raw.len() as u64 > lm_only::most_raw(bytes.len()) {
             return self.alone(raw, "repeats itself too much to need the model");
         }
         let why = "the language model alone, without context models";
@@ -162,7 +163,7 @@ impl Choice<'_> {
         let whole = [Part { begin: 0, end: raw.len(), model: true }];
         let streams = streams.min(most_streams(raw.len())).min(entry.batch as usize);
         let cut = if self.models.mix { streams::cut } else { streams::cut_apart };
-        let layout = cut(parts::segments(&whole), streams);
+        let layout = cut(segmentation::segments(&whole), streams);
         let Models { dictionary, mix, .. } = *self.models;
         let bytes = bound::Block { layout: &layout, dictionary, model, entry, mix }.encode(raw)?;
         let (method, why) = match mix {
@@ -183,7 +184,7 @@ impl Choice<'_> {
         let best = self.smaller(without, with);
         let costs: Vec<Costs> =
             costs_with.into_iter().zip(costs_without).map(|(a, b)| [a, b]).collect();
-        let plan = parts::plan(
+        let plan = segmentation::plan(
             &costs.iter().map(|c| handicapped(*c, LEAST_GAIN)).collect::<Vec<_>>(),
             CHANGE,
         );
@@ -197,7 +198,8 @@ impl Choice<'_> {
             return best;
         }
         let begins: Vec<usize> = (0..plan.len()).map(|i| i * WINDOW).collect();
-        let (apart, _) = self.together(raw, model, &parts::parts(raw, &begins, &plan), raw.len());
+        let (apart, _) =
+            self.together(raw, model, &segmentation::parts(raw, &begins, &plan), raw.len());
         self.smaller(best, apart)
     }
 
@@ -235,13 +237,13 @@ impl Read {
         let count = (raw.len() / PIECE).clamp(FEWEST, MOST);
         let begins: Vec<usize> = (0..count).map(|i| raw.len() * i / count).collect();
         let costs = samples(raw, &begins, model, models);
-        let plan = parts::plan(&costs, SAMPLE_CHANGE);
+        let plan = segmentation::plan(&costs, SAMPLE_CHANGE);
         if plan.iter().all(|read| !read) {
             return Self::Nothing;
         }
         let [with, without] = [0, 1].map(|i| costs.iter().map(|c| c[i]).sum::<u64>());
         let clear = plan.iter().all(|read| *read) && with + without / CLEAR_GAIN <= without;
-        Self::Parts { parts: parts::parts(raw, &begins, &plan), clear }
+        Self::Parts { parts: segmentation::parts(raw, &begins, &plan), clear }
     }
 }
 
@@ -264,7 +266,7 @@ fn samples(raw: &[u8], begins: &[usize], model: &Ready, models: &Models) -> Vec<
         stripe: sample as u64,
     });
     let (_, with) = block(&read, model, models).encode_by_windows(&samples, sample / 2);
-    let (_, without) = mixed::encode_by_windows(&samples, &bare, models.dictionary(), sample / 2);
+    let (_, without) = cm::encode_by_windows(&samples, &bare, models.dictionary(), sample / 2);
     // A piece of text on which the model happens to gain little stays with its neighbours, with
     // which it shares contexts and weights.
     let no_text = (sample / 2) as u64 * NO_TEXT * BIT;

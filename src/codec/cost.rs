@@ -41,12 +41,12 @@ pub struct Metered {
     encoder: Encoder,
     window: usize,
     at: usize,
-    /// Of each window of the block.
+    /// What each window of the block has cost.
     costs: Vec<u64>,
 }
 
 impl Metered {
-    /// Of a block of so many bytes, by windows of so many.
+    /// An encoder of a block of `length` bytes, in windows of `window` bytes.
     pub fn new(length: usize, window: usize) -> Self {
         let window = window.max(1);
         Self {

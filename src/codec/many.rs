@@ -4,12 +4,13 @@
 
 use super::choice::{Made, WINDOW};
 use super::cost::Metered;
-use super::joint::Walk;
+use super::lm_cm;
 use super::memory;
 use super::range::Coder;
+use super::walk::Walk;
 use crate::dictionary::{self, Dictionary};
-use crate::lm::rwkv7::{Engine, Ready, Stream};
-use crate::mix::kernel::{self, Job, Kernel};
+use crate::lm::rwkv7::{Engine, LmStream, Ready};
+use crate::mix::kernel::{self, MixJob, MixKernel};
 use crate::mix::{Lengths, Mix};
 use crate::vocab::{START, Token};
 use std::sync::Arc;
@@ -60,7 +61,7 @@ struct Message<'m> {
     at: usize,
     coder: Metered,
     mix: Mix,
-    stream: Stream,
+    stream: LmStream,
     token: Token,
     needed: u64,
 }
@@ -71,14 +72,14 @@ struct Work<'a, N, D> {
     done: D,
 }
 
-impl<'m, N: FnMut() -> Option<(usize, &'m [u8])>, D: FnMut(usize, Made)> Job for Work<'_, N, D> {
+impl<'m, N: FnMut() -> Option<(usize, &'m [u8])>, D: FnMut(usize, Made)> MixJob for Work<'_, N, D> {
     type Output = ();
 
     #[inline(always)]
-    fn run<K: Kernel>(self, k: K) {
+    fn run<K: MixKernel>(self, k: K) {
         let Self { batch, mut next, mut done } = self;
         let first = dictionary::first(batch.dictionary, batch.model);
-        let mut engine = Engine::new(Arc::clone(batch.model.network()), 1);
+        let mut engine = Engine::new(Arc::clone(batch.model.network()));
         let mut messages: Vec<Message> = Vec::new();
         let (mut memory, mut waiting) = (0, next());
         let most = batch.memory.min(MEMORY);
@@ -96,7 +97,7 @@ impl<'m, N: FnMut() -> Option<(usize, &'m [u8])>, D: FnMut(usize, Made)> Job for
                 let mut mix = Mix::with_model(k.exact(), &batch.lengths(raw), batch.model.start());
                 mix.read(k, batch.dictionary.map_or(&[], Dictionary::bytes));
                 mix.stream(0);
-                let (coder, stream) = (Metered::new(raw.len(), WINDOW), Stream::clone(&first));
+                let (coder, stream) = (Metered::new(raw.len(), WINDOW), LmStream::clone(&first));
                 messages.push(Message {
                     number,
                     rest: raw,
@@ -128,11 +129,11 @@ impl<'m, N: FnMut() -> Option<(usize, &'m [u8])>, D: FnMut(usize, Made)> Job for
 impl Message<'_> {
     /// Codes its next token.
     #[inline(always)]
-    fn code<K: Kernel>(&mut self, k: K, model: &Ready) {
+    fn code<K: MixKernel>(&mut self, k: K, model: &Ready) {
         let known = model.vocabulary().longest(self.rest).0;
         self.coder.at(self.at);
         let walk = Walk::of(&model, self.stream.sums(), self.token, self.rest.len());
-        let coded = walk.token(k, &mut self.coder, &mut self.mix, 0, known);
+        let coded = lm_cm::token(k, &mut self.coder, &mut self.mix, 0, &walk, known);
         self.token = coded.expect("encoding cannot fail");
         self.mix.end_token(0, self.token);
         let length = model.vocabulary().token(self.token).len();

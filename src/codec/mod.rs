@@ -2,22 +2,23 @@
 
 pub mod block;
 mod bound;
+mod byte_segments;
 mod choice;
+pub mod cm;
 mod content;
 mod cost;
-mod crew;
-pub mod joint;
+pub mod lm_cm;
+pub mod lm_only;
 pub mod many;
 pub mod memory;
-pub mod mixed;
-mod parts;
-pub mod pure;
+mod pipeline;
 pub mod range;
-mod rows;
 mod sample;
+mod scheduler;
+mod segmentation;
+mod steps;
 mod streams;
-mod unread;
-pub mod walk;
 #[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
-pub mod watch;
+pub mod trace;
+pub mod walk;
 pub mod work;

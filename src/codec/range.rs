@@ -240,13 +240,21 @@ mod tests {
         /// Likely outcomes at the edge of the interval make the encoder hold words back.
         #[test]
         fn likely_decisions_survive(decisions in prop::collection::vec(
-            prop_oneof![9 => Just((false, 1u16)), 9 => Just((true, 65535u16)), 1 => (any::<bool>(), 1u16..)], 0..3000)) {
+            prop_oneof![
+                9 => Just((false, 1u16)),
+                9 => Just((true, 65535u16)),
+                1 => (any::<bool>(), 1u16..),
+            ],
+            0..3000,
+        )) {
             let expected: Vec<bool> = decisions.iter().map(|d| d.0).collect();
             prop_assert_eq!(decode(&encode(&decisions), &decisions).unwrap(), expected);
         }
 
         #[test]
-        fn no_byte_can_be_left_out(decisions in prop::collection::vec((any::<bool>(), 1u16..), 1..200)) {
+        fn no_byte_can_be_left_out(
+            decisions in prop::collection::vec((any::<bool>(), 1u16..), 1..200),
+        ) {
             let bytes = encode(&decisions);
             let expected: Vec<bool> = decisions.iter().map(|d| d.0).collect();
             if let Some((_, shorter)) = bytes.split_last() {

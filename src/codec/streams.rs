@@ -9,8 +9,8 @@ use std::ops::Range;
 /// each of them starts cold, and what the context models learnt last is further away.
 const EACH: usize = 64 << 10;
 const MOST: usize = 16;
-/// Of a model whose weights do not stay in a processor's cache: what it costs to read them is
-/// shared by more streams.
+/// The most streams of a model whose weights do not stay in a processor's cache: more streams
+/// share what it costs to read them.
 const MOST_LARGE: usize = 64;
 
 /// The number of streams of a block that a language model predicts. Below 128 KiB it is one, so
@@ -23,12 +23,12 @@ pub fn count(length: usize, config: &Config) -> usize {
 /// model by going on at another place.
 const STRIPE: u64 = 8 << 10;
 
-/// Cuts segments for so many streams, or as many as there is something for.
+/// Cuts segments for `streams` streams, or as many as there is something for.
 pub fn cut(segments: Vec<Segment>, streams: usize) -> Layout {
     by(segments, streams, STRIPE)
 }
 
-/// The same for a model alone: each stream stays where it is as long as it can.
+/// Cuts segments for a model alone: each stream stays where it is as long as it can.
 pub fn cut_apart(segments: Vec<Segment>, streams: usize) -> Layout {
     by(segments, streams, u64::MAX)
 }
@@ -99,7 +99,7 @@ impl<I: Iterator<Item = (usize, Range<usize>)>> Streams<I> {
         &self.places[stream]
     }
 
-    /// Goes on behind a token of a stream, of so many bytes: no more than its stripe has left.
+    /// Goes on behind a token of a stream. Its `bytes` are no more than the stripe has left.
     pub fn advance(&mut self, stream: usize, token: Token, bytes: usize) -> Next {
         let place = &mut self.places[stream];
         place.left.start += bytes;

@@ -40,7 +40,7 @@ pub enum Activations {
 }
 
 impl fmt::Display for Activations {
-    /// As in `config.json`.
+    /// Writes the name that `config.json` has.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Int8 => "int8",

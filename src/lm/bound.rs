@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::format::{DeviceBound as Entry, HubName, Numerics, printable};
 use crate::lm::rwkv7::Identity;
-use crate::mix::Start;
+use crate::mix::Prior;
 use crate::vocab::{Token, Vocabulary};
 
 /// Why a device-bound model cannot be computed.
@@ -43,7 +43,7 @@ pub trait DeviceBound: fmt::Debug + Send + Sync {
     fn vocabulary(&self) -> &Vocabulary;
 
     /// What the context models begin with beside it.
-    fn start(&self) -> &Start;
+    fn start(&self) -> &Prior;
 
     /// How many trained numbers it has.
     fn parameters(&self) -> u64;

@@ -16,7 +16,7 @@ use super::file::whole;
 const LONGEST: u64 = 32 << 20;
 const TENSORS: usize = 1 << 17;
 const DIMENSIONS: usize = 8;
-/// Of a tensor's name, in bytes.
+/// The longest name of a tensor, in bytes.
 const NAME: usize = 512;
 
 /// Where a tensor is.
@@ -48,7 +48,7 @@ pub fn read(file: &mut impl Read, length: u64) -> Result<BTreeMap<String, Place>
     let Header(stated) = serde_json::from_slice(&json).map_err(|e| format!("its header: {e}"))?;
     let mut out = BTreeMap::new();
     let mut parts = Vec::with_capacity(stated.len());
-    for (name, Stated { dtype, shape: Shape(shape), data_offsets: (from, to) }) in stated {
+    for (name, TensorEntry { dtype, shape: Shape(shape), data_offsets: (from, to) }) in stated {
         let elements = shape.iter().try_fold(1u64, |all, n| all.checked_mul(*n as u64));
         let bits = elements
             .and_then(|n| n.checked_mul(dtype.bitsize() as u64))
@@ -78,14 +78,14 @@ pub fn read(file: &mut impl Read, length: u64) -> Result<BTreeMap<String, Place>
 
 /// An entry of a header.
 #[derive(Deserialize)]
-struct Stated {
+struct TensorEntry {
     dtype: Dtype,
     shape: Shape,
     data_offsets: (u64, u64),
 }
 
 /// The entries of a header by name, each once.
-struct Header(BTreeMap<String, Stated>);
+struct Header(BTreeMap<String, TensorEntry>);
 
 impl<'de> Deserialize<'de> for Header {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -110,7 +110,7 @@ impl<'de> Deserialize<'de> for Header {
                         return Err(A::Error::custom(what));
                     }
                     let stated = map
-                        .next_value::<Stated>()
+                        .next_value::<TensorEntry>()
                         .map_err(|e| A::Error::custom(format!("{name}: {e}")))?;
                     if out.insert(name.clone(), stated).is_some() {
                         return Err(A::Error::custom(format!(

@@ -21,9 +21,6 @@ pub trait LanguageModel {
     /// The tokens it reads and predicts.
     fn vocabulary(&self) -> &Vocabulary;
 
-    /// How many streams it can read at once.
-    fn most_streams(&self) -> usize;
-
     /// Forgets everything and begins `streams` documents.
     fn start(&mut self, streams: usize);
 

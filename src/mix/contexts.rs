@@ -48,11 +48,11 @@ pub struct Contexts {
     tokens: Option<Tokens>,
     /// A bit that keeps what it meets in the table apart from what other streams do.
     apart: u32,
-    /// Of each context what came before the next byte.
+    /// What came before the next byte, for each context.
     prefixes: [u32; CONTEXTS],
     /// The byte above the one behind the next: if the next ends the line, and if it does not.
     above: [u32; 2],
-    /// Of each context the early hash, and the hash.
+    /// The early hash of each context, and the hash.
     early: [u32; CONTEXTS],
     hashes: [u32; CONTEXTS],
 }
@@ -175,7 +175,8 @@ impl Contexts {
         out
     }
 
-    /// The same, where a language model reads other streams: the table keeps them apart.
+    /// The contexts of a stream of bytes where a language model reads other streams: the table
+    /// keeps them apart.
     pub fn without_model(begin: usize) -> Self {
         let mut out = Self { apart: 1 << 16, ..Self::new(begin, false) };
         out.prepare(&[], begin);

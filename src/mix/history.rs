@@ -18,7 +18,7 @@ struct Counts {
     last: bool,
 }
 
-/// The most that is counted of a bit when so many of the other are left.
+/// The most that is counted of a bit, by how many of the other are left.
 const MOST: [u8; 5] = [61, 32, 14, 14, 14];
 
 /// What is left of a count when the other bit comes.
@@ -50,7 +50,7 @@ impl Counts {
 pub struct Histories {
     /// After a zero, and after a one.
     next: [[State; 256]; 2],
-    /// Zeros and ones of each.
+    /// The zeros and ones of each history.
     counts: [(u8, u8); 256],
     #[cfg(test)]
     len: usize,

@@ -17,11 +17,11 @@ pub struct Vector(pub [f32; INPUTS]);
 
 /// How sums and products are computed. Products are rounded before they are added. A kernel exists
 /// only in the standard floating-point state.
-pub trait Kernel: Copy {
+pub trait MixKernel: Copy {
     /// The proof of it.
     fn exact(&self) -> Exact<'_>;
 
-    /// Of each weight set the sum of weights times inputs, as a tree: lane i takes lane i + 16,
+    /// The sum of weights times inputs for each weight set, as a tree: lane i takes lane i + 16,
     /// then i + 8, i + 4, i + 2, i + 1.
     fn dot(self, weights: [&Vector; SETS], x: &Vector) -> [f32; SETS];
 
@@ -48,25 +48,37 @@ pub fn prefetch<T>(place: &T) {
     let _ = place;
 }
 
+/// What a function gives for each lane: written out, so that it stays in registers.
+#[rustfmt::skip]
+#[inline(always)]
+pub fn lanes<T>(f: impl Fn(usize) -> T) -> [T; INPUTS] {
+    [
+        f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7),
+        f(8), f(9), f(10), f(11), f(12), f(13), f(14), f(15),
+        f(16), f(17), f(18), f(19), f(20), f(21), f(22), f(23),
+        f(24), f(25), f(26), f(27), f(28), f(29), f(30), f(31),
+    ]
+}
+
 /// Something that is computed by a kernel. [`run`](Self::run) must be `#[inline(always)]`, so that
 /// it is compiled for the processor that the kernel needs.
-pub trait Job {
+pub trait MixJob {
     type Output;
-    fn run<K: Kernel>(self, k: K) -> Self::Output;
+    fn run<K: MixKernel>(self, k: K) -> Self::Output;
 }
 
 /// Runs a job by the kernel of the instruction set that is chosen
 /// ([`Kernel::chosen`](crate::exact::kernel::Kernel::chosen)), or the next simpler that there is
 /// here, with the processor's floating-point arithmetic set as exactness needs it. The result is
 /// the same.
-pub fn run<J: Job>(job: J) -> J::Output {
+pub fn run<J: MixJob>(job: J) -> J::Output {
     exact(|fp| {
         #[cfg(target_arch = "x86_64")]
         if let Some(avx2) =
             Avx2::get(fp).filter(|_| choice::Kernel::chosen() != choice::Kernel::Plain)
         {
             #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-            fn wide<J: Job>(job: J, k: Avx2<'_>) -> J::Output {
+            fn wide<J: MixJob>(job: J, k: Avx2<'_>) -> J::Output {
                 job.run(k)
             }
             // SAFETY: the kernel exists only where the processor has AVX2 and the others.
@@ -80,7 +92,7 @@ pub fn run<J: Job>(job: J) -> J::Output {
 #[derive(Clone, Copy)]
 pub struct Plain<'gate>(Exact<'gate>);
 
-impl Kernel for Plain<'_> {
+impl MixKernel for Plain<'_> {
     fn exact(&self) -> Exact<'_> {
         self.0
     }
@@ -121,7 +133,7 @@ pub use x86::Avx2;
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{INPUTS, Kernel, SETS, Vector};
+    use super::{INPUTS, MixKernel, SETS, Vector};
     use crate::exact::fpstate::Exact;
 
     /// 256-bit vectors. Only [`get`](Self::get) makes one, where the processor has them.
@@ -154,7 +166,7 @@ mod x86 {
         }
     }
 
-    impl Kernel for Avx2<'_> {
+    impl MixKernel for Avx2<'_> {
         fn exact(&self) -> Exact<'_> {
             self.0
         }
@@ -245,11 +257,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn kernels_agree(values in prop::collection::vec(-12.0f32..12.0, 5 * INPUTS), step in -1.0f32..1.0) {
+        fn kernels_agree(
+            values in prop::collection::vec(-12.0f32..12.0, 5 * INPUTS),
+            step in -1.0f32..1.0,
+        ) {
             exact(|fp| {
                 let Some(avx2) = Avx2::get(fp) else { return Ok(()) };
                 let plain = Plain(fp);
-                let v: Vec<Vector> = values.as_chunks::<INPUTS>().0.iter().map(|v| Vector(*v)).collect();
+                let chunks = values.as_chunks::<INPUTS>().0;
+                let v: Vec<Vector> = chunks.iter().map(|v| Vector(*v)).collect();
                 let weights = [&v[0], &v[1], &v[2], &v[3]];
                 let bits = |x: [f32; SETS]| x.map(f32::to_bits);
                 prop_assert_eq!(bits(plain.dot(weights, &v[4])), bits(avx2.dot(weights, &v[4])));
@@ -258,7 +274,8 @@ mod tests {
                 avx2.train(&mut b, &v[4], step);
                 prop_assert_eq!(a.0.map(f32::to_bits), b.0.map(f32::to_bits));
                 let low = |i: usize| values[i].to_bits() as u8 & 3;
-                let rows: [[u8; 16]; 16] = std::array::from_fn(|i| std::array::from_fn(|j| low(i + j)));
+                let row = |i: usize| std::array::from_fn(|j| low(i + j));
+                let rows: [[u8; 16]; 16] = std::array::from_fn(row);
                 prop_assert_eq!(plain.transpose(&rows), avx2.transpose(&rows));
                 let bytes: [u8; INPUTS] = std::array::from_fn(low);
                 prop_assert_eq!(plain.nonzero(&bytes), avx2.nonzero(&bytes));

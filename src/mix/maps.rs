@@ -7,9 +7,9 @@ use crate::exact::fpstate::Exact;
 
 /// A probability in units of 2^-16 that follows the bits at a fixed rate.
 #[derive(Clone, Copy, Debug)]
-pub struct Cell(pub u16);
+pub struct AdaptiveProb(pub u16);
 
-impl Cell {
+impl AdaptiveProb {
     pub fn new(_: Exact, p: f32) -> Self {
         Self((p * 65535.0) as u16)
     }
@@ -29,7 +29,7 @@ impl Cell {
     }
 }
 
-/// What [`Cell::learn`] makes of each of these probabilities, in arithmetic of 16 bits.
+/// What [`AdaptiveProb::learn`] makes of each of these probabilities, in arithmetic of 16 bits.
 #[inline(always)]
 pub fn learnt<const SHIFT: u32, const N: usize>(ps: [u16; N], bit: bool) -> [u16; N] {
     // The distance to the end that the bit names, less its SHIFT-th part, rounded up.
@@ -44,11 +44,11 @@ pub fn learnt<const SHIFT: u32, const N: usize>(ps: [u16; N], bit: bool) -> [u16
 /// The probability, in units of 2^-16, that says nothing.
 pub const NOTHING: u16 = 1 << 15;
 
-/// Of each bit history the probability of a one, in units of 2^-16.
+/// The probability of a one after each bit history, in units of 2^-16.
 #[derive(Clone, Copy)]
-pub struct HistoryMap(pub [u16; 256]);
+pub struct StateMap(pub [u16; 256]);
 
-impl HistoryMap {
+impl StateMap {
     /// Begins with what the counts suggest.
     pub fn new(_: Exact) -> Self {
         let h = Histories::get();
@@ -63,11 +63,11 @@ impl HistoryMap {
     }
 }
 
-/// Corrects a probability in a context: what came of such predictions there (secondary estimation).
+/// An adaptive probability map (secondary estimation): corrects a probability in a context by what
+/// came of such predictions there.
 #[derive(Clone)]
-pub struct Correction {
-    /// Of each context, probabilities in units of 2^-16 at log-odds -12, -11, ..., 12: a cache
-    /// line.
+pub struct Apm {
+    /// A cache line for each context: probabilities in units of 2^-16 at log-odds -12 to 12.
     rows: Vec<Row>,
     at: (usize, usize),
 }
@@ -78,17 +78,16 @@ pub struct Row(pub [u16; POINTS]);
 
 pub const POINTS: usize = 32;
 
-/// How slowly a correction follows.
+/// How slowly an APM follows.
 const SHIFT: u32 = 6;
 
-impl Correction {
+impl Apm {
     /// A power of two of contexts.
     pub fn new(contexts: usize, row: Row) -> Self {
         Self { rows: vec![row; contexts], at: (0, 0) }
     }
 
     /// The point that [`refine`](Self::refine) found nearest.
-    #[cfg(feature = "train")]
     pub fn point(&self) -> usize {
         self.at.1
     }
@@ -107,7 +106,8 @@ impl Correction {
         self.at = (context, at);
         let off = place - at as i32 as f32; // from -0.5 to 0.5
         let row = &self.rows[context].0;
-        let other = (at + 1).wrapping_sub((off.to_bits() >> 31) as usize * 2); // no branch: it is a toss
+        // No branch: it is a toss.
+        let other = (at + 1).wrapping_sub((off.to_bits() >> 31) as usize * 2);
         let (p, q) = (i32::from(row[at]) as f32, i32::from(row[other % POINTS]) as f32);
         (p + (q - p) * off.abs()) * (1.0 / 65536.0)
     }

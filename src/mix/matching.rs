@@ -2,7 +2,7 @@
 
 use super::kernel::prefetch;
 use super::logistic::Tables;
-use super::maps::Cell;
+use super::maps::AdaptiveProb;
 use crate::exact::fpstate::Exact;
 
 /// Inputs for the mixer.
@@ -20,10 +20,10 @@ pub const LENGTHS: usize = 32;
 pub struct Matches {
     places: Vec<u32>,
     bits: u32,
-    /// Of each length class: how often the predicted bit comes.
-    right: Vec<Cell>,
-    /// Of each predicted byte and partial byte: the bit.
-    bytes: Vec<Cell>,
+    /// How often the predicted bit comes, for each length class.
+    right: Vec<AdaptiveProb>,
+    /// The bit that comes, for each predicted byte and partial byte.
+    bytes: Vec<AdaptiveProb>,
 }
 
 /// A stream's current match.
@@ -47,14 +47,14 @@ pub struct Found {
 }
 
 impl Matches {
-    /// log2 of the places for so many bytes.
+    /// log2 of the number of places for `length` bytes.
     pub fn bits(length: usize) -> u32 {
         (length | 1).ilog2().clamp(8, 21) + 1
     }
 
     /// How far matches can be trusted at the beginning of a block.
     pub fn trust(&mut self, right: &[u16; LENGTHS]) {
-        self.right = right.map(Cell).to_vec();
+        self.right = right.map(AdaptiveProb).to_vec();
     }
 
     /// With 2^`bits` places.
@@ -63,7 +63,7 @@ impl Matches {
             places: vec![0; 1 << bits],
             bits,
             right: Vec::new(),
-            bytes: vec![Cell::new(fp, 0.5); 1 << 16],
+            bytes: vec![AdaptiveProb::new(fp, 0.5); 1 << 16],
         }
     }
 }
@@ -102,7 +102,6 @@ impl Matcher {
     }
 
     /// The length class of a match, and whether it predicts a bit.
-    #[cfg(feature = "train")]
     pub fn would_be_right(&self, bits: usize, bit: bool) -> Option<(usize, bool)> {
         (self.expected != 0)
             .then(|| (self.classes.0, (self.expected >> (7 - bits) & 1 == 1) == bit))

@@ -1,9 +1,9 @@
 //! Gated logistic mixing (after Mahoney's PAQ): weighted sums of log-odds, the weights chosen by
 //! small contexts and learnt on line, the sums mixed again.
 
-use super::kernel::{INPUTS, Kernel, SETS, Vector, prefetch};
+use super::kernel::{INPUTS, MixKernel, SETS, Vector, prefetch};
 use super::logistic::{Tables, clamp};
-use super::start::Start;
+use super::prior::Prior;
 
 /// The lane of a weight set that counts how often it was used. Its input is always 0, so the sums
 /// do not see it.
@@ -16,7 +16,7 @@ fn rate(uses: f32) -> f32 {
     0.004 + 0.5 / (uses + 20.0)
 }
 
-/// The same of the sets that mix the sums again.
+/// How much of an error the sets take over that mix the sums again.
 const LAST_RATE: f32 = 0.0005;
 
 /// Four families of weight sets, and a fifth that mixes their outputs.
@@ -33,13 +33,13 @@ pub struct Mixer {
 }
 
 impl Mixer {
-    /// Weight sets for so many contexts in each family.
-    pub fn new(contexts: [usize; SETS], start: &Start) -> Self {
+    /// Weight sets for as many contexts in each family as `contexts` says.
+    pub fn new(contexts: [usize; SETS], start: &Prior) -> Self {
         let begin = |family: usize, set| start.families[family][start.kind.begins_as(family, set)];
         Self::of(contexts, begin, start.last.to_vec())
     }
 
-    /// The same, with what each weight set begins with.
+    /// A mixer whose weight sets begin as `begin` says of each family and set.
     pub fn of(
         contexts: [usize; SETS],
         begin: impl Fn(usize, usize) -> Vector,
@@ -61,17 +61,16 @@ impl Mixer {
     }
 
     /// What the current bit chose: of each family, and of the last mixer.
-    #[cfg(feature = "train")]
     pub fn chosen(&self) -> ([usize; SETS], usize) {
         (self.chosen, self.chosen_last)
     }
 
-    #[cfg(feature = "train")]
+    /// A weight set of a family.
     pub fn weights(&self, family: usize, set: usize) -> &Vector {
         &self.families[family][set]
     }
 
-    #[cfg(feature = "train")]
+    /// A weight set of the last mixer.
     pub fn last_weights(&self, set: usize) -> [f32; SETS] {
         self.last[set]
     }
@@ -84,7 +83,7 @@ impl Mixer {
 
     /// Log-odds, within the limit, by the weight sets of these contexts.
     #[inline(always)]
-    pub fn mix<K: Kernel>(
+    pub fn mix<K: MixKernel>(
         &mut self,
         k: K,
         t: &Tables,
@@ -106,7 +105,7 @@ impl Mixer {
 
     /// Learns the bit (0 or 1) that [`mix`](Self::mix) was for.
     #[inline(always)]
-    pub fn learn<K: Kernel>(&mut self, k: K, bit: f32, x: &Vector) {
+    pub fn learn<K: MixKernel>(&mut self, k: K, bit: f32, x: &Vector) {
         for i in 0..SETS {
             let set = &mut self.families[i][self.chosen[i]];
             k.train(set, x, (bit - self.ps[i]) * rate(set.0[COUNTER]));

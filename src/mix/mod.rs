@@ -3,48 +3,49 @@
 //! Comes in: the bits of bytes, one after the other. Goes out: before each bit the probability that
 //! it is 1, learnt from what followed in the same contexts before. See [`contexts`] for which
 //! contexts; each has a bit history for every bit, which an adaptive map turns into a probability;
-//! a match model looks for the longest repeat; mixers weigh them all, and corrections have the last
+//! a match model looks for the longest repeat; mixers weigh them all, and APMs have the last
 //! word.
 //!
 //! All arithmetic is in integers or in binary32 without fused operations, in a fixed order and in
 //! the standard floating-point state ([`fpstate`](crate::exact::fpstate)), so that every machine
 //! gets the same bits: what begins asks for the proof of that state, and what predicts and learns
-//! asks for a [`Kernel`], which exists in it alone. docs/MIXING.md defines all of it; what changes
-//! here changes there, and the format's version.
+//! asks for a [`MixKernel`], which exists in it alone. docs/MIXING.md defines all of it; what
+//! changes here changes there, and the format's version.
 
 mod contexts;
-mod ends;
-mod guess;
 mod history;
 pub mod kernel;
+mod lm_hint;
 mod logistic;
 mod maps;
 mod matching;
 mod mixer;
-mod primed;
-mod start;
+#[doc(hidden)]
+pub mod observe;
+mod primer_cache;
+mod prior;
+mod stage;
 mod stream;
 mod table;
-#[cfg(feature = "train")]
-pub mod train;
-mod weighing;
+mod token_end;
 
 use crate::exact::fpstate::Exact;
 use contexts::{CONTEXTS, Contexts};
-pub use ends::Ending;
-use ends::Ends;
-pub use guess::Guess;
-use guess::{Guesses, Nothing, Said};
 use history::Histories;
-use kernel::{INPUTS, Kernel, Vector};
+use kernel::{MixKernel, Vector, lanes};
+pub use lm_hint::LmHint;
+use lm_hint::{HintMap, LmInput, NoHint};
 use logistic::Tables;
 use matching::Matches;
-use primed::Primed;
-use start::Kind;
-pub use start::Start;
-use stream::Stream;
+use observe::{Bit, Learnt, Observer, TokenEnd};
+use primer_cache::Primed;
+use prior::Kind;
+pub use prior::Prior;
+use stage::MixerStage;
+use stream::CmStream;
 use table::Table;
-use weighing::Weighing;
+pub use token_end::Ending;
+use token_end::TokenEndModel;
 
 /// What all streams share.
 struct Shared {
@@ -52,12 +53,12 @@ struct Shared {
     histories: &'static Histories,
     table: Table,
     matches: Matches,
-    /// That of all streams; in a block with a language model those that it does not read have
-    /// another.
-    weighings: Vec<Weighing>,
-    /// What a language model's guesses were worth, where there is one.
-    guesses: Guesses,
-    ends: Option<Box<Ends>>,
+    /// One for all streams; in a block with a language model another for the streams that it does
+    /// not read.
+    stages: Vec<MixerStage>,
+    /// What a language model's hints were worth, where there is one.
+    hints: HintMap,
+    ends: Option<Box<TokenEndModel>>,
     /// log2 of the contexts of what is chosen by order 1 and 2: fewer in small blocks, where making
     /// them would take longer than coding.
     wide: u32,
@@ -69,10 +70,10 @@ const KNOWN: usize = contexts::TELLING.count_ones() as usize;
 /// How slowly a history's probability follows.
 const MAP_SHIFT: u32 = 8;
 
-/// The context models of a block.
-pub struct Mix {
+/// The context models of a block, which an observer may watch.
+pub struct Mix<O: Observer = ()> {
     shared: Shared,
-    streams: Vec<Stream>,
+    streams: Vec<CmStream>,
     /// Whether streams are cut into tokens.
     tokens: bool,
     /// The primer, the dictionary and the block.
@@ -82,15 +83,12 @@ pub struct Mix {
     block: usize,
     /// The inputs of the mixer for the current bit.
     x: Vector,
-    #[cfg(feature = "train")]
-    observer: Option<Box<train::Sums>>,
-    #[cfg(feature = "train")]
-    p: u16,
+    observer: O,
 }
 
 /// Bytes that a block reads.
 pub struct Lengths {
-    /// Those that come before the block's own and are not coded.
+    /// The bytes that come before the block's own and are not coded.
     pub dictionary: usize,
     pub block: usize,
 }
@@ -115,25 +113,43 @@ impl Mix {
     /// Begins a block. Memory: the block's bytes, 1,024 times as much for the table but 8 to 128
     /// MiB, and up to 35 MiB for the rest.
     pub fn new(fp: Exact, lengths: &Lengths) -> Self {
-        Self::with_model(fp, lengths, Start::get(fp))
+        Self::with_model(fp, lengths, Prior::get(fp))
     }
 
     /// Begins a block that a language model predicts too, as `start` says.
-    pub fn with_model(fp: Exact, lengths: &Lengths, start: &Start) -> Self {
+    pub fn with_model(fp: Exact, lengths: &Lengths, start: &Prior) -> Self {
+        Self::observed(fp, lengths, start, ())
+    }
+
+    /// Tables of these sizes (log2) that have read the primer.
+    fn prime(fp: Exact, (table, places): (u32, u32), start: &Prior) -> Primed {
+        let mut memory = (Table::new(table), Matches::new(fp, places));
+        let mut reader = CmStream::new(0, false);
+        for _ in 0..start.primer.len() {
+            reader.skim(&mut memory, &start.primer);
+        }
+        memory
+    }
+}
+
+impl<O: Observer> Mix<O> {
+    /// [`with_model`](Mix::with_model), watched by an observer.
+    #[doc(hidden)]
+    pub fn observed(fp: Exact, lengths: &Lengths, start: &Prior, observer: O) -> Self {
         let primer = start.primer.len();
         let both = lengths.both();
         let wide = log2_within(both.saturating_mul(4), 10..=16);
         let size = (lengths.table(), Matches::bits(primer + both));
-        let (table, mut matches) = primed::get(size, || Self::prime(fp, size, start));
+        let (table, mut matches) = primer_cache::get(size, || Mix::prime(fp, size, start));
         matches.trust(&start.right);
         let shared = Shared {
             tables: Tables::get(fp),
             histories: Histories::get(),
             table,
             matches,
-            weighings: vec![Weighing::new(start, wide)],
-            guesses: Guesses::new(fp),
-            ends: start.ends.as_ref().map(|start| Box::new(Ends::new(lengths, start))),
+            stages: vec![MixerStage::new(start, wide)],
+            hints: HintMap::new(fp),
+            ends: start.ends.as_ref().map(|start| Box::new(TokenEndModel::new(lengths, start))),
             wide,
         };
         let mut raw = vec![0; primer + both];
@@ -146,62 +162,57 @@ impl Mix {
             primer,
             block: primer + lengths.dictionary,
             x: Vector([0.0; _]),
-            #[cfg(feature = "train")]
-            observer: None,
-            #[cfg(feature = "train")]
-            p: 0,
+            observer,
         }
+    }
+
+    /// Ends the block: what the weights became, and the observer.
+    #[doc(hidden)]
+    pub fn end(self) -> (Learnt, O) {
+        let Shared { stages, ends, .. } = self.shared;
+        let mixer = stages.into_iter().next().expect("a block has one").mixer;
+        (Learnt { mixer, ends: ends.map(|ends| ends.mixer) }, self.observer)
     }
 
     /// Begins another stream at a place of the block. They are numbered in order, from 0.
     pub fn stream(&mut self, at: usize) {
-        self.streams.push(Stream::new(self.block + at, self.tokens));
+        self.streams.push(CmStream::new(self.block + at, self.tokens));
     }
 
     /// Lets a stream go on at another place of the block, knowing nothing of what is before it.
     pub fn begin_again(&mut self, stream: usize, at: usize) {
-        self.streams[stream] = Stream::new(self.block + at, self.tokens);
+        self.streams[stream] = CmStream::new(self.block + at, self.tokens);
     }
 
     /// Begins a stream of bytes, in a block with a language model: it is predicted as without one,
     /// and shares with the others what the text itself has shown. Its number comes out.
     pub fn stream_without_model(&mut self, fp: Exact, at: usize) -> usize {
-        let weighings = &mut self.shared.weighings;
-        if weighings.len() == 1 {
-            weighings.push(Weighing::new(Start::get(fp), self.shared.wide));
+        let stages = &mut self.shared.stages;
+        if stages.len() == 1 {
+            stages.push(MixerStage::new(Prior::get(fp), self.shared.wide));
         }
         let at = self.block + at;
         let contexts = Contexts::without_model(at);
-        self.streams.push(Stream { weighing: 1, contexts, ..Stream::new(at, false) });
+        self.streams.push(CmStream { stage: 1, contexts, ..CmStream::new(at, false) });
         self.streams.len() - 1
-    }
-
-    /// Tables of these sizes (log2) that have read the primer.
-    fn prime(fp: Exact, (table, places): (u32, u32), start: &Start) -> Primed {
-        let mut memory = (Table::new(table), Matches::new(fp, places));
-        let mut reader = Stream::new(0, false);
-        for _ in 0..start.primer.len() {
-            reader.skim(&mut memory, &start.primer);
-        }
-        memory
     }
 
     /// Learns the dictionary, before there is any stream.
     #[inline(always)]
-    pub fn read<K: Kernel>(&mut self, k: K, dictionary: &[u8]) {
+    pub fn read<K: MixKernel>(&mut self, k: K, dictionary: &[u8]) {
         if dictionary.is_empty() {
             return;
         }
-        self.streams.push(Stream::new(self.primer, false));
+        self.streams.push(CmStream::new(self.primer, false));
         let last = self.streams.len() - 1;
         for byte in dictionary {
             for shift in (0..8).rev() {
                 let bit = byte >> shift & 1 == 1;
                 if self.shared.ends.is_some() {
-                    // Weight sets are chosen by guesses there, and the language model has not read
+                    // Weight sets are chosen by hints there, and the language model has not read
                     // the dictionary.
-                    self.predict_with(k, last, Guess::NONE);
-                    self.update_with(k, last, bit, Guess::NONE);
+                    self.predict_with(k, last, LmHint::NONE);
+                    self.update_with(k, last, bit, LmHint::NONE);
                 } else {
                     self.predict(k, last);
                     self.update(k, last, bit);
@@ -218,33 +229,33 @@ impl Mix {
 
     /// The probability that a stream's next bit is 1, in units of 2^-16, neither 0 nor 1.
     #[inline(always)]
-    pub fn predict<K: Kernel>(&mut self, k: K, stream: usize) -> u16 {
-        self.predict_with(k, stream, Nothing)
+    pub fn predict<K: MixKernel>(&mut self, k: K, stream: usize) -> u16 {
+        self.predict_with(k, stream, NoHint)
     }
 
-    /// The same, with what a language model says.
+    /// The probability that a stream's next bit is 1, with what a language model says of it.
     #[inline(always)]
-    pub fn predict_with<K: Kernel, S: Said>(&mut self, k: K, stream: usize, said: S) -> u16 {
+    pub fn predict_with<K: MixKernel, S: LmInput>(&mut self, k: K, stream: usize, said: S) -> u16 {
         let (stream, shared) = (&mut self.streams[stream], &mut self.shared);
         if stream.bit == 0 {
             // Not at the end of the last byte: other streams have changed the table since.
             stream.load(k, shared);
         }
         let t = shared.tables;
-        let weighing = &mut shared.weighings[stream.weighing];
+        let stage = &mut shared.stages[stream.stage];
         let x = &mut self.x;
         let node = stream.node;
         let (order1, order2) = (stream.order1 + node, stream.order2 + node);
         let states = stream.states[node & 15];
         let known = (k.nonzero(&states) & contexts::TELLING).count_ones() as usize;
         stream.ps =
-            lanes(|i| if i < CONTEXTS { weighing.maps[i].0[usize::from(states[i])] } else { 0 });
+            lanes(|i| if i < CONTEXTS { stage.maps[i].0[usize::from(states[i])] } else { 0 });
         let ps = &stream.ps;
         let c = &stream.contexts;
         let partial = stream.partial;
         let found = stream.matcher.predict(&mut shared.matches, t, partial, stream.bit);
         const ALWAYS: i16 = (0.4 * logistic::UNIT) as i16;
-        let guessed = said.inputs(&mut shared.guesses, t, found.direction);
+        let guessed = said.inputs(&mut shared.hints, t, found.direction);
         let input = |i: usize| {
             if i < CONTEXTS {
                 t.stretch(ps[i])
@@ -260,50 +271,47 @@ impl Mix {
         let bit = stream.bit;
         let (last_but, last) = said.sets(known, c.kind(), bit);
         let chosen = [partial, order1, found.select * 8 + bit, last_but];
-        let mixed = weighing.mixer.mix(k, t, chosen, last, x);
+        let mixed = stage.mixer.mix(k, t, chosen, last, x);
         let p = t.squash(mixed);
-        let p1 = weighing.corrections[0].refine(partial, mixed);
-        let p2 = weighing.corrections[1].refine(order1, mixed);
-        let p3 = weighing.corrections[2].refine(order2, mixed);
+        let p1 = stage.apms[0].refine(partial, mixed);
+        let p2 = stage.apms[1].refine(order1, mixed);
+        let p3 = stage.apms[2].refine(order2, mixed);
         let p = p * 0.2 + p1 * 0.1 + p2 * 0.35 + p3 * 0.35;
         let p = logistic::nearest(p * 65536.0).clamp(1, 65535) as u16;
-        #[cfg(feature = "train")]
-        (self.p = p);
+        self.observer.predicted(p);
         p
     }
 
     /// Learns the bit that [`predict`](Self::predict) was for.
     #[inline(always)]
-    pub fn update<K: Kernel>(&mut self, k: K, stream: usize, bit: bool) {
-        self.update_with(k, stream, bit, Nothing);
+    pub fn update<K: MixKernel>(&mut self, k: K, stream: usize, bit: bool) {
+        self.update_with(k, stream, bit, NoHint);
     }
 
-    /// The same, after [`predict_with`](Self::predict_with).
+    /// Learns the bit that [`predict_with`](Self::predict_with) was for.
     #[inline(always)]
-    pub fn update_with<K: Kernel, S: Said>(
+    pub fn update_with<K: MixKernel, S: LmInput>(
         &mut self,
         k: K,
         stream_number: usize,
         bit: bool,
         said: S,
     ) {
-        #[cfg(feature = "train")]
-        if let Some(observer) = &mut self.observer {
-            observer.see(&self.streams[stream_number], &self.shared, self.p, bit);
-        }
-        said.learn(&mut self.shared.guesses, bit);
+        let seen = Bit { stream: &self.streams[stream_number], shared: &self.shared };
+        self.observer.bit(&seen, bit);
+        said.learn(&mut self.shared.hints, bit);
         let (stream, shared) = (&mut self.streams[stream_number], &mut self.shared);
-        let weighing = &mut shared.weighings[stream.weighing];
+        let stage = &mut shared.stages[stream.stage];
         let target = f32::from(u8::from(bit));
-        weighing.mixer.learn(k, target, &self.x);
-        for correction in &mut weighing.corrections {
-            correction.learn(bit);
+        stage.mixer.learn(k, target, &self.x);
+        for apm in &mut stage.apms {
+            apm.learn(bit);
         }
         let states = &mut stream.states[stream.node & 15];
         let learnt = maps::learnt::<MAP_SHIFT, _>(stream.ps, bit);
         let next = shared.histories.after(bit);
         for i in 0..CONTEXTS {
-            let map = &mut weighing.maps[i].0;
+            let map = &mut stage.maps[i].0;
             map[usize::from(states[i])] = learnt[i];
             map[0] = maps::NOTHING; // what was never seen says nothing
             states[i] = next[usize::from(states[i])];
@@ -315,12 +323,11 @@ impl Mix {
     /// The probability that a token ends, in units of 2^-16; before a byte, in a block with a
     /// language model.
     #[inline(always)]
-    pub fn predict_end<K: Kernel>(&mut self, k: K, stream: usize, ending: &Ending) -> u16 {
+    pub fn predict_end<K: MixKernel>(&mut self, k: K, stream: usize, ending: &Ending) -> u16 {
         let (contexts, t) = (&self.streams[stream].contexts, self.shared.tables);
         let p =
             self.shared.ends.as_mut().map_or(1 << 15, |ends| ends.predict(k, t, contexts, ending));
-        #[cfg(feature = "train")]
-        (self.p = p);
+        self.observer.predicted(p);
         p
     }
 
@@ -331,12 +338,9 @@ impl Mix {
 
     /// Learns whether the token ended that [`predict_end`](Self::predict_end) was for.
     #[inline(always)]
-    pub fn update_end<K: Kernel>(&mut self, k: K, ended: bool) {
+    pub fn update_end<K: MixKernel>(&mut self, k: K, ended: bool) {
         if let Some(ends) = &mut self.shared.ends {
-            #[cfg(feature = "train")]
-            if let Some(observer) = &mut self.observer {
-                observer.see_end(ends, self.p, ended);
-            }
+            self.observer.token_end(&TokenEnd(ends), ended);
             ends.update(k, self.shared.histories, ended);
         }
     }
@@ -351,7 +355,7 @@ impl Mix {
 
     /// Learns a bit that was certain beforehand: only the histories do.
     #[inline(always)]
-    pub fn skip<K: Kernel>(&mut self, k: K, stream_number: usize, bit: bool) {
+    pub fn skip<K: MixKernel>(&mut self, k: K, stream_number: usize, bit: bool) {
         let (stream, shared) = (&mut self.streams[stream_number], &mut self.shared);
         if stream.bit == 0 {
             stream.load(k, shared);
@@ -365,7 +369,7 @@ impl Mix {
 
     /// Goes on behind a bit.
     #[inline(always)]
-    fn advance<K: Kernel>(&mut self, k: K, stream: usize, bit: bool) {
+    fn advance<K: MixKernel>(&mut self, k: K, stream: usize, bit: bool) {
         let (stream, shared) = (&mut self.streams[stream], &mut self.shared);
         stream.partial = stream.partial * 2 + usize::from(bit);
         stream.node = stream.node * 2 + usize::from(bit);
@@ -389,14 +393,4 @@ impl Mix {
         }
         stream.prefetch(shared);
     }
-}
-
-/// What a function gives for each lane: written out, so that it stays in registers.
-#[rustfmt::skip]
-#[inline(always)]
-fn lanes<T>(f: impl Fn(usize) -> T) -> [T; INPUTS] {
-    [
-        f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7), f(8), f(9), f(10), f(11), f(12), f(13), f(14), f(15),
-        f(16), f(17), f(18), f(19), f(20), f(21), f(22), f(23), f(24), f(25), f(26), f(27), f(28), f(29), f(30), f(31),
-    ]
 }

@@ -4,24 +4,25 @@
 use super::Shared;
 use super::contexts::{CONTEXTS, Contexts};
 use super::history::{Histories, State};
-use super::kernel::{INPUTS, Kernel};
+use super::kernel::{INPUTS, MixKernel};
 use super::matching::{Matcher, Matches};
-use super::primed::Primed;
+use super::primer_cache::Primed;
 use super::table::{Line, Place, Table};
 
 /// What one stream of a block has seen last.
-pub struct Stream {
+pub struct CmStream {
     /// Its part of the block, and how far it is decoded.
     pub at: usize,
     pub contexts: Contexts,
     pub matcher: Matcher,
     /// The bits of the current byte behind a leading 1.
     pub partial: usize,
-    /// The same of the current half byte, and how many bits of the byte are known.
+    /// The bits of the current half byte behind a leading 1.
     pub node: usize,
+    /// How many bits of the byte are known.
     pub bit: usize,
     pub places: [Place; CONTEXTS],
-    /// Of each node of the half byte the histories of all contexts (and what fills the vector up).
+    /// The histories of all contexts at each node of the half byte (and what fills the vector up).
     pub states: [[State; INPUTS]; 16],
     /// The probabilities of those at the current node.
     pub ps: [u16; INPUTS],
@@ -29,7 +30,7 @@ pub struct Stream {
     pub order1: usize,
     pub order2: usize,
     /// The number of what weighs it.
-    pub weighing: usize,
+    pub stage: usize,
 }
 
 /// Where the 16 contexts of the last bytes and a half byte begin, among 2^`bits`: one for each node
@@ -46,7 +47,7 @@ fn low_line(table: &Table, hash: u32, two: usize) -> Line {
     table.line(hash).beside(two as u32 + 1)
 }
 
-impl Stream {
+impl CmStream {
     /// `tokens`: whether a language model cuts it into tokens.
     pub fn new(at: usize, tokens: bool) -> Self {
         Self {
@@ -61,7 +62,7 @@ impl Stream {
             ps: [0; INPUTS],
             order1: 0,
             order2: 0,
-            weighing: 0,
+            stage: 0,
         }
     }
 
@@ -136,7 +137,7 @@ impl Stream {
 
     /// Takes the histories of the next half byte out of the table.
     #[inline(always)]
-    pub fn load<K: Kernel>(&mut self, k: K, shared: &mut Shared) {
+    pub fn load<K: MixKernel>(&mut self, k: K, shared: &mut Shared) {
         self.find(&mut shared.table);
         let nibble = if self.partial == 1 { 0 } else { self.partial };
         self.order1 = group(self.contexts.recent() & 0xff, nibble, shared.wide);
@@ -154,7 +155,7 @@ impl Stream {
 
     /// Puts them back.
     #[inline(always)]
-    pub fn store<K: Kernel>(&self, k: K, shared: &mut Shared) {
+    pub fn store<K: MixKernel>(&self, k: K, shared: &mut Shared) {
         for (bank, places) in self.places.chunks(16).enumerate() {
             let states = std::array::from_fn(|node| self.states[node].as_chunks::<16>().0[bank]);
             for (slot, place) in k.transpose(&states).iter().zip(places) {
@@ -166,12 +167,12 @@ impl Stream {
     /// Begins to load what order 1 and 2 choose next.
     #[inline(always)]
     pub fn prefetch(&self, shared: &Shared) {
-        let weighing = &shared.weighings[self.weighing];
+        let stage = &shared.stages[self.stage];
         for node in [self.node, self.node * 2, self.node * 2 + 1] {
             let node = node & 15;
-            weighing.mixer.prefetch(self.order1 + node);
-            weighing.corrections[1].prefetch(self.order1 + node);
-            weighing.corrections[2].prefetch(self.order2 + node);
+            stage.mixer.prefetch(self.order1 + node);
+            stage.apms[1].prefetch(self.order1 + node);
+            stage.apms[2].prefetch(self.order2 + node);
         }
     }
 }

@@ -105,7 +105,8 @@ mod tests {
         let vocab = serde_json::to_string(&vocab).unwrap();
         let vocab = vocab.trim_end_matches('}');
         format!(
-            r#"{{"model": {{"type": "BPE", "vocab": {vocab}{others}}}, "merges": []}}, "added_tokens": [{added}]}}"#
+            r#"{{"model": {{"type": "BPE", "vocab": {vocab}{others}}}, "merges": []}},
+                "added_tokens": [{added}]}}"#
         )
         .into_bytes()
     }
@@ -124,7 +125,8 @@ mod tests {
     #[test]
     fn tokens_are_bytes() {
         let others = r#", "Ġthe": 258, "Ã¤": 259, "Ġ": 33, "<|end|>": 0"#;
-        let added = r#"{"id": 0, "content": "<|end|>", "special": true}, {"id": 260, "content": " ä ", "special": false}"#;
+        let added = r#"{"id": 0, "content": "<|end|>", "special": true},
+            {"id": 260, "content": " ä ", "special": false}"#;
         let vocabulary = Vocabulary::parse_byte_level(&file(1, others, added), 264).unwrap();
         let tokens = [0, 1, 33, 256, 258, 259, 260, 263].map(|t| vocabulary.token(t));
         assert_eq!(

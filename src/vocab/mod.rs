@@ -75,10 +75,10 @@ pub struct Vocabulary {
     bytes: Vec<u8>,
     /// Where each begins, and the end: `[V + 1]`.
     starts: Vec<u32>,
-    /// Of each rank the id.
+    /// The id of the token at each rank.
     ids: Vec<Token>,
     nodes: Vec<Node>,
-    /// Of each child in order: the byte that leads to it, and its node.
+    /// For each child in order, the byte that leads to it and the number of its node.
     edges: Vec<(u8, u32)>,
     automaton: Automaton,
 }
@@ -275,22 +275,29 @@ mod tests {
             let text = [text, noise].concat();
             let found: Vec<Token> = vocabulary.segment(&text).collect();
             prop_assert_eq!(&found, &naive(&tokens, &text));
-            prop_assert_eq!(found.iter().flat_map(|t| vocabulary.token(*t)).copied().collect::<Vec<u8>>(), text);
+            let bytes = found.iter().flat_map(|t| vocabulary.token(*t)).copied();
+            prop_assert_eq!(bytes.collect::<Vec<u8>>(), text);
         }
 
         /// Every node is the range of ranks of the tokens that begin with its bytes.
         #[test]
-        fn nodes_are_ranges(others in prop::collection::vec(prop::collection::vec(0u8..3, 0..6), 0..60)) {
+        fn nodes_are_ranges(
+            others in prop::collection::vec(prop::collection::vec(0u8..3, 0..6), 0..60),
+        ) {
             let (tokens, vocabulary) = vocabulary(&others);
-            let sorted: Vec<&[u8]> = vocabulary.sorted().iter().map(|id| vocabulary.token(*id)).collect();
+            let sorted = vocabulary.sorted().iter().map(|id| vocabulary.token(*id));
+            let sorted: Vec<&[u8]> = sorted.collect();
             prop_assert!(sorted.is_sorted());
             let mut met = 0;
             let mut open = vec![(vocabulary.root(), Vec::new())];
             while let Some((node, string)) = open.pop() {
                 let begins = |t: &[u8]| !t.is_empty() && t.starts_with(&string);
-                prop_assert_eq!(tokens.iter().filter(|t| begins(t)).count() as u32, node.end - node.first);
-                prop_assert!(sorted[node.first as usize..node.end as usize].iter().all(|t| begins(t)));
-                let own = if string.is_empty() { 0 } else { tokens.iter().filter(|t| **t == string).count() };
+                let count = tokens.iter().filter(|t| begins(t)).count();
+                prop_assert_eq!(count as u32, node.end - node.first);
+                let range = node.first as usize..node.end as usize;
+                prop_assert!(sorted[range].iter().all(|t| begins(t)));
+                let equal = tokens.iter().filter(|t| **t == string).count();
+                let own = if string.is_empty() { 0 } else { equal };
                 prop_assert_eq!(own as u32, node.own);
                 met += node.own;
                 for (byte, child) in vocabulary.children(node) {

@@ -7,7 +7,7 @@ use super::{Token, Vocabulary};
 
 /// The state before the first byte.
 const ROOT: u32 = 0;
-/// Of a slot that is no state's successor.
+/// The parent of a slot that is no state's successor.
 const FREE: u32 = u32::MAX;
 /// Slots looked at in vain before the search for room begins further on.
 const PATIENCE: usize = 512;
@@ -24,7 +24,7 @@ struct Slot {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Automaton {
     slots: Vec<Slot>,
-    /// Of each slot its token, if it has one.
+    /// The token of each slot, if it has one.
     tokens: Vec<Token>,
 }
 
@@ -81,7 +81,7 @@ impl Automaton {
         (slot - first) as u32
     }
 
-    /// As [`Vocabulary::longest`].
+    /// The longest token at the beginning of a text, as [`Vocabulary::longest`] finds it.
     #[inline]
     pub fn longest(&self, text: &[u8]) -> (Token, usize) {
         let mut state = ROOT;

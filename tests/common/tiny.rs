@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use lmz::codec::joint::Block;
+use lmz::codec::lm_cm::LmBlock;
 use lmz::format::{
     BlockHead, Entry, FrameHeader, Index, Layout, Method, Model, Segment, ShortFrame, ShortModel,
     Trailer,
@@ -41,7 +41,7 @@ pub fn layout(segments: &[Segment], streams: u64, stripe: u64) -> Layout {
 }
 
 fn coded(raw: &[u8], layout: &Layout, model: &Ready) -> Vec<u8> {
-    Block { layout, dictionary: None, model, threads: 1 }.encode(raw)
+    LmBlock { layout, dictionary: None, model, threads: 1 }.encode(raw)
 }
 
 /// A short frame.

@@ -1,9 +1,11 @@
 //! Makes what the context models begin with: `src/mix/start.bin`, and `mixer.bin` of a model
 //! folder.
 //!
-//!     cargo run --release -p lmz-train -- none DOCUMENTS src/mix/start.bin --primer PRIMER --rounds 4
+//!     cargo run --release -p lmz-train -- none DOCUMENTS src/mix/start.bin --primer PRIMER \
+//!         --rounds 4
 //!     cargo run --release -p lmz-train -- nano DOCUMENTS models/nano/mixer.bin
-//!     cargo run --release -p lmz-train -- nano DOCUMENTS OUT --go-on --most 4000 --rounds 4 --relax 2
+//!     cargo run --release -p lmz-train -- nano DOCUMENTS OUT --go-on --most 4000 --rounds 4 \
+//!         --relax 2
 //!
 //! PRIMER is a text made by `scripts/train/primer.py`, DOCUMENTS a file of documents, each followed
 //! by a NUL byte. With a model the primer is that of `start.bin`.
@@ -13,7 +15,9 @@ use std::path::PathBuf;
 use clap::Parser;
 use lmz::exact::fpstate::exact;
 use lmz::lm::rwkv7::Ready;
-use lmz::train::{Alone, Kind, Start, learn, start_of};
+use lmz::mix::Prior;
+use lmz::mix::observe::Kind;
+use lmz_train::{Alone, learn};
 
 #[derive(Parser)]
 struct Arguments {
@@ -55,7 +59,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start = if let ("none", Some(primer)) = (arguments.model.as_str(), arguments.primer) {
         let primer = std::fs::read(primer)?;
         learn(
-            exact(|fp| Start::untrained(fp, Kind::Alone, &primer)),
+            exact(|fp| Prior::untrained(fp, Kind::Alone, &primer)),
             &Alone,
             &documents,
             rounds,
@@ -64,9 +68,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         )
     } else {
         let model = Ready::find(&arguments.model)?;
-        let untrained = || exact(|fp| Start::untrained(fp, Kind::WithModel, &[]));
-        let mut start = if arguments.go_on { start_of(&model) } else { untrained() };
-        start.primer = exact(|fp| Start::get(fp).primer.clone());
+        let untrained = || exact(|fp| Prior::untrained(fp, Kind::WithModel, &[]));
+        let mut start = if arguments.go_on { model.start().clone() } else { untrained() };
+        start.primer = exact(|fp| Prior::get(fp).primer.clone());
         let mut bytes = learn(start, &model, &documents, rounds, relax, report);
         // The primer is in start.bin.
         let primer = usize::from(u16::from_le_bytes([bytes[0], bytes[1]]));

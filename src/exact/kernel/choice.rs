@@ -57,7 +57,7 @@ impl Kernel {
         }
     }
 
-    /// Whether this processor has it.
+    /// Whether this processor has its instructions.
     pub fn available(self) -> bool {
         match self {
             Self::Plain => true,
@@ -75,7 +75,7 @@ impl Kernel {
         }
     }
 
-    /// Those that this processor has.
+    /// The kernels that this processor has.
     pub fn all_available() -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(|k| k.available())
     }

@@ -1,7 +1,5 @@
 //! Matrices of int8 as kernels want them, quantised vectors, and their products.
 
-use std::ops::Range;
-
 use super::{Isa, Job, Lanes, Vectors};
 use crate::exact::product::LEAST;
 use crate::exact::{Activations, LANES, Matrix};
@@ -41,14 +39,14 @@ pub struct Packed {
     pub outputs: usize,
     pub inputs: usize,
     at: usize,
-    /// Of each block of outputs what its sums start from.
+    /// What the sums of each block of outputs start from.
     start: Vec<[i32; BLOCK]>,
     scale: Vec<[Lanes; BLOCK_LANES]>,
 }
 
 impl Packed {
     /// Blocks of outputs, the last perhaps not full.
-    pub fn blocks(&self) -> usize {
+    fn blocks(&self) -> usize {
         self.start.len()
     }
 
@@ -212,14 +210,13 @@ impl Rows for Strided<'_> {
     }
 }
 
-/// The product of a matrix with the first `rows` rows of `x`: some blocks of outputs.
+/// The product of a matrix with the first `rows` rows of `x`.
 pub struct Product<'a, R> {
     pub arena: &'a Arena,
     pub matrix: &'a Packed,
-    pub blocks: Range<usize>,
     pub x: &'a Quantised,
     pub rows: usize,
-    /// Rows of all outputs, of which the blocks' are written.
+    /// Rows of all outputs.
     pub out: R,
 }
 
@@ -240,7 +237,7 @@ impl<Out: Rows> Product<'_, Out> {
     #[inline(always)]
     fn blocks<I: Isa, const PLANES: usize>(&mut self, isa: I) {
         let rows = self.rows * PLANES;
-        for block in self.blocks.clone() {
+        for block in 0..self.matrix.blocks() {
             let mut row = 0;
             while I::ROWS >= 8 && row + 8 <= rows {
                 self.tile::<I, PLANES, 8>(isa, block, row);

@@ -154,15 +154,8 @@ fn check_product(fp: Exact, matrix: &Matrix, x: &[Vec<f32>], activations: Activa
         kernel.run(fp, Quantise { fp, x, to: &mut q });
         let stride = matrix.outputs.div_ceil(LANES);
         let mut out = vec![Lanes([f32::NAN; LANES]); x.len() * stride];
-        // In two parts, as threads do it.
-        let half = packed.blocks() / 2;
-        for blocks in [half..packed.blocks(), 0..half] {
-            let out = Strided { x: &mut out, stride };
-            kernel.run(
-                fp,
-                Product { arena: &arena, matrix: &packed, blocks, x: &q, rows: x.len(), out },
-            );
-        }
+        let rows = Strided { x: &mut out, stride };
+        kernel.run(fp, Product { arena: &arena, matrix: &packed, x: &q, rows: x.len(), out: rows });
         for (row, expected) in expected.iter().enumerate() {
             let found = out[row * stride..][..stride].iter().flat_map(|l| l.0);
             for (i, (found, expected)) in found.zip(expected).enumerate() {
@@ -282,7 +275,11 @@ proptest! {
 
     #[test]
     fn frequencies(e in prop::array::uniform16(prop_oneof![
-        Just(0.0), Just(1_073_741_824.0), 0.0f32..1_073_741_824.0, 0.0f32..9.0, (0u32..0x0080_0000).prop_map(f32::from_bits),
+        Just(0.0),
+        Just(1_073_741_824.0),
+        0.0f32..1_073_741_824.0,
+        0.0f32..9.0,
+        (0u32..0x0080_0000).prop_map(f32::from_bits),
     ])) {
         for kernel in Kernel::all_available() {
             fpstate::exact(|fp| kernel.run(fp, Frequencies { e: &Lanes(e) }));

@@ -54,9 +54,9 @@ impl DeviceBound for Fickle {
         &self.vocabulary
     }
 
-    fn start(&self) -> &Start {
-        static START: std::sync::LazyLock<Arc<Start>> =
-            std::sync::LazyLock::new(|| exact(Start::with_model));
+    fn start(&self) -> &Prior {
+        static START: std::sync::LazyLock<Arc<Prior>> =
+            std::sync::LazyLock::new(|| exact(Prior::with_model));
         &START
     }
 

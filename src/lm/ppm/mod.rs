@@ -64,7 +64,7 @@ pub struct Ppm {
     streak: u8,
     /// The bytes that the contexts of the last prediction know, and their masses.
     known: Box<[(u8, u32); KNOWN + 1]>,
-    /// Of each byte: whether it is excluded, which is so if this is the current epoch.
+    /// The epoch in which each byte was excluded last: it is excluded if that is the current one.
     marks: Box<[u8; 256]>,
     epoch: u8,
     /// Prefix sums of the frequencies of the next byte.
@@ -74,10 +74,6 @@ pub struct Ppm {
 impl LanguageModel for Ppm {
     fn vocabulary(&self) -> &Vocabulary {
         Vocabulary::bytes()
-    }
-
-    fn most_streams(&self) -> usize {
-        1
     }
 
     fn start(&mut self, streams: usize) {

@@ -25,7 +25,7 @@ pub struct Node {
     pub suffix: u32,
     /// Where its symbols begin in the pool; of class 0, the successor of its one symbol.
     at: u32,
-    /// Of class 0: its one symbol.
+    /// The one symbol of a context of class 0.
     single: Symbol,
     /// How many symbols it has: 0 only at the root, at first.
     pub count: u16,

@@ -24,13 +24,13 @@ pub struct Config {
     pub vocab: usize,
     /// Channels inside the channel mix.
     pub intermediate: usize,
-    /// Of w1 and w2.
+    /// The rank of w1 and w2.
     pub decay_rank: usize,
-    /// Of a1 and a2.
+    /// The rank of a1 and a2.
     pub a_rank: usize,
-    /// Of v1 and v2, which layer 0 does not have: any number where there is one layer.
+    /// The rank of v1 and v2, which layer 0 does not have: any number where there is one layer.
     pub v_rank: usize,
-    /// Of g1 and g2.
+    /// The rank of g1 and g2.
     pub gate_rank: usize,
 }
 
@@ -101,7 +101,7 @@ impl Config {
 /// What `config.json` says. Sizes may be left out: the tensors have them, and are held against
 /// those stated. Other fields are passed over.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Stated {
+pub(super) struct ConfigJson {
     model_type: Option<String>,
     arithmetic: Option<u32>,
     activations: Option<String>,
@@ -120,7 +120,7 @@ pub(super) struct Stated {
     gate_low_rank_dim: Option<usize>,
 }
 
-impl Stated {
+impl ConfigJson {
     /// Parses `config.json`, which holds decimal fractions, and refuses what this engine does not
     /// compute.
     pub fn parse(_: Exact, json: &[u8]) -> Result<Self, ModelError> {

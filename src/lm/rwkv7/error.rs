@@ -77,7 +77,7 @@ pub enum ModelError {
     /// `mixer.bin` is not of this version.
     #[error(
         "mixer.bin: expected {} bytes, found {found}; without this file the model can be used too",
-        crate::mix::Start::MODEL_BYTES
+        crate::mix::Prior::MODEL_BYTES
     )]
     Mixer { found: usize },
     /// A file that PyTorch should have written.

@@ -22,7 +22,8 @@ impl fmt::Display for Identity {
 const GREEDY: u32 = 1;
 
 impl Identity {
-    /// Of weights and the vocabulary that goes with them, and of `mixer.bin` where there is one.
+    /// The identity of weights, the vocabulary that goes with them, and `mixer.bin` where there is
+    /// one.
     pub fn new(weights: &Weights, vocabulary: &Vocabulary, mixer: Option<&[u8]>) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"lmz-rwkv7");

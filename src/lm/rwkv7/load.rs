@@ -8,14 +8,14 @@ use std::collections::HashMap;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
-use super::config::{Config, Stated};
+use super::config::{Config, ConfigJson};
 use super::error::ModelError;
 use super::weights::{Matrix, Source, Weights};
 use crate::exact::fpstate::Exact;
 
 /// From the bytes of `config.json` and `model.safetensors`.
 pub(super) fn weights(fp: Exact, config: &[u8], tensors: &[u8]) -> Result<Weights, ModelError> {
-    let stated = Stated::parse(fp, config)?;
+    let stated = ConfigJson::parse(fp, config)?;
     let file =
         SafeTensors::deserialize(tensors).map_err(|e| ModelError::Container(e.to_string()))?;
     let mut file =
@@ -47,7 +47,7 @@ struct Tensors<'a> {
 
 impl<'a> Tensors<'a> {
     /// The shape of the model, from the shapes of its tensors.
-    fn config(&self, stated: &Stated) -> Result<Config, ModelError> {
+    fn config(&self, stated: &ConfigJson) -> Result<Config, ModelError> {
         let (vocab, hidden) = self.matrix_shape("emb.weight")?;
         let number =
             |name: &String| name.strip_prefix("blocks.")?.split('.').next()?.parse::<u16>().ok();

@@ -2,8 +2,7 @@
 //! 4.
 //!
 //! A model folder comes in ([`Model`]); tokens are read one by one, logits of the next one go out.
-//! [`Oracle`] is the definition, for one stream; [`Engine`] computes many at full speed, and
-//! [`LockStep`] is it as a language model.
+//! [`Oracle`] is the definition, for one stream; [`Engine`] computes many at full speed.
 
 mod builtin;
 #[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
@@ -24,7 +23,7 @@ mod tensors;
 mod weights;
 
 pub use config::Config;
-pub use engine::{Engine, LockStep, Network, Stream};
+pub use engine::{Engine, LmStream, Network};
 pub use error::ModelError;
 pub use identity::Identity;
 pub use model::{Files, Model, pth};

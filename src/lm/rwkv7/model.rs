@@ -12,7 +12,7 @@ use crate::exact::fpstate::{Exact, exact};
 use crate::format::HubName;
 use crate::lm::file::{self, most};
 use crate::lm::{self, memory};
-use crate::mix::Start;
+use crate::mix::Prior;
 use crate::vocab::{START, Token, Vocabulary};
 
 /// The files of a model folder, as bytes.
@@ -52,7 +52,7 @@ pub struct Model {
     name: String,
     weights: Weights,
     vocabulary: Vocabulary,
-    start: Arc<Start>,
+    start: Arc<Prior>,
     identity: Identity,
     stored: usize,
     origin: Option<HubName>,
@@ -82,7 +82,8 @@ impl Model {
         Self::open_with(path, None)
     }
 
-    /// The same, with a checkpoint's vocabulary in another place, where memory was asked before.
+    /// Opens what is at a path without asking for memory, which the caller has done. A checkpoint's
+    /// vocabulary may be in another place.
     pub fn open_with(path: &Path, vocabulary: Option<&Path>) -> Result<Self, ModelError> {
         exact(|fp| Self::load(fp, path, vocabulary))
     }
@@ -98,7 +99,7 @@ impl Model {
             file::read(&path, most).map_err(|source| ModelError::File { path, source })
         };
         let config = read("config.json", most::CONFIG)?;
-        let checkpoint = checkpoint::Stated::parse(&config)?;
+        let checkpoint = checkpoint::ConfigJson::parse(&config)?;
         let mixer = match read("mixer.bin", most::MIXER) {
             Err(ModelError::File { source, .. })
                 if source.kind() == std::io::ErrorKind::NotFound =>
@@ -135,7 +136,7 @@ impl Model {
         exact(|fp| {
             let words = checkpoint::Words::find(folder, vocabulary)?;
             let (weights, vocabulary) =
-                checkpoint::model(tensors, &words, &checkpoint::Stated::default())?;
+                checkpoint::model(tensors, &words, &checkpoint::ConfigJson::default())?;
             Self::new(fp, name, weights, vocabulary, None, stored + words.len())
         })
     }
@@ -185,9 +186,9 @@ impl Model {
         stored: usize,
     ) -> Result<Self, ModelError> {
         let start = match mixer {
-            None => Start::with_model(fp),
+            None => Prior::with_model(fp),
             Some(bytes) => Arc::new(
-                Start::of_model(fp, bytes).ok_or(ModelError::Mixer { found: bytes.len() })?,
+                Prior::of_model(fp, bytes).ok_or(ModelError::Mixer { found: bytes.len() })?,
             ),
         };
         let identity = Identity::new(&weights, &vocabulary, mixer);
@@ -212,7 +213,7 @@ impl Model {
         self.origin.as_ref()
     }
 
-    /// The same, got from there.
+    /// The model with a name on the hub, where it was got.
     pub fn with_origin(self, origin: HubName) -> Self {
         Self { name: origin.to_string(), origin: Some(origin), ..self }
     }
@@ -226,7 +227,7 @@ impl Model {
     }
 
     /// What the context models begin with beside it.
-    pub fn start(&self) -> &Arc<Start> {
+    pub fn start(&self) -> &Arc<Prior> {
         &self.start
     }
 

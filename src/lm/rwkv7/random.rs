@@ -8,7 +8,7 @@ use crate::exact::fpstate::{self, Exact};
 
 impl Weights {
     /// Random weights whose activations stay of ordinary size, so that no part of the arithmetic
-    /// idles or saturates. The same for the same shape and seed, on every machine.
+    /// idles or saturates. A shape and a seed give equal weights on every machine.
     ///
     /// # Panics
     ///

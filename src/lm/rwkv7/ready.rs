@@ -3,13 +3,13 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
-use super::engine::{Engine, Network, Stream};
+use super::engine::{Engine, LmStream, Network};
 use super::{Identity, Model, ModelError};
 use crate::exact::fpstate::exact;
 use crate::exact::kernel::Kernel;
 use crate::format::{HubName, Registered};
 use crate::lm;
-use crate::mix::Start;
+use crate::mix::Prior;
 use crate::vocab::{START, Token, Vocabulary};
 
 /// A model ready to be computed by the chosen kernel. Copies share its memory.
@@ -20,13 +20,13 @@ struct Inner {
     name: String,
     identity: Identity,
     vocabulary: Vocabulary,
-    /// Of each token, a bit for each byte that would have made it longer.
+    /// For each token, a bit for each byte that would have made it longer.
     longer: Vec<[u64; 4]>,
     network: Arc<Network>,
-    start: Arc<Start>,
+    start: Arc<Prior>,
     origin: Option<HubName>,
     /// A stream at the beginning of a document.
-    first: OnceLock<Arc<Stream>>,
+    first: OnceLock<Arc<LmStream>>,
 }
 
 impl Ready {
@@ -109,7 +109,7 @@ impl Ready {
     }
 
     /// What the context models begin with beside it.
-    pub fn start(&self) -> &Start {
+    pub fn start(&self) -> &Prior {
         &self.0.start
     }
 
@@ -118,14 +118,14 @@ impl Ready {
     }
 
     /// A stream at the beginning of a document. Computed once.
-    pub fn first(&self) -> Arc<Stream> {
+    pub fn first(&self) -> Arc<LmStream> {
         Arc::clone(self.0.first.get_or_init(|| Arc::new(self.read(b""))))
     }
 
     /// A stream that has read a text from its beginning, cut greedily.
-    pub fn read(&self, text: &[u8]) -> Stream {
+    pub fn read(&self, text: &[u8]) -> LmStream {
         exact(|_| {
-            let mut engine = Engine::new(Arc::clone(self.network()), 1);
+            let mut engine = Engine::new(Arc::clone(self.network()));
             let mut stream = engine.stream();
             for token in std::iter::once(START).chain(self.vocabulary().segment(text)) {
                 engine.step(&mut [(&mut stream, token)]);

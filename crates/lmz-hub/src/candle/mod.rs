@@ -35,7 +35,7 @@ use lmz::lm::bound::{Bound, BoundError, DeviceBound, Rows};
 use lmz::lm::file::{self, most};
 use lmz::lm::memory;
 use lmz::lm::rwkv7::{Identity, ModelError};
-use lmz::mix::Start;
+use lmz::mix::Prior;
 use lmz::vocab::{Token, Vocabulary};
 
 fn failed(error: candle_core::Error) -> BoundError {
@@ -74,9 +74,9 @@ fn parse(
         read => Some(read?),
     };
     let start = match &mixer {
-        None => Start::with_model(fp),
+        None => Prior::with_model(fp),
         Some(bytes) => {
-            Arc::new(Start::of_model(fp, bytes).ok_or(ModelError::Mixer { found: bytes.len() })?)
+            Arc::new(Prior::of_model(fp, bytes).ok_or(ModelError::Mixer { found: bytes.len() })?)
         }
     };
     let tensors = Tensors::open(folder)?;
@@ -192,7 +192,7 @@ struct Model {
     config: Config,
     vocabulary: Arc<HubVocabulary>,
     order: Arc<Order>,
-    start: Arc<Start>,
+    start: Arc<Prior>,
     tensors: Tensors,
     device: Device,
     /// What it is computed in where no archive says it.
@@ -317,7 +317,7 @@ impl DeviceBound for Model {
         self.vocabulary.vocabulary()
     }
 
-    fn start(&self) -> &Start {
+    fn start(&self) -> &Prior {
         &self.start
     }
 

@@ -200,7 +200,7 @@ mod tests {
     use lmz::format::{DeviceBound as Entry, Numerics};
     use lmz::lm::bound::{Bound, DeviceBound};
     use lmz::lm::rwkv7::Identity;
-    use lmz::mix::Start;
+    use lmz::mix::Prior;
     use lmz::vocab::Vocabulary;
     use lmz::{Options, Predictor};
 
@@ -250,7 +250,7 @@ mod tests {
     #[derive(Debug)]
     struct Ready {
         vocabulary: Vocabulary,
-        start: Arc<Start>,
+        start: Arc<Prior>,
         took: Arc<Mutex<Duration>>,
     }
 
@@ -296,7 +296,7 @@ mod tests {
             &self.vocabulary
         }
 
-        fn start(&self) -> &Start {
+        fn start(&self) -> &Prior {
             &self.start
         }
 
@@ -340,7 +340,7 @@ mod tests {
         let took = Arc::default();
         let model = Ready {
             vocabulary: vocabulary(),
-            start: fpstate::exact(Start::with_model),
+            start: fpstate::exact(Prior::with_model),
             took: Arc::clone(&took),
         };
         let tokens = model.segment(text).len() as u32;

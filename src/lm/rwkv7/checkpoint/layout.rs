@@ -5,7 +5,7 @@
 pub enum Layout {
     /// The reference code's: those of the engine, with low-rank matrices `[inputs][outputs]`.
     Reference,
-    /// Those of `transformers`.
+    /// The names of `transformers`.
     Transformers,
 }
 

@@ -28,7 +28,7 @@ use crate::vocab::{START, Vocabulary};
 
 /// What `config.json` says of such a checkpoint.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Stated {
+pub(super) struct ConfigJson {
     model_type: Option<String>,
     head_dim: Option<usize>,
     norm_eps: Option<f64>,
@@ -36,7 +36,7 @@ pub(super) struct Stated {
     tie_word_embeddings: bool,
 }
 
-impl Stated {
+impl ConfigJson {
     /// Nothing if the file is one of this project's, or says nothing; an error if it is of an
     /// architecture that the exact engine does not compute.
     pub fn parse(json: &[u8]) -> Result<Option<Self>, ModelError> {
@@ -81,8 +81,8 @@ impl Words {
         self.bytes.len()
     }
 
-    /// The vocabulary of a model with so many tokens: `tokenizer.json` of those that were trained
-    /// on the Pile, or that of the "World" models.
+    /// The vocabulary of a model with `tokens` tokens: `tokenizer.json` of models that were trained
+    /// on the Pile, or the list of the "World" models.
     fn parse(&self, tokens: usize) -> Result<Vocabulary, ModelError> {
         let is_json = self.path.extension().is_some_and(|e| e == "json");
         let parse = if is_json { Vocabulary::parse_byte_level } else { Vocabulary::parse_world };
@@ -178,7 +178,7 @@ impl Files {
     }
 
     /// The model in them.
-    pub fn model(&self, stated: &Stated) -> Result<(Weights, Vocabulary), ModelError> {
+    pub fn model(&self, stated: &ConfigJson) -> Result<(Weights, Vocabulary), ModelError> {
         model(&Tensors::parse(&self.tensors)?, &self.vocabulary, stated)
     }
 }
@@ -187,7 +187,7 @@ impl Files {
 pub(super) fn model(
     tensors: &dyn CheckpointTensors,
     vocabulary: &Words,
-    stated: &Stated,
+    stated: &ConfigJson,
 ) -> Result<(Weights, Vocabulary), ModelError> {
     let transformers = tensors.shape("model.embeddings.weight").is_some();
     let layout = if transformers { Layout::Transformers } else { Layout::Reference };
@@ -217,7 +217,7 @@ struct Checkpoint<'a> {
 
 impl Checkpoint<'_> {
     /// The shape of the model, from the shapes of its tensors.
-    fn config(&self, stated: &Stated) -> Result<Config, ModelError> {
+    fn config(&self, stated: &ConfigJson) -> Result<Config, ModelError> {
         let number = |name: &str| {
             let rest = name.strip_prefix("blocks.").or(name.strip_prefix("model.layers."))?;
             rest.split('.').next()?.parse::<u16>().ok()

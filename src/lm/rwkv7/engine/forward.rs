@@ -1,12 +1,5 @@
-//! One step of the network: the layers, for all rows of one thread.
-//!
-//! A thread computes whole rows, or its part of every row: some of the heads, and some of the
-//! outputs of the large products. What is cheap is computed by every thread of such a group for
-//! itself; four times a layer they exchange what they have.
+//! One step of the network: the layers, for all rows.
 
-use std::ops::Range;
-
-use super::exchange::Member;
 use super::frequencies::Frequencies;
 use super::heads::{Heads, Inputs, Room};
 use super::network::{INPUTS, Network, PackedLayer};
@@ -14,11 +7,11 @@ use super::norms::{Activate, Function, LastNorm, Row, Shift};
 use super::timer::{Part, Timer};
 use crate::exact::LANES;
 use crate::exact::fpstate::Exact;
-use crate::exact::kernel::{BLOCK, BLOCK_LANES, Lanes, Packed, Product, Quantised, Rows, Strided};
+use crate::exact::kernel::{Lanes, Packed, Product, Quantised, Rows, Strided};
 use crate::lm::rwkv7::Config;
 use crate::vocab::START;
 
-/// Buffers of a thread, for as many rows as it has had. `[rows][D]` where nothing else is said.
+/// Buffers of an engine, for as many rows as it has had. `[rows][D]` where nothing else is said.
 #[derive(Debug, Default)]
 pub struct Scratch {
     rows: usize,
@@ -39,8 +32,6 @@ pub struct Scratch {
     low: [Vec<Lanes>; 4],
     /// `[rows][intermediate]`
     wide: Vec<Lanes>,
-    /// `[rows][V]`, only where threads share rows.
-    logits: Vec<Lanes>,
     /// Quantised: r, w, k, v, a, g; the first also serves others.
     q: Vec<Quantised>,
     q_low: Vec<Quantised>,
@@ -89,40 +80,16 @@ impl Scratch {
     }
 }
 
-/// Which heads a member of a group computes.
-pub fn heads_of(config: &Config, index: usize, of: usize) -> Range<usize> {
-    // The channels of a part are whole blocks of outputs and whole heads.
-    let mut unit = config.head_size;
-    while !unit.is_multiple_of(BLOCK) {
-        unit += config.head_size;
-    }
-    let units = config.hidden.div_ceil(unit);
-    let head = |i: usize| (units * i / of * unit).min(config.hidden) / config.head_size;
-    head(index)..head(index + 1)
-}
-
-/// Which blocks of an output of this length a member of a group computes.
-fn blocks_of(outputs: usize, index: usize, of: usize) -> Range<usize> {
-    let blocks = outputs.div_ceil(BLOCK);
-    blocks * index / of..blocks * (index + 1) / of
-}
-
-/// The lines of blocks.
-fn lines_of(blocks: Range<usize>, outputs: usize) -> Range<usize> {
-    blocks.start * BLOCK_LANES..(blocks.end * BLOCK_LANES).min(lines(outputs))
-}
-
-/// A step of some rows by one thread.
-pub struct Forward<'a, 'b, 'c> {
+/// A step of some rows.
+pub struct Forward<'a, 'b> {
     pub fp: Exact<'a>,
     pub network: &'a Network,
     pub rows: &'a mut [Row<'b>],
     pub scratch: &'a mut Scratch,
-    pub member: Member<'c>,
 }
 
-impl Forward<'_, '_, '_> {
-    /// Advances every row by its token. Of a group's threads, the first one writes logits and sums.
+impl Forward<'_, '_> {
+    /// Advances every row by its token.
     pub fn run(mut self) {
         self.scratch.resize(self.network, self.rows.len());
         self.embed();
@@ -149,7 +116,7 @@ impl Forward<'_, '_, '_> {
     }
 
     fn time_mix(&mut self, number: usize, layer: &PackedLayer) {
-        let Self { fp, network, rows, scratch, member } = self;
+        let Self { fp, network, rows, scratch } = self;
         let fp = *fp;
         let (config, kernel, d) = (&network.config, network.kernel, network.lines());
         let Scratch {
@@ -189,27 +156,22 @@ impl Forward<'_, '_, '_> {
         timer.mark(Part::Elementwise);
 
         let count = rows.len();
-        let mine = heads_of(config, member.index, member.of);
-        let channels =
-            |heads: Range<usize>| heads.start * config.head_size..heads.end * config.head_size;
-        let blocks = channels(mine.clone());
-        let blocks = blocks.start / BLOCK..blocks.end.div_ceil(BLOCK);
-        let product = |matrix: &Packed, blocks: Range<usize>, x: &Quantised, out: &mut [Lanes]| {
+        let product = |matrix: &Packed, x: &Quantised, out: &mut [Lanes]| {
             let out = Strided { x: out, stride: lines(matrix.outputs) };
-            kernel.run(fp, Product { arena: &network.arena, matrix, blocks, x, rows: count, out });
+            kernel.run(fp, Product { arena: &network.arena, matrix, x, rows: count, out });
         };
         let [q_r, q_w, q_k, q_v, q_a, q_g] = &q[..] else { unreachable!("six inputs") };
-        product(&layer.receptance, blocks.clone(), q_r, r);
-        product(&layer.key, blocks.clone(), q_k, k);
-        product(&layer.value, blocks.clone(), q_v, v);
+        product(&layer.receptance, q_r, r);
+        product(&layer.key, q_k, k);
+        product(&layer.value, q_v, v);
         timer.mark(Part::Products);
 
-        product(&layer.w1, 0..layer.w1.blocks(), q_w, &mut low[W]);
+        product(&layer.w1, q_w, &mut low[W]);
         if let Some((v1, _)) = &layer.value_mix {
-            product(v1, 0..v1.blocks(), q_v, &mut low[V]);
+            product(v1, q_v, &mut low[V]);
         }
-        product(&layer.a1, 0..layer.a1.blocks(), q_a, &mut low[A]);
-        product(&layer.g1, 0..layer.g1.blocks(), q_g, &mut low[G]);
+        product(&layer.a1, q_a, &mut low[A]);
+        product(&layer.g1, q_g, &mut low[G]);
 
         let functions = [Function::Tanh, Function::Identity, Function::Sigmoid, Function::Identity];
         let used = if layer.value_mix.is_some() { 4 } else { 3 };
@@ -228,12 +190,12 @@ impl Forward<'_, '_, '_> {
                 },
             );
         }
-        product(&layer.w2, blocks.clone(), &q_low[W], w);
-        product(&layer.a2, blocks.clone(), &q_low[A], a);
+        product(&layer.w2, &q_low[W], w);
+        product(&layer.a2, &q_low[A], a);
         if let Some((_, v2)) = &layer.value_mix {
-            product(v2, blocks.clone(), &q_low[V], mix);
+            product(v2, &q_low[V], mix);
         }
-        product(&layer.g2, blocks.clone(), &q_low[G], g);
+        product(&layer.g2, &q_low[G], g);
         timer.mark(Part::LowRank);
 
         kernel.run(
@@ -242,7 +204,6 @@ impl Forward<'_, '_, '_> {
                 rows,
                 layer: number,
                 head_size: config.head_size,
-                first: channels(mine).start / LANES,
                 channels: &layer.channels,
                 inputs: Inputs { r, k, v, w, a, g, mix: layer.value_mix.is_some().then_some(mix) },
                 v_first,
@@ -251,12 +212,6 @@ impl Forward<'_, '_, '_> {
                 out: y,
             },
         );
-        let of = member.of;
-        let part = |i| {
-            let part = channels(heads_of(config, i, of));
-            part.start / LANES..part.end / LANES
-        };
-        member.gather(y, count, d, part);
         kernel.run(
             fp,
             Activate {
@@ -269,13 +224,12 @@ impl Forward<'_, '_, '_> {
             },
         );
         timer.mark(Part::Elementwise);
-        product(&layer.output, blocks, &q[0], added);
-        member.gather(added, count, d, part);
+        product(&layer.output, &q[0], added);
         timer.mark(Part::Products);
     }
 
     fn channel_mix(&mut self, number: usize, layer: &PackedLayer) {
-        let Self { fp, network, rows, scratch, member } = self;
+        let Self { fp, network, rows, scratch } = self;
         let fp = *fp;
         let (config, kernel) = (&network.config, network.kernel);
         let Scratch { x, added, wide, q, q_wide, room, timer, .. } = &mut **scratch;
@@ -294,18 +248,10 @@ impl Forward<'_, '_, '_> {
             },
         );
         timer.mark(Part::Elementwise);
-        let (count, of) = (rows.len(), member.of);
-        let mut product = |matrix: &Packed, x: &Quantised, out: &mut [Lanes]| {
-            let stride = lines(matrix.outputs);
-            let blocks = blocks_of(matrix.outputs, member.index, of);
-            let rows = Strided { x: &mut *out, stride };
-            kernel.run(
-                fp,
-                Product { arena: &network.arena, matrix, blocks, x, rows: count, out: rows },
-            );
-            member.gather(out, count, stride, |i| {
-                lines_of(blocks_of(matrix.outputs, i, of), matrix.outputs)
-            });
+        let count = rows.len();
+        let product = |matrix: &Packed, x: &Quantised, out: &mut [Lanes]| {
+            let out = Strided { x: out, stride: lines(matrix.outputs) };
+            kernel.run(fp, Product { arena: &network.arena, matrix, x, rows: count, out });
         };
         product(&layer.ffn_key, &q[0], wide);
         timer.mark(Part::Products);
@@ -327,37 +273,17 @@ impl Forward<'_, '_, '_> {
     }
 
     fn output(&mut self) {
-        let Self { fp, network, rows, scratch, member } = self;
+        let Self { fp, network, rows, scratch } = self;
         let (fp, kernel, count) = (*fp, network.kernel, rows.len());
-        let Scratch { x, added, q, room, logits, timer, .. } = &mut **scratch;
+        let Scratch { x, added, q, room, timer, .. } = &mut **scratch;
         kernel.run(
             fp,
             LastNorm { rows: count, x, add: added, norm: &network.ln_out, room, out: &mut q[0] },
         );
         timer.mark(Part::Elementwise);
         let (arena, matrix, x) = (&network.arena, &network.head, &q[0]);
-        if member.of == 1 {
-            let out = Logits(rows);
-            kernel.run(
-                fp,
-                Product { arena, matrix, blocks: 0..matrix.blocks(), x, rows: count, out },
-            );
-        } else {
-            let (of, stride) = (member.of, lines(matrix.outputs));
-            logits.resize(logits.len().max(count * stride), Lanes::default());
-            let blocks = blocks_of(matrix.outputs, member.index, of);
-            let out = Strided { x: &mut *logits, stride };
-            kernel.run(fp, Product { arena, matrix, blocks, x, rows: count, out });
-            member.gather(logits, count, stride, |i| {
-                lines_of(blocks_of(matrix.outputs, i, of), matrix.outputs)
-            });
-            if member.index > 0 {
-                return;
-            }
-            for ((stream, _), logits) in rows.iter_mut().zip(logits.chunks_exact(stride)) {
-                stream.logits.copy_from_slice(logits);
-            }
-        }
+        let out = Logits(rows);
+        kernel.run(fp, Product { arena, matrix, x, rows: count, out });
         timer.mark(Part::Products);
         kernel.run(fp, Frequencies { fp, rows, massless: network.massless });
         timer.mark(Part::Softmax);

@@ -25,8 +25,6 @@ pub struct Heads<'a, 'b> {
     pub layer: usize,
     /// Channels of a head, N.
     pub head_size: usize,
-    /// The first line of the channels that are computed: those of the heads that the streams hold.
-    pub first: usize,
     /// `[D]`
     pub channels: &'a [Channels],
     pub inputs: Inputs<'a>,
@@ -114,7 +112,7 @@ impl Heads<'_, '_> {
         for row in 0..self.rows.len() {
             let heads = self.rows[row].0.heads.len();
             let lines = heads * m;
-            self.gates(s, row * d + self.first, lines);
+            self.gates(s, row * d, lines);
             self.units(s, m, heads);
             self.timer.mark(Part::Elementwise);
             // Two heads at a time: the sums of one alone would wait for themselves.
@@ -148,7 +146,7 @@ impl Heads<'_, '_> {
                 }
             }
             self.timer.mark(Part::State);
-            self.group_norm(s, m, heads, row * d + self.first);
+            self.group_norm(s, m, heads, row * d);
         }
     }
 
@@ -170,7 +168,7 @@ impl Heads<'_, '_> {
         let (r, k, v) = (&x.r[at..][..lines], &x.k[at..][..lines], &x.v[at..][..lines]);
         let (w, a) = (&x.w[at..][..lines], &x.a[at..][..lines]);
         let v_first = &mut self.v_first[at..][..lines];
-        let channels = &self.channels[self.first..][..lines];
+        let channels = &self.channels[..lines];
         let out = &mut self.room.per_channel[..lines];
         let columns = &mut self.room.columns[..lines];
         for i in 0..lines {
@@ -201,7 +199,7 @@ impl Heads<'_, '_> {
     fn units<S: Vectors>(&mut self, s: S, m: usize, heads: usize) {
         let channels = &mut self.room.per_channel[..heads * m];
         let columns = &mut self.room.columns[..heads * m];
-        let parameters = &self.channels[self.first..][..heads * m];
+        let parameters = &self.channels[..heads * m];
         let per_head = &mut self.room.per_head[..heads];
         for (h, out) in per_head.iter_mut().enumerate() {
             let (mut squares, mut bonus) = (s.splat(0.0), s.splat(0.0));
@@ -228,7 +226,7 @@ impl Heads<'_, '_> {
     #[inline(always)]
     fn group_norm<S: Vectors>(&mut self, s: S, m: usize, heads: usize, at: usize) {
         let channels = &self.room.per_channel[..heads * m];
-        let parameters = &self.channels[self.first..][..heads * m];
+        let parameters = &self.channels[..heads * m];
         let per_head = &mut self.room.per_head[..heads];
         let n = self.head_size as f32;
         for (h, out) in per_head.iter_mut().enumerate() {

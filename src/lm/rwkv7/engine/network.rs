@@ -67,13 +67,13 @@ pub struct PackedLayer {
 pub struct Network {
     pub config: Config,
     pub kernel: Kernel,
-    /// As it was loaded.
+    /// The embedding, as it was loaded.
     pub emb: Matrix,
     /// All other matrices, in order of use.
     pub arena: Arena,
     pub layers: Vec<PackedLayer>,
     pub ln_out: PackedNorm,
-    /// Its outputs in the order of tokens' ranks.
+    /// The matrix that gives logits, its outputs in the order of the tokens' ranks.
     pub head: Packed,
     /// How many tokens, the first by rank, are empty strings: they cannot occur and get frequency
     /// 0.
@@ -105,7 +105,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// As [`for_model`](Self::for_model).
+    /// The errors of [`for_model`](Self::for_model).
     pub fn new(weights: &Weights, kernel: Kernel) -> Result<Self, ModelError> {
         Self::with_head(weights, &weights.head, 1, kernel)
     }

@@ -1,13 +1,13 @@
 //! Layer norms with what follows them, row by row: mixing with the last input, quantisation.
 
 use super::network::PackedNorm;
-use super::stream::Stream;
+use super::stream::LmStream;
 use crate::exact::EPSILON;
 use crate::exact::kernel::{Isa, Job, Lanes, Quantised, Vectors};
 use crate::vocab::Token;
 
 /// A row of a step: a stream and the token that it reads.
-pub type Row<'a> = (&'a mut Stream, Token);
+pub type Row<'a> = (&'a mut LmStream, Token);
 
 /// Adds a product to the residual stream, if there is one, and gives the layer norm of the sum.
 #[inline(always)]
@@ -142,7 +142,7 @@ pub enum Function {
     SquaredRelu,
 }
 
-/// A function of each number, and quantisation.
+/// Applies a function to each number of some rows, and quantises them.
 pub struct Activate<'a> {
     pub function: Function,
     pub rows: usize,

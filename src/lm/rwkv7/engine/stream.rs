@@ -7,7 +7,7 @@ use crate::lm::rwkv7::Config;
 /// A stream: its state, and what the model says of its next token. It can be moved between threads
 /// and engines of the same model, dropped at any time, and cloned to go on in two ways.
 #[derive(Debug, Clone, Default)]
-pub struct Stream {
+pub struct LmStream {
     /// `[layers][2][D]`: the last inputs of time mix and channel mix.
     pub(super) last: Vec<Lanes>,
     /// `[H]`, each `[layers][N columns][N rows]`: S, with its columns one after the other, so that
@@ -19,7 +19,7 @@ pub struct Stream {
     pub(super) vocab: usize,
 }
 
-impl Stream {
+impl LmStream {
     /// Before a document, which begins with the token [`START`](crate::vocab::START).
     pub(super) fn new(config: &Config) -> Self {
         let (d, n) = (config.hidden / LANES, config.head_size);

@@ -5,7 +5,8 @@ use super::range::Coder;
 use super::streams::{self, Next};
 use crate::error::CodecError;
 use crate::format::Layout;
-use crate::mix::kernel::{self, Job, Kernel};
+use crate::mix::kernel::{self, MixJob, MixKernel};
+use crate::mix::observe::Observer;
 use crate::mix::{Lengths, Mix};
 use crate::vocab::START;
 
@@ -14,7 +15,8 @@ pub fn encode(raw: &[u8], layout: &Layout, dictionary: &[u8]) -> Vec<u8> {
     encode_by_windows(raw, layout, dictionary, raw.len()).0
 }
 
-/// The same, and what each window of so many bytes cost, in units of `BIT`.
+/// The bitstream of a block whose segments have no model, and what each window of `window` bytes
+/// cost, in units of `BIT`.
 pub fn encode_by_windows(
     raw: &[u8],
     layout: &Layout,
@@ -22,7 +24,7 @@ pub fn encode_by_windows(
     window: usize,
 ) -> (Vec<u8>, Vec<u64>) {
     let mut coder = Metered::new(raw.len(), window);
-    let job = Block { coder: &mut coder, dictionary, layout, raw: Some(raw) };
+    let job = CmBlock { coder: &mut coder, dictionary, layout, raw: Some(raw) };
     kernel::run(job).expect("encoding cannot fail");
     coder.finish()
 }
@@ -34,13 +36,13 @@ pub fn decode<C: Coder>(
     dictionary: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<(), CodecError> {
-    let mix = kernel::run(Block { coder, dictionary, layout, raw: None })?;
+    let mix = kernel::run(CmBlock { coder, dictionary, layout, raw: None })?;
     out.extend_from_slice(&mix.raw()[dictionary.len()..]);
     Ok(())
 }
 
 /// A block to be coded by the step function of encoder and decoder.
-struct Block<'a, C> {
+struct CmBlock<'a, C> {
     coder: &'a mut C,
     dictionary: &'a [u8],
     layout: &'a Layout,
@@ -48,11 +50,11 @@ struct Block<'a, C> {
     raw: Option<&'a [u8]>,
 }
 
-impl<C: Coder> Job for Block<'_, C> {
+impl<C: Coder> MixJob for CmBlock<'_, C> {
     type Output = Result<Mix, CodecError>;
 
     #[inline(always)]
-    fn run<K: Kernel>(self, k: K) -> Self::Output {
+    fn run<K: MixKernel>(self, k: K) -> Self::Output {
         let Self { coder, dictionary, layout, raw } = self;
         let mut mix = Mix::new(
             k.exact(),
@@ -84,10 +86,10 @@ impl<C: Coder> Job for Block<'_, C> {
 
 /// Codes the next byte of a stream, by context models alone.
 #[inline(always)]
-pub fn byte<K: Kernel, C: Coder>(
+pub fn byte<K: MixKernel, C: Coder, O: Observer>(
     k: K,
     coder: &mut C,
-    mix: &mut Mix,
+    mix: &mut Mix<O>,
     stream: usize,
     byte: u8,
 ) -> Result<(), CodecError> {

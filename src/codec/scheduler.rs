@@ -3,7 +3,7 @@
 
 use super::range::Coder;
 use crate::error::CodecError;
-use crate::lm::rwkv7::{Ready, Stream};
+use crate::lm::rwkv7::{LmStream, Ready};
 use crate::vocab::{Token, Vocabulary};
 
 /// What is kept of a stream between its steps.
@@ -12,9 +12,9 @@ pub trait Sums {
     fn sums(&self) -> &[u64];
 }
 
-impl Sums for Stream {
+impl Sums for LmStream {
     fn sums(&self) -> &[u64] {
-        Stream::sums(self)
+        LmStream::sums(self)
     }
 }
 
@@ -34,17 +34,17 @@ pub struct Group<S> {
 }
 
 /// What computes the streams of a block.
-pub trait Rows {
-    type Stream: Sums;
+pub trait BatchScheduler {
+    type State: Sums;
 
     /// How many groups there are.
     fn groups(&self) -> usize;
 
     /// A group whose streams have been computed; nothing if they have all ended.
-    fn take(&mut self, number: usize) -> Result<Option<Group<Self::Stream>>, CodecError>;
+    fn take(&mut self, number: usize) -> Result<Option<Group<Self::State>>, CodecError>;
 
     /// Gives a group back, to be computed. Streams that have ended are no longer in it.
-    fn give(&mut self, number: usize, group: Group<Self::Stream>);
+    fn give(&mut self, number: usize, group: Group<Self::State>);
 
     /// Codes what is to be coded behind each step. `at`: the place in the block where the first
     /// stream stands that goes on.

@@ -2,12 +2,12 @@
 //!
 //! Comes in: the probability by the model's mass below a node of its token trie, how deep in the
 //! token that is, and how sure the model is of the token. Goes out: the log-odds, the probability
-//! about its middle, and what such guesses were worth so far beside what the match model predicts;
+//! about its middle, and what such hints were worth so far beside what the match model predicts;
 //! and the weight sets that these choose.
 
 use super::KNOWN;
 use super::logistic::{Tables, UNIT};
-use super::maps::Cell;
+use super::maps::AdaptiveProb;
 use crate::exact::fpstate::Exact;
 
 /// Inputs for the mixer.
@@ -21,7 +21,7 @@ const DEPTHS: usize = 4;
 
 /// What a language model says of a bit.
 #[derive(Debug, Clone, Copy)]
-pub struct Guess {
+pub struct LmHint {
     /// The probability of a one, in units of 2^-16, neither 0 nor 1.
     pub p: u16,
     /// Bytes of the token that are known.
@@ -30,8 +30,8 @@ pub struct Guess {
     pub sure: usize,
 }
 
-impl Guess {
-    /// That of a model that knows nothing.
+impl LmHint {
+    /// What a model says that knows nothing.
     pub const NONE: Self = Self { p: 1 << 15, depth: 0, sure: SURE - 1 };
 
     /// How sure the model is: by the total of its frequencies, whose largest is 2^30 + 1.
@@ -43,41 +43,41 @@ impl Guess {
     }
 }
 
-/// What guesses were worth.
-pub struct Guesses {
-    /// By the guess in 32nds of log-odds from -8 to 8, and what the match model predicts.
-    cells: Vec<Cell>,
+/// What hints were worth.
+pub struct HintMap {
+    /// By the hint in 32nds of log-odds from -8 to 8, and what the match model predicts.
+    cells: Vec<AdaptiveProb>,
     at: usize,
 }
 
-impl Guesses {
+impl HintMap {
     pub fn new(fp: Exact) -> Self {
         let t = Tables::get(fp);
-        let cell = |i: usize| Cell::new(fp, t.squash((i / 3) as f32 / 2.0 - 7.75));
+        let cell = |i: usize| AdaptiveProb::new(fp, t.squash((i / 3) as f32 / 2.0 - 7.75));
         Self { cells: (0..3 * 32).map(cell).collect(), at: 0 }
     }
 }
 
-/// A guess, or none.
-pub trait Said: Copy {
-    fn inputs(self, guesses: &mut Guesses, t: &Tables, direction: usize) -> [i16; INPUTS];
-    fn learn(self, guesses: &mut Guesses, bit: bool);
+/// A hint, or none.
+pub trait LmInput: Copy {
+    fn inputs(self, hints: &mut HintMap, t: &Tables, direction: usize) -> [i16; INPUTS];
+    fn learn(self, hints: &mut HintMap, bit: bool);
     /// The sets of the fourth family and of the last mixer.
     fn sets(self, known: usize, kind: usize, bit: usize) -> (usize, usize);
 }
 
-/// No guess.
+/// No hint.
 #[derive(Clone, Copy)]
-pub struct Nothing;
+pub struct NoHint;
 
-impl Said for Nothing {
+impl LmInput for NoHint {
     #[inline(always)]
-    fn inputs(self, _: &mut Guesses, _: &Tables, _: usize) -> [i16; INPUTS] {
+    fn inputs(self, _: &mut HintMap, _: &Tables, _: usize) -> [i16; INPUTS] {
         [0; INPUTS]
     }
 
     #[inline(always)]
-    fn learn(self, _: &mut Guesses, _: bool) {}
+    fn learn(self, _: &mut HintMap, _: bool) {}
 
     #[inline(always)]
     fn sets(self, known: usize, kind: usize, bit: usize) -> (usize, usize) {
@@ -85,20 +85,20 @@ impl Said for Nothing {
     }
 }
 
-impl Said for Guess {
+impl LmInput for LmHint {
     #[inline(always)]
-    fn inputs(self, guesses: &mut Guesses, t: &Tables, direction: usize) -> [i16; INPUTS] {
+    fn inputs(self, hints: &mut HintMap, t: &Tables, direction: usize) -> [i16; INPUTS] {
         let x = t.stretch(self.p);
         // Half units of log-odds, -8 to 8.
         let bucket = (i32::from(x) + 8 * UNIT as i32) >> ((UNIT as u32).ilog2() - 1);
-        guesses.at = bucket.clamp(0, 31) as usize * 3 + direction;
+        hints.at = bucket.clamp(0, 31) as usize * 3 + direction;
         let middle = ((i32::from(self.p) - (1 << 15)) >> 3) as i16;
-        [x, middle, t.stretch(guesses.cells[guesses.at].p())]
+        [x, middle, t.stretch(hints.cells[hints.at].p())]
     }
 
     #[inline(always)]
-    fn learn(self, guesses: &mut Guesses, bit: bool) {
-        guesses.cells[guesses.at].learn::<7>(bit);
+    fn learn(self, hints: &mut HintMap, bit: bool) {
+        hints.cells[hints.at].learn::<7>(bit);
     }
 
     #[inline(always)]

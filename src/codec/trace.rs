@@ -7,25 +7,25 @@ use crate::error::CodecError;
 use crate::exact::fpstate::Exact;
 use crate::vocab::{Token, Vocabulary};
 
-/// So many of the model's best guesses are kept for each token.
+/// How many of the model's best guesses are kept for each token.
 pub const GUESSES: usize = 5;
 
 /// A token or, where no language model reads, a byte.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Note {
+pub struct TokenTrace {
     /// Where it begins in the block.
     pub at: usize,
-    /// Its bytes.
+    /// Its length in bytes.
     pub length: usize,
     /// The ideal code length of its decisions: the sum of -log2 of their probabilities.
     pub bits: f64,
     /// Nothing where no language model reads.
-    pub said: Option<Said>,
+    pub said: Option<Prediction>,
 }
 
 /// What a language model said of a token before it was coded.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Said {
+pub struct Prediction {
     /// -log2 of the probability that it gave the token.
     pub bits: f64,
     /// The tokens that it held most likely, at most [`GUESSES`], the likeliest first, with their
@@ -35,25 +35,25 @@ pub struct Said {
 
 /// Notes of the first `limit` bytes of a block of `raw` bytes in which nothing is decided, and its
 /// bits: the bytes share the cost of the `coded` ones.
-pub fn share(_: Exact, coded: usize, raw: u64, limit: usize) -> (Vec<Note>, f64) {
+pub fn share(_: Exact, coded: usize, raw: u64, limit: usize) -> (Vec<TokenTrace>, f64) {
     let bits = coded as f64 * 8.0;
     let each = bits / raw as f64;
-    ((0..limit).map(|at| Note { at, length: 1, bits: each, said: None }).collect(), bits)
+    ((0..limit).map(|at| TokenTrace { at, length: 1, bits: each, said: None }).collect(), bits)
 }
 
 /// Decodes a block and takes notes of its first bytes.
-pub struct Watcher<'a> {
+pub struct TracingDecoder<'a> {
     _fp: Exact<'a>,
     decoder: Decoder<'a>,
     limit: usize,
     /// In the order of coding.
-    notes: Vec<Note>,
+    notes: Vec<TokenTrace>,
     /// Whether what is coded now is within the limit.
     noting: bool,
     bits: f64,
 }
 
-impl<'a> Watcher<'a> {
+impl<'a> TracingDecoder<'a> {
     /// A decoder of these coded bytes that notes what begins before place `limit` of the block.
     pub fn new(
         fp: Exact<'a>,
@@ -66,13 +66,13 @@ impl<'a> Watcher<'a> {
     }
 
     /// The notes, sorted by place, and the bits of the whole block.
-    pub fn finish(mut self) -> (Vec<Note>, f64) {
+    pub fn finish(mut self) -> (Vec<TokenTrace>, f64) {
         self.notes.sort_unstable_by_key(|note| note.at);
         (self.notes, self.bits)
     }
 }
 
-impl Coder for Watcher<'_> {
+impl Coder for TracingDecoder<'_> {
     #[inline]
     fn decide(&mut self, bit: bool, p_one: u16) -> Result<bool, CodecError> {
         let bit = self.decoder.decide(bit, p_one)?;
@@ -88,7 +88,7 @@ impl Coder for Watcher<'_> {
     fn at(&mut self, place: usize) {
         self.noting = place < self.limit;
         if self.noting {
-            self.notes.push(Note { at: place, length: 1, bits: 0.0, said: None });
+            self.notes.push(TokenTrace { at: place, length: 1, bits: 0.0, said: None });
         }
     }
 
@@ -105,7 +105,7 @@ impl Coder for Watcher<'_> {
 }
 
 /// What the frequencies with these prefix sums `[V + 1]` say of a token.
-fn said(vocabulary: &Vocabulary, sums: &[u64], token: Token) -> Said {
+fn said(vocabulary: &Vocabulary, sums: &[u64], token: Token) -> Prediction {
     let total = sums[sums.len() - 1] as f64;
     // A token's bytes have one node; tokens with equal bytes share it.
     let mut node = vocabulary.root();
@@ -126,7 +126,7 @@ fn said(vocabulary: &Vocabulary, sums: &[u64], token: Token) -> Said {
     }
     let guess =
         |(mass, rank): (u64, usize)| (vocabulary.sorted()[rank], (mass as f64 / total) as f32);
-    Said {
+    Prediction {
         bits: total.log2() - (own.max(1) as f64).log2(),
         guesses: best.into_iter().map(guess).collect(),
     }

@@ -1,15 +1,15 @@
 //! What the context models know before they have seen anything: a text that they read first, and
-//! numbers that were learnt on a corpus (`start.bin`, made by `examples/train_mix.rs`).
+//! numbers that were learnt on a corpus (`start.bin`, made by lmz-train).
 
 use std::sync::{Arc, OnceLock};
 
 use super::contexts::CONTEXTS;
-use super::ends::{self, EndsStart};
 use super::kernel::{SETS, Vector};
 use super::logistic::{LIMIT, Tables};
-use super::maps::{self, HistoryMap, POINTS, Row};
+use super::maps::{self, POINTS, Row, StateMap};
 use super::mixer::COUNTER;
-use super::{KNOWN, guess, matching};
+use super::token_end::{self, TokenEndPrior};
+use super::{KNOWN, lm_hint, matching};
 use crate::exact::fpstate::Exact;
 
 /// What predicts: the context models alone, or a language model with them.
@@ -23,18 +23,18 @@ impl Kind {
     /// Inputs that are used.
     pub fn lanes(self) -> usize {
         let alone = CONTEXTS + matching::INPUTS + 1;
-        if self == Kind::Alone { alone } else { alone + guess::INPUTS }
+        if self == Kind::Alone { alone } else { alone + lm_hint::INPUTS }
     }
 
     /// Weight sets of each family; of the second there are 2^`wide`.
     pub fn sets(self, wide: u32) -> [usize; SETS] {
-        let last = if self == Kind::Alone { (KNOWN + 1) * 256 } else { guess::SETS };
+        let last = if self == Kind::Alone { (KNOWN + 1) * 256 } else { lm_hint::SETS };
         [256, 1 << wide, matching::SELECT * 8, last]
     }
 
     /// Weight sets of each family that are stored: the others are copies.
     pub fn stored(self) -> [usize; SETS] {
-        let last = if self == Kind::Alone { KNOWN + 1 } else { guess::SETS };
+        let last = if self == Kind::Alone { KNOWN + 1 } else { lm_hint::SETS };
         [256, 1, matching::SELECT * 8, last]
     }
 
@@ -56,46 +56,46 @@ pub const LAST_WEIGHT: f32 = 1.0 / 4096.0;
 
 /// The beginning of a block.
 #[derive(Clone)]
-pub struct Start {
+pub struct Prior {
     pub kind: Kind,
     /// A text that every block's tables have seen: phrases that many documents share.
     pub primer: Vec<u8>,
-    /// Of each context and bit history the probability of a one.
-    pub maps: Box<[HistoryMap; CONTEXTS]>,
-    /// Of each class of match lengths the probability that the predicted bit comes.
+    /// The probability of a one for each context and bit history.
+    pub maps: Box<[StateMap; CONTEXTS]>,
+    /// The probability that the predicted bit comes, for each class of match lengths.
     pub right: [u16; matching::LENGTHS],
     /// The weight sets of each family, as many as are [stored](Kind::stored).
     pub families: [Vec<Vector>; SETS],
     pub last: [[f32; SETS]; LAST],
-    /// What a correction begins with.
+    /// What an APM begins with.
     pub row: Row,
     /// For the ends of tokens, where a language model has them.
-    pub ends: Option<EndsStart>,
+    pub ends: Option<TokenEndPrior>,
 }
 
-impl Start {
+impl Prior {
     /// The length of a `mixer.bin`.
     pub const MODEL_BYTES: usize = include_bytes!("mixer.bin").len();
 
     /// What is built in, parsed once.
     pub fn get(fp: Exact) -> &'static Self {
-        static START: OnceLock<Start> = OnceLock::new();
+        static START: OnceLock<Prior> = OnceLock::new();
         START.get_or_init(|| {
             let bytes = include_bytes!("start.bin");
-            Start::parse(fp, Kind::Alone, bytes)
-                .unwrap_or_else(|| Start::untrained(fp, Kind::Alone, &[]))
+            Prior::parse(fp, Kind::Alone, bytes)
+                .unwrap_or_else(|| Prior::untrained(fp, Kind::Alone, &[]))
         })
     }
 
     /// What a block begins with that a language model predicts too, if the model brings nothing of
     /// its own: what was learnt beside `nano`.
     pub fn with_model(fp: Exact) -> Arc<Self> {
-        static START: OnceLock<Arc<Start>> = OnceLock::new();
+        static START: OnceLock<Arc<Prior>> = OnceLock::new();
         Arc::clone(START.get_or_init(|| {
-            let start = Start::of_model(fp, include_bytes!("mixer.bin"));
+            let start = Prior::of_model(fp, include_bytes!("mixer.bin"));
             Arc::new(
                 start.unwrap_or_else(|| {
-                    Start::untrained(fp, Kind::WithModel, &Start::get(fp).primer)
+                    Prior::untrained(fp, Kind::WithModel, &Prior::get(fp).primer)
                 }),
             )
         }))
@@ -119,9 +119,9 @@ impl Start {
         };
         Self {
             kind,
-            ends: (kind == Kind::WithModel).then(|| EndsStart::untrained(fp)),
+            ends: (kind == Kind::WithModel).then(|| TokenEndPrior::untrained(fp)),
             primer: primer.to_vec(),
-            maps: Box::new([HistoryMap::new(fp); CONTEXTS]),
+            maps: Box::new([StateMap::new(fp); CONTEXTS]),
             right: std::array::from_fn(|i| ((1.0 - 0.4 / (i as f32 + 1.0)) * 65535.0) as u16),
             families: kind.stored().map(|n| vec![Vector(std::array::from_fn(weight)); n]),
             last: [[1.0 / SETS as f32; SETS]; LAST],
@@ -152,22 +152,23 @@ impl Start {
                 *p = bytes.u16()?;
             }
             ends.maps.iter_mut().for_each(|map| map.0[0] = maps::NOTHING);
-            bytes.weights(ends.families.iter_mut().flatten(), ends::LANES)?;
+            bytes.weights(ends.families.iter_mut().flatten(), token_end::USED_INPUTS)?;
             bytes.last(&mut ends.last)?;
         }
         bytes.0.is_empty().then_some(out)
     }
 }
 
-impl std::fmt::Debug for Start {
+impl std::fmt::Debug for Prior {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        write!(f, "Start({:?})", self.kind) // thousands of numbers say nothing
+        write!(f, "Prior({:?})", self.kind) // thousands of numbers say nothing
     }
 }
 
-/// Points of a correction that are used.
+/// Points of an APM that are used.
 pub const USED: usize = 2 * LIMIT as usize + 1;
-const _: () = assert!(CONTEXTS + matching::INPUTS + 1 + guess::INPUTS <= COUNTER && USED <= POINTS);
+const _: () =
+    assert!(CONTEXTS + matching::INPUTS + 1 + lm_hint::INPUTS <= COUNTER && USED <= POINTS);
 
 struct Reader<'a>(&'a [u8]);
 
@@ -210,7 +211,7 @@ mod tests {
 
     #[test]
     fn what_is_built_in_is_read() {
-        let parses = |kind, bytes| exact(|fp| Start::parse(fp, kind, bytes).is_some());
+        let parses = |kind, bytes| exact(|fp| Prior::parse(fp, kind, bytes).is_some());
         assert!(parses(Kind::Alone, include_bytes!("start.bin")));
         assert!(parses(Kind::WithModel, include_bytes!("mixer.bin")));
         assert!(!parses(Kind::WithModel, include_bytes!("start.bin")));

@@ -1,5 +1,9 @@
 //! Which parts of a block the language model reads: from what pieces of it cost with the model and
 //! without to segments. A matter of the encoder alone.
+//!
+//! The plan is the cheapest path through two states, *read by the model* and *not read*, where each
+//! piece costs what it costs in its state and each change of state has a price: the algorithm of
+//! Viterbi (1967).
 
 use super::cost::log2;
 use crate::format::Segment;

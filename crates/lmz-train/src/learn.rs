@@ -1,31 +1,42 @@
-//! Learns a [`Start`] from documents.
+//! What a block's context models begin with, learnt from documents.
+//!
+//! Comes in: a start state, documents, and what codes them. Goes out: the start state that fits
+//! them, as the bytes of `start.bin` or `mixer.bin`.
 
-use super::ends::{self, Ends};
-use super::kernel::{Job, Kernel, SETS, Vector};
-use super::mixer::COUNTER;
-pub use super::start::{Kind, Start};
-use super::start::{LAST, LAST_WEIGHT, USED, WEIGHT};
-use super::{CONTEXTS, INPUTS, Lengths, Mix, Shared, Stream, matching};
-use crate::exact::fpstate::{Exact, exact};
-use crate::lm::rwkv7::Ready;
 use std::collections::HashMap;
+
+use lmz::codec::lm_cm;
+use lmz::exact::fpstate::{Exact, exact};
+use lmz::format::Layout;
+use lmz::lm::rwkv7::Ready;
+use lmz::mix::kernel::{self, INPUTS, MixJob, MixKernel, SETS};
+use lmz::mix::observe::{
+    Bit, CONTEXTS, COPIES, COUNTER, END_CONTEXTS, END_STORED, LAST, LENGTHS, Learnt, Observer,
+    POINTS, TokenEnd, Vector, end_begins_as,
+};
+use lmz::mix::{Lengths, Mix, Prior};
+
+use crate::write::write;
+
+/// The context models of a document, watched.
+type Watched = Mix<Box<Sums>>;
 
 /// Codes a document with a block that has begun, and gives it back with what it has learnt.
 pub trait Code: Sync {
-    fn code(&self, mix: Mix, text: &[u8]) -> Mix;
+    fn code(&self, mix: Watched, text: &[u8]) -> Watched;
 }
 
 /// By the context models alone.
 pub struct Alone;
 
 impl Code for Alone {
-    fn code(&self, mix: Mix, text: &[u8]) -> Mix {
-        struct All<'a>(Mix, &'a [u8]);
-        impl Job for All<'_> {
-            type Output = Mix;
+    fn code(&self, mix: Watched, text: &[u8]) -> Watched {
+        struct All<'a>(Watched, &'a [u8]);
+        impl MixJob for All<'_> {
+            type Output = Watched;
 
             #[inline(always)]
-            fn run<K: Kernel>(mut self, k: K) -> Mix {
+            fn run<K: MixKernel>(mut self, k: K) -> Watched {
                 self.0.stream(0);
                 for byte in self.1 {
                     for shift in (0..8).rev() {
@@ -36,13 +47,17 @@ impl Code for Alone {
                 self.0
             }
         }
-        super::kernel::run(All(mix, text))
+        kernel::run(All(mix, text))
     }
 }
 
-/// What a model begins with, to go on from.
-pub fn start_of(model: &Ready) -> Start {
-    model.start().clone()
+/// By a language model and the context models together.
+impl Code for Ready {
+    fn code(&self, mix: Watched, text: &[u8]) -> Watched {
+        let layout = Layout::whole(text.len() as u64, Some(0));
+        let block = lm_cm::LmBlock { layout: &layout, dictionary: None, model: self, threads: 1 };
+        block.watch(text, mix)
+    }
 }
 
 /// A start state for these documents, as the bytes of `start.bin` or `mixer.bin`: each is coded by
@@ -50,7 +65,7 @@ pub fn start_of(model: &Ready) -> Start {
 /// begins with the last. Weights go `relax` times as far as the average. `report` gets the round
 /// and the code length of all documents in bytes.
 pub fn learn(
-    mut start: Start,
+    mut start: Prior,
     code: &impl Code,
     documents: &[&[u8]],
     rounds: usize,
@@ -62,11 +77,11 @@ pub fn learn(
         report(round, bytes);
         start = learnt;
     }
-    exact(|_| start.write())
+    exact(|_| write(&start))
 }
 
 /// A round, and the code length of all documents in bytes.
-fn learn_once(start: &Start, code: &impl Code, documents: &[&[u8]], relax: f64) -> (Start, f64) {
+fn learn_once(start: &Prior, code: &impl Code, documents: &[&[u8]], relax: f64) -> (Prior, f64) {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
     let share = documents.len().div_ceil(threads).max(1);
     let sums = std::thread::scope(|scope| {
@@ -93,13 +108,15 @@ fn add_weights((sum, weight): &mut ([f64; INPUTS], f64), learnt: &Vector, n: f64
 /// What documents were seen to do.
 pub struct Sums {
     bits: f64,
+    /// The probability of a one that was predicted last.
+    p: f64,
     maps: Vec<[Mean; 256]>,
-    right: [Mean; matching::LENGTHS],
+    right: [Mean; LENGTHS],
     families: [Vec<([f64; INPUTS], f64)>; SETS],
     last: Vec<([f64; SETS], f64)>,
-    row: [Mean; super::maps::POINTS],
+    row: [Mean; POINTS],
     ends_maps: Vec<[Mean; 256]>,
-    ends_copies: [Mean; ends::COPIES],
+    ends_copies: [Mean; COPIES],
     ends_families: [Vec<([f64; INPUTS], f64)>; SETS],
     ends_uses: [HashMap<usize, f64>; SETS],
     /// How often the current document has chosen each weight set.
@@ -108,91 +125,58 @@ pub struct Sums {
 }
 
 impl Sums {
-    fn of(fp: Exact, start: &Start, code: &impl Code, documents: &[&[u8]]) -> Self {
+    fn of(fp: Exact, start: &Prior, code: &impl Code, documents: &[&[u8]]) -> Self {
         let mut sums = Box::new(Self {
             bits: 0.0,
+            p: 0.0,
             maps: vec![[(0.0, 0.0); 256]; CONTEXTS],
             right: [(0.0, 0.0); _],
             families: start.kind.stored().map(|n| vec![([0.0; INPUTS], 0.0); n]),
             last: vec![([0.0; SETS], 0.0); LAST],
             row: [(0.0, 0.0); _],
-            ends_maps: vec![[(0.0, 0.0); 256]; ends::CONTEXTS],
+            ends_maps: vec![[(0.0, 0.0); 256]; END_CONTEXTS],
             ends_copies: [(0.0, 0.0); _],
-            ends_families: ends::STORED.map(|n| vec![([0.0; INPUTS], 0.0); n]),
+            ends_families: END_STORED.map(|n| vec![([0.0; INPUTS], 0.0); n]),
             ends_uses: Default::default(),
             uses: Default::default(),
             last_uses: [0.0; LAST],
         });
         for text in documents {
-            let mut mix = Mix::with_model(fp, &Lengths { dictionary: 0, block: text.len() }, start);
-            mix.observer = Some(sums);
-            let mut mix = code.code(mix, text);
-            sums = mix.observer.take().expect("it was given");
-            sums.end(start, &mix);
+            let lengths = Lengths { dictionary: 0, block: text.len() };
+            let (learnt, seen) = code.code(Mix::observed(fp, &lengths, start, sums), text).end();
+            sums = seen;
+            sums.end(start, &learnt);
         }
         *sums
     }
 
-    /// Sees a bit that has been predicted with `p` / 2^16 and is about to be learnt.
-    pub(super) fn see(&mut self, stream: &Stream, shared: &Shared, p: u16, bit: bool) {
-        let p = f64::from(p) / 65536.0;
-        self.bits -= if bit { p } else { 1.0 - p }.log2();
-        for (map, state) in self.maps.iter_mut().zip(stream.states[stream.node & 15]) {
-            count(&mut map[usize::from(state)], bit);
-        }
-        if let Some((class, right)) = stream.matcher.would_be_right(stream.bit, bit) {
-            count(&mut self.right[class], right);
-        }
-        count(&mut self.row[shared.weighings[0].corrections[0].point()], bit);
-        let (chosen, last) = shared.weighings[0].mixer.chosen();
-        for (uses, set) in self.uses.iter_mut().zip(chosen) {
-            *uses.entry(set).or_default() += 1.0;
-        }
-        self.last_uses[last] += 1.0;
-    }
-
-    /// Sees whether a token ended, in the same way.
-    pub(super) fn see_end(&mut self, ends: &Ends, p: u16, ended: bool) {
-        let p = f64::from(p) / 65536.0;
-        self.bits -= if ended { p } else { 1.0 - p }.log2();
-        for (i, map) in self.ends_maps.iter_mut().enumerate() {
-            count(&mut map[usize::from(ends.state(i))], ended);
-        }
-        if let Some(copy) = self.ends_copies.get_mut(ends.copy) {
-            count(copy, ended);
-        }
-        for (uses, set) in self.ends_uses.iter_mut().zip(ends.mixer.chosen().0) {
-            *uses.entry(set).or_default() += 1.0;
-        }
-    }
-
     /// Takes over what the weights became in a document.
-    fn end(&mut self, start: &Start, mix: &Mix) {
-        if let Some(ends) = &mix.shared.ends {
+    fn end(&mut self, start: &Prior, learnt: &Learnt) {
+        if let Some(ends) = &learnt.ends {
             for (family, uses) in std::mem::take(&mut self.ends_uses).into_iter().enumerate() {
                 for (set, n) in uses {
-                    let sum = &mut self.ends_families[family][ends::begins_as(family, set)];
-                    add_weights(sum, ends.mixer.weights(family, set), n);
+                    let sum = &mut self.ends_families[family][end_begins_as(family, set)];
+                    add_weights(sum, ends.weights(family, set), n);
                 }
             }
         }
         for (family, uses) in std::mem::take(&mut self.uses).into_iter().enumerate() {
             for (set, n) in uses {
                 let sum = &mut self.families[family][start.kind.begins_as(family, set)];
-                add_weights(sum, mix.shared.weighings[0].mixer.weights(family, set), n);
+                add_weights(sum, learnt.mixer.weights(family, set), n);
             }
         }
         for (i, n) in std::mem::replace(&mut self.last_uses, [0.0; LAST]).into_iter().enumerate() {
             let (sum, weight) = &mut self.last[i];
             sum.iter_mut()
-                .zip(mix.shared.weighings[0].mixer.last_weights(i))
+                .zip(learnt.mixer.last_weights(i))
                 .for_each(|(sum, w)| *sum += n * f64::from(w));
             *weight += n;
         }
     }
 
     /// What was counted, where there was enough to count; else what was there.
-    fn average(before: &Start, parts: Vec<Self>, relax: f64) -> Start {
+    fn average(before: &Prior, parts: Vec<Self>, relax: f64) -> Prior {
         let mut out = before.clone();
         // As if the old value had been seen 20 times.
         let mean = |old: &mut u16, values: Vec<Mean>| {
@@ -250,33 +234,37 @@ impl Sums {
     }
 }
 
-impl Start {
-    /// All of it, little-endian.
-    pub fn write(&self) -> Vec<u8> {
-        let rounded = |x: f32| (x + if x < 0.0 { -0.5 } else { 0.5 }) as i32;
-        let weights = |families: &[Vec<Vector>], lanes: usize| -> Vec<u8> {
-            let weights = families.iter().flatten().flat_map(|set| &set.0[..lanes]);
-            weights.map(|w| rounded(w / WEIGHT).clamp(-127, 127) as i8 as u8).collect()
-        };
-        let last = |sets: &[[f32; SETS]]| -> Vec<u8> {
-            let weights =
-                sets.iter().flatten().map(|w| rounded(w / LAST_WEIGHT).clamp(-32767, 32767) as i16);
-            weights.flat_map(i16::to_le_bytes).collect()
-        };
-        let mut out = Vec::new();
-        out.extend((self.primer.len() as u16).to_le_bytes());
-        out.extend(&self.primer);
-        let numbers =
-            self.maps.iter().flat_map(|m| &m.0).chain(&self.right).chain(&self.row.0[..USED]);
-        out.extend(numbers.flat_map(|p| p.to_le_bytes()));
-        out.extend(weights(&self.families, self.kind.lanes()));
-        out.extend(last(&self.last));
-        if let Some(ends) = &self.ends {
-            let numbers = ends.maps.iter().flat_map(|m| &m.0).chain(&ends.copies);
-            out.extend(numbers.flat_map(|p| p.to_le_bytes()));
-            out.extend(weights(&ends.families, ends::LANES));
-            out.extend(last(&ends.last));
+impl Observer for Box<Sums> {
+    fn predicted(&mut self, p: u16) {
+        self.p = f64::from(p) / 65536.0;
+    }
+
+    fn bit(&mut self, seen: &Bit, bit: bool) {
+        self.bits -= if bit { self.p } else { 1.0 - self.p }.log2();
+        for (map, state) in self.maps.iter_mut().zip(seen.histories()) {
+            count(&mut map[usize::from(state)], bit);
         }
-        out
+        if let Some((class, right)) = seen.matched(bit) {
+            count(&mut self.right[class], right);
+        }
+        count(&mut self.row[seen.point()], bit);
+        let (chosen, last) = seen.sets();
+        for (uses, set) in self.uses.iter_mut().zip(chosen) {
+            *uses.entry(set).or_default() += 1.0;
+        }
+        self.last_uses[last] += 1.0;
+    }
+
+    fn token_end(&mut self, seen: &TokenEnd, ended: bool) {
+        self.bits -= if ended { self.p } else { 1.0 - self.p }.log2();
+        for (map, state) in self.ends_maps.iter_mut().zip(seen.histories()) {
+            count(&mut map[usize::from(state)], ended);
+        }
+        if let Some(copy) = self.ends_copies.get_mut(seen.copy()) {
+            count(copy, ended);
+        }
+        for (uses, set) in self.ends_uses.iter_mut().zip(seen.sets()) {
+            *uses.entry(set).or_default() += 1.0;
+        }
     }
 }

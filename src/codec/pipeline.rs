@@ -1,31 +1,31 @@
 //! The threads that compute a model while the coder codes.
 //!
-//! A block's streams are in groups ([`rows`](super::rows)). The coder takes the groups in order; a
-//! group whose tokens are coded goes back to be computed. Who waits for a group computes one
-//! meanwhile. So the order of coding never depends on the threads, and none of them rests while
+//! A block's streams are in groups ([`scheduler`](super::scheduler)). The coder takes the groups in
+//! order; a group whose tokens are coded goes back to be computed. Who waits for a group computes
+//! one meanwhile. So the order of coding never depends on the threads, and none of them rests while
 //! there is something to compute.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::rows::{self, Row, Rows};
+use super::scheduler::{self, BatchScheduler, Row};
 use crate::error::CodecError;
 use crate::exact::fpstate::exact;
-use crate::lm::rwkv7::{Engine, Network, Stream};
+use crate::lm::rwkv7::{Engine, LmStream, Network};
 use crate::vocab::START;
 
-type Group = rows::Group<Stream>;
+type Group = scheduler::Group<LmStream>;
 
-/// Rows a group has at least, if there are enough: with fewer the model costs more for each. The
-/// second is for models whose weights do not stay in cache.
+/// Rows that a group has at least, if there are enough: with fewer the model costs more for each.
 const ROWS: usize = 4;
+/// Rows that a group has at least for a model whose weights do not stay in cache.
 const ROWS_LARGE: usize = 16;
 
 #[derive(Default)]
 struct State {
     todo: VecDeque<(usize, Group)>,
-    /// Of each group: what it is, when it is not to be computed.
+    /// The groups that are computed, each at its number.
     done: Vec<Option<Group>>,
     /// The work is done, or has failed.
     over: bool,
@@ -43,15 +43,15 @@ impl Shared {
 }
 
 /// The coder's side.
-pub struct Crew<'a> {
+pub struct ModelPipeline<'a> {
     shared: &'a Shared,
     engine: Engine,
     /// Groups that have streams left.
     open: Vec<bool>,
 }
 
-impl Rows for Crew<'_> {
-    type Stream = Stream;
+impl BatchScheduler for ModelPipeline<'_> {
+    type State = LmStream;
 
     fn groups(&self) -> usize {
         self.open.len()
@@ -105,7 +105,7 @@ impl Drop for Over<'_> {
 
 fn help(shared: &Shared, network: &Arc<Network>) {
     let _over = Over(shared);
-    let mut engine = Engine::new(Arc::clone(network), 1);
+    let mut engine = Engine::new(Arc::clone(network));
     loop {
         let mut state = shared.lock();
         let (number, mut group) = loop {
@@ -124,13 +124,14 @@ fn help(shared: &Shared, network: &Arc<Network>) {
     }
 }
 
-/// Runs a coder of so many streams that all begin as `first`, with `threads - 1` threads beside it.
-pub fn work<R>(
+/// Runs a coder of `streams` streams that all begin as `first`, with `threads - 1` threads beside
+/// it.
+pub fn run<R>(
     network: &Arc<Network>,
-    first: &Stream,
+    first: &LmStream,
     streams: usize,
     threads: usize,
-    coder: impl FnOnce(&mut Crew) -> R,
+    coder: impl FnOnce(&mut ModelPipeline) -> R,
 ) -> R {
     let threads = threads.clamp(1, streams.max(1));
     let rows = if network.config.is_large() { ROWS_LARGE } else { ROWS };
@@ -139,7 +140,7 @@ pub fn work<R>(
         _ if streams >= 2 * threads * rows => streams / rows,
         _ => threads,
     };
-    let engine = Engine::new(Arc::clone(network), 1);
+    let engine = Engine::new(Arc::clone(network));
     let mut state = State::default();
     for group in 0..groups {
         let numbers = streams * group / groups..streams * (group + 1) / groups;
@@ -160,8 +161,8 @@ pub fn work<R>(
                 break;
             }
         }
-        let mut crew = Crew { shared: &shared, engine, open: vec![true; groups] };
-        let result = coder(&mut crew);
+        let mut pipeline = ModelPipeline { shared: &shared, engine, open: vec![true; groups] };
+        let result = coder(&mut pipeline);
         drop(over);
         result
     })

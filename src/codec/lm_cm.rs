@@ -1,0 +1,233 @@
+//! Codec 4: a language model and context mixing together. Streams advance in lock step, one token
+//! each.
+//!
+//! A token is coded on its way down the byte trie, as in [`walk`](super::walk): does it end here,
+//! then the bits of the next byte. The model's mass below each node is one more input of the mixer,
+//! which sees the bytes as context mixing alone does. Segments that the model does not read are
+//! coded in between ([`byte_segments`](super::byte_segments)).
+
+use super::byte_segments::ByteSegments;
+use super::cost::Metered;
+use super::pipeline;
+use super::range::{Coder, Decoder};
+use super::scheduler::{BatchScheduler, Reading};
+use super::steps::{Predict, steps};
+use super::streams;
+use super::walk::{At, Decide, Walk, ratio};
+use crate::dictionary::{self, Dictionary};
+use crate::error::CodecError;
+use crate::exact::fpstate::{Exact, exact};
+use crate::format::Layout;
+use crate::lm::rwkv7::Ready;
+use crate::mix::kernel::{self, MixJob, MixKernel};
+use crate::mix::observe::Observer;
+use crate::mix::{Ending, Lengths, LmHint, Mix};
+use crate::vocab::Token;
+use std::ops::Range;
+
+/// A block: its parts, and what predicts it.
+#[derive(Clone, Copy)]
+pub struct LmBlock<'a> {
+    /// At least one segment has a model, which is this one.
+    pub layout: &'a Layout,
+    /// Read by the context models first; the language model reads the end of it.
+    pub dictionary: Option<&'a Dictionary>,
+    pub model: &'a Ready,
+    /// The coder's and others that compute the model. The result does not depend on it.
+    pub threads: usize,
+}
+
+impl LmBlock<'_> {
+    /// The bitstream of a block.
+    pub fn encode(&self, raw: &[u8]) -> Vec<u8> {
+        self.encode_by_windows(raw, raw.len()).0
+    }
+
+    /// The bitstream of a block, and what each window of `window` bytes cost, in units of `BIT`.
+    pub fn encode_by_windows(&self, raw: &[u8], window: usize) -> (Vec<u8>, Vec<u64>) {
+        let mut coder = Metered::new(raw.len(), window);
+        exact(|fp| self.run(&mut coder, Some(raw), self.begin(fp))).expect("encoding cannot fail");
+        coder.finish()
+    }
+
+    /// Appends the raw bytes of a block to `out`.
+    pub fn decode(&self, coded: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
+        self.decode_by(&mut Decoder::new(coded), out)
+    }
+
+    /// Decodes by a coder that reads the block, and appends the raw bytes to `out`.
+    pub fn decode_by<C: Coder>(&self, coder: &mut C, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        let mix = exact(|fp| self.run(coder, None, self.begin(fp)))?;
+        out.extend_from_slice(&mix.raw()[self.read_first().len()..]);
+        Ok(())
+    }
+
+    fn begin(&self, fp: Exact) -> Mix {
+        let block = self.layout.segments.iter().map(|s| s.length as usize).sum();
+        Mix::with_model(
+            fp,
+            &Lengths { dictionary: self.read_first().len(), block },
+            self.model.start(),
+        )
+    }
+
+    /// What the context models read first.
+    fn read_first(&self) -> &[u8] {
+        self.dictionary.map_or(&[], Dictionary::bytes)
+    }
+
+    /// Codes a block with context models that have begun, and gives them back with what they have
+    /// learnt.
+    #[doc(hidden)]
+    pub fn watch<O: Observer>(&self, raw: &[u8], mix: Mix<O>) -> Mix<O> {
+        let mut coder = Metered::new(raw.len(), raw.len());
+        exact(|_| self.run(&mut coder, Some(raw), mix)).expect("encoding cannot fail")
+    }
+
+    fn run<C: Coder, O: Observer>(
+        &self,
+        coder: &mut C,
+        raw: Option<&[u8]>,
+        mix: Mix<O>,
+    ) -> Result<Mix<O>, CodecError> {
+        let network = self.model.network();
+        let first = dictionary::first(self.dictionary, self.model);
+        pipeline::run(network, &first, self.layout.streams as usize, self.threads, |pipeline| {
+            let (layout, dictionary) = (self.layout, self.read_first());
+            kernel::run(LmCm {
+                coder,
+                rows: pipeline,
+                reading: self.model,
+                layout,
+                dictionary,
+                raw,
+                mix,
+            })
+        })
+    }
+}
+
+/// The streams of a block, by a language model and context models together: the step function of
+/// encoder and decoder.
+pub struct LmCm<'a, C, R, T, O: Observer> {
+    pub coder: &'a mut C,
+    pub rows: &'a mut R,
+    pub reading: T,
+    pub layout: &'a Layout,
+    pub dictionary: &'a [u8],
+    /// What to encode; nothing when decoding.
+    pub raw: Option<&'a [u8]>,
+    pub mix: Mix<O>,
+}
+
+impl<C: Coder, R: BatchScheduler, T: Reading, O: Observer> MixJob for LmCm<'_, C, R, T, O> {
+    type Output = Result<Mix<O>, CodecError>;
+
+    #[inline(always)]
+    fn run<K: MixKernel>(self, k: K) -> Self::Output {
+        let Self { coder, rows, reading, layout, dictionary, raw, mut mix } = self;
+        mix.read(k, dictionary);
+        let streams = streams::of(layout);
+        streams.begins().for_each(|at| mix.stream(at));
+        let bytes = ByteSegments::of(k.exact(), layout, &mut mix);
+        let mut predict = Both { k, mix, bytes };
+        steps(coder, rows, reading, streams, raw, &mut predict)?;
+        Ok(predict.mix)
+    }
+}
+
+/// Tokens by both together, and in between the segments that the language model does not read.
+struct Both<K, O: Observer> {
+    k: K,
+    mix: Mix<O>,
+    bytes: ByteSegments,
+}
+
+impl<K: MixKernel, O: Observer> Predict for Both<K, O> {
+    #[inline(always)]
+    fn token<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        walk: &Walk,
+        stream: usize,
+        known: Token,
+    ) -> Result<Token, CodecError> {
+        token(self.k, coder, &mut self.mix, stream, walk, known)
+    }
+
+    #[inline(always)]
+    fn coded(&mut self, stream: usize, token: Token, _: &Range<usize>, _: &[u8]) {
+        self.mix.end_token(stream, token);
+    }
+
+    #[inline(always)]
+    fn begin_again(&mut self, stream: usize, at: usize) {
+        self.mix.begin_again(stream, at);
+    }
+
+    fn ended(&self) -> bool {
+        self.bytes.ended()
+    }
+
+    #[inline(always)]
+    fn between<C: Coder>(&mut self, coder: &mut C, raw: Option<&[u8]>) -> Result<(), CodecError> {
+        self.bytes.step(self.k, coder, &mut self.mix, raw)
+    }
+}
+
+/// Codes the next token of a stream of the context models.
+#[inline(always)]
+pub fn token<K: MixKernel, C: Coder, O: Observer>(
+    k: K,
+    coder: &mut C,
+    mix: &mut Mix<O>,
+    stream: usize,
+    walk: &Walk,
+    known: Token,
+) -> Result<Token, CodecError> {
+    let sure = LmHint::sure(walk.total());
+    walk.token(&mut Mixed { k, coder, mix, stream, walk, sure }, known)
+}
+
+/// Decisions of a token that are mixed and then coded.
+struct Mixed<'a, K, C, O: Observer> {
+    k: K,
+    coder: &'a mut C,
+    mix: &'a mut Mix<O>,
+    stream: usize,
+    walk: &'a Walk<'a>,
+    sure: usize,
+}
+
+impl<K: MixKernel, C: Coder, O: Observer> Decide for Mixed<'_, K, C, O> {
+    #[inline(always)]
+    fn end(&mut self, known: bool, at: &At, own: u64, deeper: u64) -> Result<bool, CodecError> {
+        if deeper == 0 {
+            return Ok(true);
+        }
+        if own == 0 {
+            return Ok(false);
+        }
+        let copy = self.mix.copy(self.stream);
+        let copy = copy.map(|(copy, class)| (!self.walk.goes_on(at.number, copy), class));
+        let hint = LmHint { p: ratio(own, own + deeper), depth: at.depth, sure: self.sure };
+        let ending = Ending { hint, node: at.number, before: self.walk.before, copy };
+        let p = self.mix.predict_end(self.k, self.stream, &ending);
+        let ended = self.coder.decide(known, p)?;
+        self.mix.update_end(self.k, ended);
+        Ok(ended)
+    }
+
+    #[inline(always)]
+    fn bit(&mut self, known: bool, at: &At, zero: u64, one: u64) -> Result<bool, CodecError> {
+        if zero == 0 || one == 0 {
+            self.mix.skip(self.k, self.stream, one > 0);
+            return Ok(one > 0);
+        }
+        let hint = LmHint { p: ratio(one, zero + one), depth: at.depth, sure: self.sure };
+        let p = self.mix.predict_with(self.k, self.stream, hint);
+        let bit = self.coder.decide(known, p)?;
+        self.mix.update_with(self.k, self.stream, bit, hint);
+        Ok(bit)
+    }
+}

@@ -1,0 +1,93 @@
+//! Codec 2 with a neural language model: what the model alone makes of a block, the figure that
+//! papers report. Streams advance in lock step, one token each; every token goes down the byte trie
+//! as in [`walk`](super::walk), nothing else predicts.
+
+use super::lm_cm::LmBlock;
+use super::range::{Coder, Encoder};
+use super::scheduler::{BatchScheduler, Reading};
+use super::steps::Predict;
+use super::walk::Walk;
+use super::{pipeline, streams};
+use crate::dictionary;
+use crate::error::CodecError;
+use crate::format::{BlockHead, Layout, Method};
+use crate::vocab::Token;
+use std::ops::Range;
+
+/// The most raw bytes that a block of `coded` bytes may hold: as in codec 4, because its time is
+/// the network's too.
+pub fn most_raw(coded: usize) -> u64 {
+    Method::Joint.most_raw(coded as u64)
+}
+
+/// The bitstream of a block.
+pub fn encode(block: &LmBlock, raw: &[u8]) -> Vec<u8> {
+    let mut coder = Encoder::default();
+    run(block, &mut coder, Some(raw)).expect("encoding cannot fail");
+    coder.finish()
+}
+
+/// Appends the raw bytes of a block to `out`. `coder` reads its bytes, whose number is `coded`.
+pub fn decode<C: Coder>(
+    block: &LmBlock,
+    coder: &mut C,
+    coded: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), CodecError> {
+    let claimed = block.layout.read();
+    if claimed > most_raw(coded) || block.layout.streams > BlockHead::most_streams(claimed) {
+        return Err(CodecError::TooShort);
+    }
+    out.extend(run(block, coder, None)?);
+    Ok(())
+}
+
+fn run<C: Coder>(
+    block: &LmBlock,
+    coder: &mut C,
+    raw: Option<&[u8]>,
+) -> Result<Vec<u8>, CodecError> {
+    let first = dictionary::first(block.dictionary, block.model);
+    pipeline::run(
+        block.model.network(),
+        &first,
+        block.layout.streams as usize,
+        block.threads,
+        |pipeline| steps(coder, pipeline, block.model, block.layout, raw),
+    )
+}
+
+/// The streams of a block, by a model alone: the step function of encoder and decoder. `raw`: what
+/// to encode; nothing when decoding. What the streams have read comes out.
+pub fn steps<C: Coder, R: BatchScheduler>(
+    coder: &mut C,
+    rows: &mut R,
+    reading: impl Reading,
+    layout: &Layout,
+    raw: Option<&[u8]>,
+) -> Result<Vec<u8>, CodecError> {
+    let mut predict = Alone { out: vec![0; layout.read() as usize] };
+    super::steps::steps(coder, rows, reading, streams::of(layout), raw, &mut predict)?;
+    Ok(predict.out)
+}
+
+/// Tokens by the model's own masses.
+struct Alone {
+    out: Vec<u8>,
+}
+
+impl Predict for Alone {
+    fn token<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        walk: &Walk,
+        _: usize,
+        known: Token,
+    ) -> Result<Token, CodecError> {
+        walk.alone(coder, known)
+    }
+
+    fn coded(&mut self, _: usize, _: Token, left: &Range<usize>, bytes: &[u8]) {
+        self.out[left.start..][..bytes.len()].copy_from_slice(bytes);
+    }
+}
