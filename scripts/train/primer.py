@@ -1,13 +1,14 @@
 """What the context models' start state is learnt from.
 
     python primer.py --primer /tmp/primer --documents /tmp/documents
-    cargo run --release -p lmz-train -- none /tmp/documents src/mix/start.bin --primer /tmp/primer --rounds 4
+    cargo run --release -p lmz-train -- \\
+        none /tmp/documents src/mix/start.bin --primer /tmp/primer --rounds 4
 
-The primer is a text of phrases that many documents share; every block's context models read it before
-they code. It is chosen greedily: the phrase that brings most for its length comes next, where a phrase
-is up to seven words or signs found in at least 8 documents, and what it brings is the share of documents
-that hold each of its strings of 5 bytes, as far as no phrase chosen before has it. The best come last,
-nearest to what is coded.
+The primer is a text of phrases that many documents share; every block's context models read it
+before they code. It is chosen greedily: the phrase that brings most for its length comes next,
+where a phrase is up to seven words or signs found in at least 8 documents. What it brings is the
+share of documents that hold each of its strings of 5 bytes, as far as no phrase chosen before has
+it. The best come last, nearest to what is coded.
 
 The documents are a sample of the corpus, whole or cut, each followed by a NUL byte.
 """
@@ -21,7 +22,8 @@ import re
 import corpus
 
 STRING = 5  # bytes; 6 was 0.2% and 8 was 1.4% worse in the length of 409 sampled documents
-SHARES = {"prose-en": 130, "docs": 120, "code": 120, "data": 80, "multilingual": 35}  # whole numbers: sums have no order
+# Whole numbers, so that sums have no order.
+SHARES = {"prose-en": 130, "docs": 120, "code": 120, "data": 80, "multilingual": 35}
 PIECE = re.compile(rb"\r?\n[ \t]*| ?[A-Za-z]+| ?[0-9]+| ?[^A-Za-z0-9\s]+|[ \t]+|[\x80-\xff]+")
 
 
@@ -82,7 +84,8 @@ def choose(documents, size: int) -> bytes:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", default=corpus.DEFAULT)
     parser.add_argument("--size", type=int, default=42_000, help="bytes of the primer")
     parser.add_argument("--primer", required=True)
