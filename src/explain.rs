@@ -9,16 +9,17 @@
 use std::io::Cursor;
 use std::ops::Range;
 
-use crate::codec::block::{self, Models};
+use crate::codec::context::BlockContext;
+use crate::codec::decode::RawBlock;
 use crate::codec::memory;
 pub use crate::codec::watch::Said;
 use crate::codec::watch::{self, Note, Watcher};
-use crate::encoder::compress;
+use crate::archive::{self, Archive};
+use crate::copy::compress_with;
 use crate::error::{CodecError, Error, Result};
 use crate::exact::fpstate::{Exact, exact};
-use crate::format::{BlockHead, Method, content_check};
-use crate::options::{DecodeOptions, Options};
-use crate::scan::Archive;
+use crate::format::{BlockHead, Method};
+use crate::options::{DecoderOptions, EncoderOptions};
 
 /// Bytes that what is noted of a byte of content takes, at most.
 const NOTE: u64 = 256;
@@ -76,48 +77,53 @@ pub struct TokenCost {
 /// each token.
 ///
 /// ```
-/// let explanation = lmz::explain(b"Some words, and some words.", &lmz::Options::default(), u64::MAX)?;
+/// let explanation = lmz::explain(b"Some words, and some words.", &lmz::EncoderOptions::new(), u64::MAX)?;
 /// let bits: f64 = explanation.tokens.iter().map(|token| token.bits).sum();
 /// assert!((bits / 8.0 - explanation.blocks[0].coded as f64).abs() < 2.0);
 /// # Ok::<(), lmz::Error>(())
 /// ```
-pub fn explain(raw: &[u8], options: &Options, limit: u64) -> Result<Explanation> {
-    exact(|_| explain_archive(&compress(raw, options), &options.decoding(), limit))
+pub fn explain(raw: &[u8], options: &EncoderOptions, limit: u64) -> Result<Explanation> {
+    exact(|_| explain_archive(&compress_with(raw, options)?, &options.decoding(), limit))
 }
 
-/// Explains an archive that there is. It fails where decoding its first `limit` bytes does.
-pub fn explain_archive(archive: &[u8], options: &DecodeOptions, limit: u64) -> Result<Explanation> {
+/// Explains what begins in the first `limit` bytes of an archive.
+///
+/// # Errors
+///
+/// Where decoding those bytes gives one.
+pub fn explain_archive(
+    archive: &[u8],
+    options: &DecoderOptions,
+    limit: u64,
+) -> Result<Explanation> {
     exact(|fp| watch_archive(fp, archive, options, limit))
 }
 
 fn watch_archive(
     fp: Exact,
-    archive: &[u8],
-    options: &DecodeOptions,
+    bytes: &[u8],
+    options: &DecoderOptions,
     limit: u64,
 ) -> Result<Explanation> {
-    let mut scan = Archive::open(Cursor::new(archive), options.clone())?;
-    let mut options = options.clone();
+    let mut scan = Archive::open(Cursor::new(bytes), options.clone())?;
     let mut out =
-        Explanation { raw: scan.raw(), archive: archive.len() as u64, ..Explanation::default() };
+        Explanation { raw: scan.uncompressed_len(), archive: bytes.len() as u64, ..Explanation::default() };
     for frame in scan.frames().to_vec() {
-        options.look_up(&frame.models, &frame.origins, frame.at)?;
-        let dictionary = options.dictionary(frame.dictionary.as_deref(), frame.at)?;
-        let table = options.models(&frame.models, &frame.origins, frame.at)?;
-        let models = options.context(&table, dictionary, options.threads);
-        for (number, b) in
-            frame.blocks.iter().enumerate().filter(|(_, b)| b.raw > 0 && b.raw_at < limit)
-        {
-            let (head, coded, check) = scan.block(&frame, number)?;
-            let notes = (limit - b.raw_at).min(b.raw).saturating_mul(NOTE);
-            let needed = memory::decoding(&head, &models).saturating_add(notes);
+        let resolved = scan.resolve_frame(&frame)?;
+        let context = resolved.context(options.threads, options.cancel.as_ref());
+        let wanted =
+            |b: &archive::Block| b.uncompressed_len > 0 && b.content_offset < limit;
+        for (number, b) in frame.blocks.iter().enumerate().filter(|(_, b)| wanted(b)) {
+            let failed =
+                |source| Error::of_block(number as u64, b.offset, b.content_offset, source);
+            let block = scan.block(&frame, number)?;
+            let noted = (limit - b.content_offset).min(b.uncompressed_len);
+            let notes = noted.saturating_mul(NOTE);
+            let needed = memory::decoding(&block.head, &context).saturating_add(notes);
             memory::allow("a block and what is said of it", needed, options.limits.memory)?;
-            memory::available(needed)
-                .map_err(|e| Error::of_block(number as u64, b.at, b.raw_at, e))?;
-            let (cost, notes) =
-                watch(fp, &head, &coded, &check, &models, (limit - b.raw_at).min(b.raw) as usize)
-                    .map_err(|source| Error::of_block(number as u64, b.at, b.raw_at, source))?;
-            out.add(b.raw_at, cost, notes);
+            memory::available(needed).map_err(failed)?;
+            let (cost, notes) = watch(fp, &block, &context, noted as usize).map_err(failed)?;
+            out.add(b.content_offset, cost, notes);
         }
     }
     Ok(out)
@@ -141,19 +147,14 @@ impl Explanation {
 /// Decodes a block and takes notes of its first `limit` bytes. Ranges count from its beginning.
 fn watch(
     fp: Exact,
-    head: &BlockHead,
-    coded: &[u8],
-    check: &[u8],
-    models: &Models,
+    block: &RawBlock,
+    context: &BlockContext,
     limit: usize,
 ) -> Result<(BlockCost, Vec<Note>), CodecError> {
-    let BlockHead { method, raw, ref layout, .. } = *head;
-    let mut watcher = Watcher::new(fp, coded, limit, models.cancel);
-    let mut content = Vec::new();
-    block::decode_by(&mut watcher, method, raw, layout, models, coded, &mut content)?;
-    if !content_check(&content, coded).to_le_bytes().starts_with(check) {
-        return Err(CodecError::BadCheck);
-    }
+    let BlockHead { method, raw, ref layout, .. } = block.head;
+    let coded = &block.coded;
+    let mut watcher = Watcher::new(fp, coded, limit, context.cancel);
+    block.decode_by(&mut watcher, context)?;
     let (mut notes, mut bits) = watcher.finish();
     if matches!(method, Method::Stored | Method::Fill) {
         (notes, bits) = watch::share(fp, coded.len(), raw, limit);

@@ -1,11 +1,13 @@
 //! The block codec: tokens and a model's frequencies to bytes, and back.
 
-pub mod block;
 mod bound;
-mod choice;
-mod content;
+pub mod choice;
+pub mod content;
+pub mod context;
 mod cost;
 mod crew;
+pub mod decode;
+pub mod encode;
 pub mod joint;
 pub mod many;
 pub mod memory;
@@ -13,6 +15,7 @@ pub mod mixed;
 mod parts;
 pub mod pure;
 pub mod range;
+pub mod reason;
 mod rows;
 mod sample;
 mod streams;

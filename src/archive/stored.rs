@@ -3,19 +3,13 @@
 use std::io::{Read, Seek, SeekFrom};
 
 use super::{Block, Frame};
-use crate::codec::block::{self, Content};
-use crate::dictionary::Dictionary;
+use crate::codec::content::Content;
+use crate::codec::context::BlockContext;
+use crate::codec::decode::RawBlock;
 use crate::error::{Error, Result};
 use crate::format::{BlockHead, FormatError, Input, Limits, ShortFrame, Start};
-use crate::options::DecodeOptions;
+use crate::options::{DecoderOptions, Resolved};
 use crate::window::read_up_to;
-
-/// What a frame's blocks are decoded with, by the frame's number.
-pub struct Resolved {
-    pub frame: usize,
-    pub models: Vec<block::Model>,
-    pub dictionary: Option<Dictionary>,
-}
 
 /// A block as it stands in the archive.
 pub struct Stored {
@@ -28,6 +22,13 @@ pub struct Stored {
     pub whole: usize,
 }
 
+impl Stored {
+    /// The block, when all that follows the head has been read.
+    pub fn into_raw(self) -> RawBlock {
+        RawBlock::new(self.head, self.bytes)
+    }
+}
+
 /// Reads a block's head, which must say what its frame's index does.
 pub fn fetch_head<R: Read + Seek>(
     inner: &mut R,
@@ -37,9 +38,9 @@ pub fn fetch_head<R: Read + Seek>(
 ) -> Result<Stored> {
     const FIRST: u64 = 256;
     let block = frame.blocks[number];
-    let format = |source| Error::Format { at: block.at, source };
-    inner.seek(SeekFrom::Start(block.at))?;
-    let (mut bytes, mut want) = (Vec::new(), FIRST.min(block.bytes));
+    let format = |source| Error::Format { at: block.offset, source };
+    inner.seek(SeekFrom::Start(block.offset))?;
+    let (mut bytes, mut want) = (Vec::new(), FIRST.min(block.compressed_len));
     let (head, n) = loop {
         read_up_to(inner, &mut bytes, want as usize)?;
         let mut input = Input::new(&bytes);
@@ -47,15 +48,14 @@ pub fn fetch_head<R: Read + Seek>(
             Start::Short => ShortFrame::read(&mut input).map(ShortFrame::into_head),
             _ => BlockHead::read(&mut input, frame.models.len(), limits),
         };
-        let more = want < block.bytes.min(BlockHead::longest(limits)) && bytes.len() as u64 == want;
+        let more = want < block.compressed_len.min(BlockHead::longest(limits)) && bytes.len() as u64 == want;
         match head {
-            Err(FormatError::Incomplete) if more => want = want.saturating_mul(8).min(block.bytes),
+            Err(FormatError::Incomplete) if more => want = want.saturating_mul(8).min(block.compressed_len),
             head => break (head.map_err(format)?, input.position()),
         }
     };
-    let check = if frame.kind == Start::Short { 4 } else { 8 };
-    let whole = head.coded.saturating_add(check);
-    if head.raw != block.raw || Some(block.bytes) != whole.checked_add(n as u64) {
+    let whole = head.coded.saturating_add(frame.check_len() as u64);
+    if head.raw != block.uncompressed_len || Some(block.compressed_len) != whole.checked_add(n as u64) {
         return Err(format(FormatError::Malformed {
             what: "index",
             found: "other lengths than a block's head",
@@ -74,7 +74,7 @@ pub fn fetch_head<R: Read + Seek>(
 pub fn fetch_rest<R: Read>(inner: &mut R, stored: &mut Stored) -> Result<()> {
     read_up_to(inner, &mut stored.bytes, stored.whole)?;
     if stored.bytes.len() < stored.whole {
-        return Err(Error::Format { at: stored.block.at, source: FormatError::Incomplete });
+        return Err(Error::Format { at: stored.block.offset, source: FormatError::Incomplete });
     }
     Ok(())
 }
@@ -83,14 +83,15 @@ pub fn fetch_rest<R: Read>(inner: &mut R, stored: &mut Stored) -> Result<()> {
 pub fn decode(
     stored: Stored,
     resolved: Option<&Resolved>,
-    options: &DecodeOptions,
+    options: &DecoderOptions,
     threads: usize,
 ) -> Result<Content> {
-    let Stored { block: Block { at, raw_at, .. }, number, head, bytes: mut coded, .. } = stored;
-    let (models, dictionary) =
-        resolved.map_or((&[][..], None), |r| (&r.models, r.dictionary.as_ref()));
-    let check = coded.split_off(head.coded as usize);
-    let context = options.context(models, dictionary, threads);
-    block::content(&head, coded, &check, &context)
-        .map_err(|source| Error::of_block(number, at, raw_at, source))
+    let Block { offset, content_offset, .. } = stored.block;
+    let number = stored.number;
+    let context = resolved.map(|resolved| resolved.context(threads, options.cancel.as_ref()));
+    let context = context.unwrap_or_else(|| BlockContext::to_decode(&[], None, threads));
+    stored
+        .into_raw()
+        .decode(&context)
+        .map_err(|source| Error::of_block(number, offset, content_offset, source))
 }
