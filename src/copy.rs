@@ -50,11 +50,7 @@ pub fn compress_with(content: &[u8], options: &EncoderOptions) -> Result<Vec<u8>
 /// # Errors
 ///
 /// If reading or writing fails, and where [`compress_with`] gives one.
-pub fn copy_encode(
-    mut from: impl Read,
-    to: impl Write,
-    options: &EncoderOptions,
-) -> Result<u64> {
+pub fn copy_encode(mut from: impl Read, to: impl Write, options: &EncoderOptions) -> Result<u64> {
     let mut encoder = Encoder::with_options(to, options.clone())?;
     let n = copy(&mut from, &mut encoder)?;
     encoder.finish()?;

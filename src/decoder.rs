@@ -15,7 +15,8 @@ use crate::codec::work::Work;
 use crate::error::{Error, Result, told};
 use crate::exact::fpstate::{Host, exact, host};
 use crate::format::{
-    BlockHead, CHECK, FormatError, FrameHeader, Input, SHORT_CHECK, ShortFrame, Start, start, within,
+    BlockHead, CHECK, FormatError, FrameHeader, Input, SHORT_CHECK, ShortFrame, Start, start,
+    within,
 };
 use crate::options::{DecoderOptions, Needs, Resolver};
 use crate::parallel;
@@ -260,11 +261,8 @@ impl<R: Read> Decoder<R> {
                 let needs = Needs::of_short(&short, &models);
                 let resolved = self.resolver.resolve(&needs, begin)?;
                 let next = Some((short.into_head(), begin, Vec::new()));
-                self.state = State::Blocks(Inside {
-                    short: true,
-                    next,
-                    ..Inside::new(resolved, begin)
-                });
+                self.state =
+                    State::Blocks(Inside { short: true, next, ..Inside::new(resolved, begin) });
             }
             Ok(Start::Skippable(length)) => {
                 self.source.skip(8);

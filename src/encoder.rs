@@ -416,8 +416,7 @@ fn code_block(raw: &[u8], plan: Plan, context: &BlockContext, coding: Coding) ->
         };
         let check = content_check(raw, bytes).to_le_bytes().to_vec();
         let block = RawBlock { head, coded: bytes.clone(), check };
-        let context =
-            BlockContext::to_decode(context.table, context.dictionary, context.threads);
+        let context = BlockContext::to_decode(context.table, context.dictionary, context.threads);
         block.decode_bytes(&context).map_err(failed)?;
     }
     Ok(coded)

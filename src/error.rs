@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::exact::kernel::UnknownKernel;
 use crate::format::{FormatError, HubName, Numerics, Registered, hex};
 use crate::lm::bound::BoundError;
 use crate::lm::rwkv7::ModelError;
@@ -93,6 +94,9 @@ pub enum Error {
         /// What there is, so far.
         found: u64,
     },
+    /// The environment asks for a kernel (`LMZ_KERNEL`) that there is not.
+    #[error(transparent)]
+    Kernel(#[from] UnknownKernel),
     /// A part of the container is not what the format says.
     #[error("at byte {at} of the archive")]
     Format {
@@ -270,9 +274,10 @@ impl Error {
             Self::Memory { .. }
             | Self::Block { source: CodecError::Memory { .. }, .. }
             | Self::Bare { source: CodecError::Memory { .. } } => io::ErrorKind::OutOfMemory,
-            Self::Option { .. } | Self::ContentLength { .. } | Self::DefaultModel { .. } => {
-                io::ErrorKind::InvalidInput
-            }
+            Self::Kernel(_)
+            | Self::Option { .. }
+            | Self::ContentLength { .. }
+            | Self::DefaultModel { .. } => io::ErrorKind::InvalidInput,
             // Not `Interrupted`: who gets that tries again.
             Self::Cancelled => io::ErrorKind::Other,
             _ => io::ErrorKind::InvalidData,

@@ -9,12 +9,12 @@
 use std::io::Cursor;
 use std::ops::Range;
 
+use crate::archive::{self, Archive};
 use crate::codec::context::BlockContext;
 use crate::codec::decode::RawBlock;
 use crate::codec::memory;
 pub use crate::codec::watch::Said;
 use crate::codec::watch::{self, Note, Watcher};
-use crate::archive::{self, Archive};
 use crate::copy::compress_with;
 use crate::error::{CodecError, Error, Result};
 use crate::exact::fpstate::{Exact, exact};
@@ -106,13 +106,15 @@ fn watch_archive(
     limit: u64,
 ) -> Result<Explanation> {
     let mut scan = Archive::open(Cursor::new(bytes), options.clone())?;
-    let mut out =
-        Explanation { raw: scan.uncompressed_len(), archive: bytes.len() as u64, ..Explanation::default() };
+    let mut out = Explanation {
+        raw: scan.uncompressed_len(),
+        archive: bytes.len() as u64,
+        ..Explanation::default()
+    };
     for frame in scan.frames().to_vec() {
         let resolved = scan.resolve_frame(&frame)?;
         let context = resolved.context(options.threads, options.cancel.as_ref());
-        let wanted =
-            |b: &archive::Block| b.uncompressed_len > 0 && b.content_offset < limit;
+        let wanted = |b: &archive::Block| b.uncompressed_len > 0 && b.content_offset < limit;
         for (number, b) in frame.blocks.iter().enumerate().filter(|(_, b)| wanted(b)) {
             let failed =
                 |source| Error::of_block(number as u64, b.offset, b.content_offset, source);

@@ -1,10 +1,10 @@
 //! What predicts, by name.
 
 use crate::exact::fpstate::exact;
+use crate::format::BLOCK;
 use crate::lm::bound::Bound;
 use crate::lm::rwkv7::{ModelError, Ready};
 use crate::lm::{self, Found};
-use crate::format::BLOCK;
 
 /// What predicts the content.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,8 +18,8 @@ use crate::codec::work::Work;
 use crate::error::{CodecError, Error, Result};
 use crate::exact::fpstate::{Host, exact, host};
 use crate::format::{
-    BlockHead, CHECK, FormatError, FrameHeader, Index, Input, Limits, Method, SHORT_CHECK, ShortFrame,
-    Start, TRAILER_BYTES, Trailer, start, within,
+    BlockHead, CHECK, FormatError, FrameHeader, Index, Input, Limits, Method, SHORT_CHECK,
+    ShortFrame, Start, TRAILER_BYTES, Trailer, start, within,
 };
 use crate::lm::bound::Bound;
 use crate::lm::ppm;
@@ -301,7 +301,8 @@ impl<R: Read + Seek> Search<R> {
         self.rows = self.rows.max(head.layout.streams);
         let ppm = Model::Ppm { order: ppm::ORDER, memory: ppm::MEMORY_LOG2 };
         let built_in = rwkv7::Model::builtin_names().filter_map(|name| Ready::find(name).ok());
-        let neural = || self.resolver.options.models.iter().cloned().chain(built_in).map(Model::Rwkv7);
+        let neural =
+            || self.resolver.options.models.iter().cloned().chain(built_in).map(Model::Rwkv7);
         // With what would be computed here, if nothing was said when compressing.
         let bound = |model: &Bound| {
             Some(Model::Bound(model.clone(), Box::new(model.0.entry(self.rows).ok()?)))

@@ -241,7 +241,9 @@ impl<R: Read + Seek> Archive<R> {
                 archive.read_frame(number, &range, &mut write)?;
             }
             match archive.trailing {
-                Some(at) if range.end >= archive.uncompressed_len() => Err(Error::TrailingData { at }),
+                Some(at) if range.end >= archive.uncompressed_len() => {
+                    Err(Error::TrailingData { at })
+                }
                 _ => Ok(()),
             }
         })
@@ -279,7 +281,8 @@ impl<R: Read + Seek> Archive<R> {
                     return Err(error);
                 }
             };
-            if group.len() >= most || memory.saturating_add(needed) > self.resolver.limits().memory {
+            if group.len() >= most || memory.saturating_add(needed) > self.resolver.limits().memory
+            {
                 self.write_group(frame, std::mem::take(&mut group), range, write)?;
                 memory = 0;
             }
@@ -363,7 +366,11 @@ impl<R: Read + Seek> Archive<R> {
     /// Decodes the block at the current position, unless it is the last one decoded.
     fn load(&mut self) -> Result<()> {
         let at = self.position;
-        if self.last.as_ref().is_some_and(|(b, _)| (b.content_offset..b.content_end()).contains(&at)) {
+        if self
+            .last
+            .as_ref()
+            .is_some_and(|(b, _)| (b.content_offset..b.content_end()).contains(&at))
+        {
             return Ok(());
         }
         self.last = None;

@@ -255,7 +255,15 @@ impl<R: Read + Seek> Scan<'_, R> {
         })?;
         self.at = at;
         let (models, origins, blocks) = (Vec::new(), Origins::new(), Vec::new());
-        let mut frame = Frame { offset: at, compressed_len: 0, kind, models, origins, dictionary: None, blocks };
+        let mut frame = Frame {
+            offset: at,
+            compressed_len: 0,
+            kind,
+            models,
+            origins,
+            dictionary: None,
+            blocks,
+        };
         match kind {
             Start::Skippable(length) => self.at += 8 + length,
             Start::Short => {
@@ -305,13 +313,7 @@ impl<R: Read + Seek> Scan<'_, R> {
     }
 
     /// Notes a block that begins at `at` and whose head has just been read, and moves behind it.
-    fn block(
-        &mut self,
-        frame: &mut Frame,
-        at: u64,
-        raw: u64,
-        coded: u64,
-    ) -> Result<()> {
+    fn block(&mut self, frame: &mut Frame, at: u64, raw: u64, coded: u64) -> Result<()> {
         self.at = self.at.saturating_add(coded).saturating_add(frame.check_len() as u64);
         let (compressed_len, uncompressed_len) = (self.at - at, raw);
         let block = Block { offset: at, content_offset: 0, compressed_len, uncompressed_len };

@@ -48,14 +48,19 @@ pub fn fetch_head<R: Read + Seek>(
             Start::Short => ShortFrame::read(&mut input).map(ShortFrame::into_head),
             _ => BlockHead::read(&mut input, frame.models.len(), limits),
         };
-        let more = want < block.compressed_len.min(BlockHead::longest(limits)) && bytes.len() as u64 == want;
+        let more = want < block.compressed_len.min(BlockHead::longest(limits))
+            && bytes.len() as u64 == want;
         match head {
-            Err(FormatError::Incomplete) if more => want = want.saturating_mul(8).min(block.compressed_len),
+            Err(FormatError::Incomplete) if more => {
+                want = want.saturating_mul(8).min(block.compressed_len)
+            }
             head => break (head.map_err(format)?, input.position()),
         }
     };
     let whole = head.coded.saturating_add(frame.check_len() as u64);
-    if head.raw != block.uncompressed_len || Some(block.compressed_len) != whole.checked_add(n as u64) {
+    if head.raw != block.uncompressed_len
+        || Some(block.compressed_len) != whole.checked_add(n as u64)
+    {
         return Err(format(FormatError::Malformed {
             what: "index",
             found: "other lengths than a block's head",

@@ -220,10 +220,7 @@ pub enum Read {
     /// None of it.
     Nothing,
     /// Some of these parts; whether it is clear that this makes the block smaller.
-    Parts {
-        parts: Vec<Part>,
-        clear: bool,
-    },
+    Parts { parts: Vec<Part>, clear: bool },
 }
 
 impl Read {

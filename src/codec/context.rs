@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use super::reason::Reason;
 use super::range::Coder;
+use super::reason::Reason;
 use super::{joint, walk};
 use crate::cancel::CancellationToken;
 use crate::dictionary::Dictionary;
@@ -108,7 +108,10 @@ impl<'a> BlockContext<'a> {
     }
 
     /// PPM, begun as one stream.
-    pub(super) fn begin(&self, number: Option<usize>) -> Result<Box<dyn LanguageModel>, CodecError> {
+    pub(super) fn begin(
+        &self,
+        number: Option<usize>,
+    ) -> Result<Box<dyn LanguageModel>, CodecError> {
         let &Model::Ppm { order, memory } = self.get(number)? else {
             return Err(CodecError::WrongModel);
         };
@@ -136,7 +139,10 @@ impl<'a> BlockContext<'a> {
     }
 
     /// A device-bound model of the table that codecs 5 and 6 use.
-    pub(super) fn bound_in_common(&self, segments: &[Segment]) -> Result<(&Bound, &DeviceBound), CodecError> {
+    pub(super) fn bound_in_common(
+        &self,
+        segments: &[Segment],
+    ) -> Result<(&Bound, &DeviceBound), CodecError> {
         let number = segments.iter().find_map(|s| s.model);
         match self.get(number)? {
             Model::Bound(model, entry)
@@ -201,4 +207,3 @@ pub(super) fn stream<C: Coder>(
     }
     Ok(())
 }
-

@@ -29,7 +29,9 @@ pub enum Plan {
 impl Plan {
     /// What a block needs; with the first of the models if that makes it smaller.
     pub fn of(raw: &[u8], context: &BlockContext) -> Self {
-        let Some(&first) = raw.first() else { return Self::Done(Coded::stored(raw, Reason::Empty)) };
+        let Some(&first) = raw.first() else {
+            return Self::Done(Coded::stored(raw, Reason::Empty));
+        };
         if raw.iter().all(|&b| b == first) {
             return Self::Done(Coded {
                 method: Method::Fill,
@@ -144,4 +146,3 @@ pub fn bare(raw: &[u8], context: &BlockContext) -> Result<Vec<u8>, CodecError> {
         }
     })
 }
-

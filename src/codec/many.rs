@@ -71,7 +71,9 @@ struct Work<'a, N, D> {
     done: D,
 }
 
-impl<'m, N: FnMut() -> Option<(usize, &'m [u8])>, D: FnMut(usize, Precoded)> Job for Work<'_, N, D> {
+impl<'m, N: FnMut() -> Option<(usize, &'m [u8])>, D: FnMut(usize, Precoded)> Job
+    for Work<'_, N, D>
+{
     type Output = ();
 
     #[inline(always)]

@@ -14,6 +14,7 @@ use crate::vocab::{Token, Vocabulary};
 
 /// Why a device-bound model cannot be computed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BoundError {
     /// What computes it failed.
     #[error("{}", printable(_0))]
@@ -21,11 +22,19 @@ pub enum BoundError {
     /// Too large for the device.
     #[error(
         "the model needs about {} MiB (weights {}, context of {batch} streams {}), and {} MiB are \
-        free: take fewer streams \
-         (--streams), a shorter context (--context) or a smaller model",
+        free",
         (weights + context) >> 20, weights >> 20, context >> 20, free >> 20
     )]
-    Memory { weights: u64, context: u64, batch: u64, free: u64 },
+    Memory {
+        /// Bytes of its weights.
+        weights: u64,
+        /// Bytes of what it remembers of its streams.
+        context: u64,
+        /// Streams at once.
+        batch: u64,
+        /// Bytes that the device has free.
+        free: u64,
+    },
 }
 
 /// A model ready to predict, with its files read; weights are loaded when they are first needed.

@@ -3,6 +3,7 @@
 use crate::codec::context::Model;
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
+use crate::exact::kernel::Kernel;
 use crate::format::{BLOCK, Limits};
 use crate::lm::ppm;
 use crate::options::DecoderOptions;
@@ -154,9 +155,24 @@ impl EncoderOptions {
         self.threads
     }
 
+    /// The bytes of memory that compressing may take.
+    pub fn get_memory(&self) -> u64 {
+        self.memory
+    }
+
     /// Whether context mixing takes part beside a neural model.
     pub fn get_mix(&self) -> bool {
         self.mix
+    }
+
+    /// The longest context of PPM, in bytes.
+    pub fn get_ppm_order(&self) -> u8 {
+        self.ppm_order
+    }
+
+    /// The logarithm to base 2 of the bytes that PPM takes for contexts.
+    pub fn get_ppm_memory(&self) -> u8 {
+        self.ppm_memory
     }
 
     /// What predicts, if it was set; else it is the default.
@@ -195,6 +211,7 @@ impl EncoderOptions {
 
     /// The models that predict, loaded now: one or none.
     pub(crate) fn models(&self) -> Result<Vec<Model>> {
+        Kernel::chosen()?;
         Ok(match self.loaded()? {
             Predictor::None => Vec::new(),
             Predictor::Ppm => {

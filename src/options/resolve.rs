@@ -4,9 +4,8 @@ use crate::cancel::CancellationToken;
 use crate::codec::context::{BlockContext, Model};
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
-use crate::format::{
-    self, DeviceBound, FrameHeader, HubName, Limits, Origins, ShortFrame, within,
-};
+use crate::exact::kernel::Kernel;
+use crate::format::{self, DeviceBound, FrameHeader, HubName, Limits, Origins, ShortFrame, within};
 use crate::lm::Found;
 use crate::lm::bound::Bound;
 use crate::lm::rwkv7::Ready;
@@ -95,6 +94,7 @@ impl Resolver {
     /// Finds all that a frame needs: the dictionary, then the models, of which the provider is
     /// asked for those that are not there. `at` is where the frame begins, for messages.
     pub fn resolve(&mut self, needs: &Needs, at: u64) -> Result<Resolved> {
+        Kernel::chosen()?;
         let dictionary = self.dictionary(needs.dictionary, at)?.cloned();
         let models = needs.models.iter().enumerate();
         let models =
@@ -110,19 +110,16 @@ impl Resolver {
     }
 
     /// A model of a frame's table, ready to predict.
-    fn model(
-        &mut self,
-        model: &format::Model,
-        origin: Option<&HubName>,
-        at: u64,
-    ) -> Result<Model> {
+    fn model(&mut self, model: &format::Model, origin: Option<&HubName>, at: u64) -> Result<Model> {
         match model {
             format::Model::Ppm { order, memory } => {
                 Ok(Model::Ppm { order: *order, memory: *memory })
             }
             format::Model::Rwkv7 { identity } => {
                 let found = match self.exact(identity) {
-                    None => self.provided(identity, origin, at)?.and_then(|()| self.exact(identity)),
+                    None => {
+                        self.provided(identity, origin, at)?.and_then(|()| self.exact(identity))
+                    }
                     found => found,
                 };
                 let origin = || origin.cloned().map(Box::new);

@@ -195,8 +195,8 @@ pub struct Task {
     pub finder: Finder,
     /// Whether the length of blocks was given.
     pub block_given: bool,
-    pub options: lmz::Options,
-    pub decoding: lmz::DecodeOptions,
+    pub options: lmz::EncoderOptions,
+    pub decoding: lmz::DecoderOptions,
 }
 
 /// Standard input, as a file name.
@@ -289,22 +289,22 @@ impl Task {
         ]
         .contains(&true);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let block =
-            raw.block.unwrap_or(if raw.level_9 { 16 << 20 } else { lmz::Options::BLOCK as u64 });
+        let block = raw.block.unwrap_or(if raw.level_9 {
+            16 << 20
+        } else {
+            lmz::EncoderOptions::BLOCK_SIZE as u64
+        });
         let memory =
             raw.finding.memory().unwrap_or_else(|| usual_memory(cores, block, memory::available()));
-        let options = lmz::Options {
-            block: block as usize,
-            threads: if raw.threads == 0 { cores } else { raw.threads },
-            predictor: lmz::Predictor::None,
-            mix: raw.mix == Switch::On,
-            streams: raw.streams.map(usize::from),
-            ppm_order: raw.ppm_order,
-            ppm_memory: raw.ppm_memory,
-            dictionary: None,
-            verify: !raw.no_verify,
-            memory,
-        };
+        let options = lmz::EncoderOptions::new()
+            .block_size(block as usize)
+            .threads(if raw.threads == 0 { cores } else { raw.threads })
+            .mix(raw.mix == Switch::On)
+            .streams(raw.streams.map(usize::from))
+            .ppm_order(raw.ppm_order)
+            .ppm_memory(raw.ppm_memory)
+            .verify(!raw.no_verify)
+            .memory(memory);
         let models = match () {
             _ if raw.level_1 => vec!["none".to_owned()],
             _ if raw.level_2 => vec!["nano".to_owned()],
@@ -312,15 +312,15 @@ impl Task {
             _ => raw.model,
         };
         if action == Action::Compress
-            && !options.mix
+            && raw.mix == Switch::Off
             && models.last().map_or(lmz::Predictor::DEFAULT, String::as_str) == "none"
         {
             return wrong("--mix off: without context mixing a --model has to predict");
         }
-        let mut decoding = lmz::DecodeOptions { threads: options.threads, ..Default::default() };
-        decoding.limits.memory = memory;
-        decoding.limits.content = raw.limit_content.unwrap_or(decoding.limits.content);
-        decoding.limits.expansion = raw.limit_expansion.unwrap_or(decoding.limits.expansion);
+        let mut limits = lmz::Limits::default().memory(memory);
+        limits.content = raw.limit_content.unwrap_or(limits.content);
+        limits.expansion = raw.limit_expansion.unwrap_or(limits.expansion);
+        let decoding = lmz::DecoderOptions::new().threads(options.get_threads()).limits(limits);
         if block == 0 || block > lmz::Limits::default().block {
             return wrong("--block: expected 1 byte to 1GiB");
         }
@@ -378,14 +378,17 @@ mod tests {
         assert_eq!(usual_memory(1, 4 << 20, None), lmz::Limits::MEMORY);
         assert_eq!(usual_memory(1, 1 << 30, Some(64 << 30)), 8 << 30);
         let task = parse("lmz --memory 1GiB --limit-content 5 --limit-expansion 7 a").unwrap();
-        let lmz::Limits { memory, content, expansion, .. } = task.decoding.limits;
-        assert_eq!((task.options.memory, memory, content, expansion), (1 << 30, 1 << 30, 5, 7));
+        let lmz::Limits { memory, content, expansion, .. } = *task.decoding.get_limits();
+        assert_eq!(
+            (task.options.get_memory(), memory, content, expansion),
+            (1 << 30, 1 << 30, 5, 7)
+        );
     }
 
     #[test]
     fn the_last_of_an_option_counts() {
         let task = parse("lmz -q -T1 -q --block 1K -T2 --block 2K a").unwrap();
-        assert_eq!((task.options.threads, task.options.block), (2, 2048));
+        assert_eq!((task.options.get_threads(), task.options.get_block_size()), (2, 2048));
     }
 
     #[test]
@@ -455,7 +458,7 @@ mod tests {
 
     #[test]
     fn blocks() {
-        assert_eq!(parse("lmz -9 a").unwrap().options.block, 16 << 20);
+        assert_eq!(parse("lmz -9 a").unwrap().options.get_block_size(), 16 << 20);
         assert_eq!(parse("lmz -9 --block 1K a").unwrap().options.block, 1024);
         assert!(parse("lmz -1 -9 a").is_err());
     }

@@ -36,7 +36,7 @@ impl Ready {
     }
 
     fn pack(model: &Model) -> Result<Self, ModelError> {
-        let network = Arc::new(Network::for_model(model, Kernel::chosen())?);
+        let network = Arc::new(Network::for_model(model, Kernel::chosen()?)?);
         let (name, identity) = (model.name().to_owned(), model.identity());
         let vocabulary = model.vocabulary().clone();
         let longer =
@@ -78,8 +78,7 @@ impl Ready {
         let registered = Registered::by_identity(identity).map(|r| r.name);
         let mut names: Vec<_> = Model::builtin_names().collect();
         names.sort_by_key(|name| Some(*name) != registered);
-        let mut ready =
-            names.iter().map(|name| Self::find(name).expect("a built-in model can be loaded"));
+        let mut ready = names.iter().filter_map(|name| Self::find(name).ok());
         ready.find(|ready| ready.identity().0.starts_with(identity))
     }
 

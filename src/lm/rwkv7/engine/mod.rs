@@ -62,7 +62,7 @@ impl Engine {
 
     /// Packs a model for the kernel that is chosen ([`Kernel::chosen`]).
     pub fn from_weights(weights: &Weights, threads: usize) -> Result<Self, ModelError> {
-        Ok(Self::new(Arc::new(Network::new(weights, Kernel::chosen())?), threads))
+        Ok(Self::new(Arc::new(Network::new(weights, Kernel::chosen()?)?), threads))
     }
 
     pub fn network(&self) -> &Arc<Network> {
