@@ -38,22 +38,26 @@ pub struct Explanation {
     pub tokens: Vec<TokenCost>,
 }
 
-/// A block of an archive.
+/// What a block of an archive costs.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct BlockCost {
     /// Bytes of the content.
     pub range: Range<u64>,
+    /// How it is coded.
     pub method: Method,
     /// Coded bytes, without head and check.
     pub coded: u64,
     /// The ideal code length of the whole block, in bits: the range coder adds less than two bytes.
     pub bits: f64,
-    /// The parts that were coded as one sequence each, in order; one of methods that know no parts.
+    /// The parts that were coded as one sequence each, in order; a single one where the method knows
+    /// no parts.
     pub segments: Vec<SegmentCost>,
 }
 
-/// A segment of a block.
+/// A segment of a block, and whether the model reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SegmentCost {
     /// Bytes of the content.
     pub range: Range<u64>,
@@ -61,7 +65,7 @@ pub struct SegmentCost {
     pub read: bool,
 }
 
-/// A token, or a byte that is coded by itself.
+/// A token, or a byte that is coded by itself, and what it costs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TokenCost {
     /// Bytes of the content.
@@ -72,7 +76,7 @@ pub struct TokenCost {
     pub said: Option<Said>,
 }
 
-/// Compresses and explains what begins in the first `limit` bytes. Takes as long as compressing all
+/// Compresses a content and explains what begins in its first `limit` bytes. It takes as long as compressing all
 /// and decompressing the blocks that hold those bytes; memory: as both, and about 150 bytes for
 /// each token.
 ///
@@ -82,6 +86,10 @@ pub struct TokenCost {
 /// assert!((bits / 8.0 - explanation.blocks[0].coded as f64).abs() < 2.0);
 /// # Ok::<(), lmz::Error>(())
 /// ```
+///
+/// # Errors
+///
+/// Where compressing or decompressing gives one.
 pub fn explain(raw: &[u8], options: &EncoderOptions, limit: u64) -> Result<Explanation> {
     exact(|_| explain_archive(&compress_with(raw, options)?, &options.decoding(), limit))
 }

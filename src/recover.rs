@@ -29,6 +29,7 @@ use crate::window::{Window, read_up_to};
 
 /// A part of an archive that could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Hole {
     /// Where it begins in the archive.
     pub at: u64,
@@ -42,11 +43,13 @@ pub struct Hole {
 
 /// What [`recover`] found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Recovered {
     /// Raw bytes written.
     pub raw: u64,
     /// Blocks and short frames that were whole.
     pub blocks: u64,
+    /// What could not be read, in order.
     pub holes: Vec<Hole>,
 }
 
@@ -66,6 +69,24 @@ const SHORT: u64 = 64;
 /// A frame that names a dictionary or model which is not there is an error: give it, or what needs
 /// it would count as damaged. So is a block that needs more memory than
 /// [`Limits::memory`](crate::Limits::memory) allows, which bounds the memory of the run.
+///
+/// ```
+/// use std::io::Cursor;
+///
+/// let mut archive = lmz::compress(b"some text")?;
+/// archive.extend(b"damage");
+/// let mut content = Vec::new();
+/// let found = lmz::recover::recover(Cursor::new(archive), &lmz::DecoderOptions::new(), |bytes| {
+///     content.extend_from_slice(bytes);
+///     Ok(())
+/// })?;
+/// assert_eq!((&content[..], found.holes[0].bytes), (&b"some text"[..], 6));
+/// # Ok::<(), lmz::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// If reading or writing fails, or if what the archive needs is not there.
 pub fn recover<R: Read + Seek>(
     inner: R,
     options: &DecoderOptions,

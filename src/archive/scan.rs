@@ -15,6 +15,8 @@ use crate::window::Window;
 /// Bytes that are read around a place: headers of small frames lie near each other.
 const BEFORE: u64 = 32 << 10;
 const BEHIND: usize = 32 << 10;
+/// Bytes that a part is taken to have at first.
+const FIRST: u64 = 128;
 /// How many times its bytes an index takes in memory, at most: two bytes can be an entry.
 const INDEX_GROWS: u64 = 32;
 
@@ -93,22 +95,9 @@ impl<R: Read + Seek> Scan<'_, R> {
         most: u64,
         read: impl Fn(&mut Input) -> Result<T, FormatError>,
     ) -> Result<T> {
-        let mut want = 128.min(most);
-        loop {
-            let n = usize::try_from(want).unwrap_or(usize::MAX);
-            let bytes = self.window.get(self.inner, self.at, n)?;
-            let mut input = Input::new(&bytes[..bytes.len().min(n)]);
-            match read(&mut input) {
-                Err(FormatError::Incomplete) if bytes.len() >= n && want < most => {
-                    want = want.saturating_mul(8).min(most);
-                }
-                Err(source) => return Err(Error::Format { at: self.at, source }),
-                Ok(part) => {
-                    self.at += input.position() as u64;
-                    return Ok(part);
-                }
-            }
-        }
+        let (part, n) = self.window.parse(self.inner, self.at, FIRST, most, read)?;
+        self.at += n as u64;
+        Ok(part)
     }
 
     /// Where the zeros begin that an archive ends with.

@@ -1,15 +1,15 @@
 //! Blocks as they stand in an archive, and what they are decoded with.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek};
 
 use super::{Block, Frame};
 use crate::codec::content::Content;
 use crate::codec::context::BlockContext;
 use crate::codec::decode::RawBlock;
 use crate::error::{Error, Result};
-use crate::format::{BlockHead, FormatError, Input, Limits, ShortFrame, Start};
+use crate::format::{BlockHead, FormatError, Limits, ShortFrame, Start};
 use crate::options::{DecoderOptions, Resolved};
-use crate::window::read_up_to;
+use crate::window::{Window, read_up_to};
 
 /// A block as it stands in the archive.
 pub struct Stored {
@@ -39,24 +39,12 @@ pub fn fetch_head<R: Read + Seek>(
     const FIRST: u64 = 256;
     let block = frame.blocks[number];
     let format = |source| Error::Format { at: block.offset, source };
-    inner.seek(SeekFrom::Start(block.offset))?;
-    let (mut bytes, mut want) = (Vec::new(), FIRST.min(block.compressed_len));
-    let (head, n) = loop {
-        read_up_to(inner, &mut bytes, want as usize)?;
-        let mut input = Input::new(&bytes);
-        let head = match frame.kind {
-            Start::Short => ShortFrame::read(&mut input).map(ShortFrame::into_head),
-            _ => BlockHead::read(&mut input, frame.models.len(), limits),
-        };
-        let more = want < block.compressed_len.min(BlockHead::longest(limits))
-            && bytes.len() as u64 == want;
-        match head {
-            Err(FormatError::Incomplete) if more => {
-                want = want.saturating_mul(8).min(block.compressed_len)
-            }
-            head => break (head.map_err(format)?, input.position()),
-        }
-    };
+    let most = block.compressed_len.min(BlockHead::longest(limits));
+    let mut window = Window::new(0, 0);
+    let (head, n) = window.parse(inner, block.offset, FIRST, most, |input| match frame.kind {
+        Start::Short => ShortFrame::read(input).map(ShortFrame::into_head),
+        _ => BlockHead::read(input, frame.models.len(), limits),
+    })?;
     let whole = head.coded.saturating_add(frame.check_len() as u64);
     if head.raw != block.uncompressed_len
         || Some(block.compressed_len) != whole.checked_add(n as u64)
@@ -71,7 +59,8 @@ pub fn fetch_head<R: Read + Seek>(
         return Err(format(FormatError::Malformed { what: "block head", found }));
     }
     let whole = usize::try_from(whole).map_err(|_| format(FormatError::Incomplete))?;
-    bytes.drain(..n);
+    // The inner reader stands behind what the window holds.
+    let bytes = window.get(inner, block.offset + n as u64, 0)?.to_vec();
     Ok(Stored { block, number: number as u64, head, bytes, whole })
 }
 

@@ -51,15 +51,15 @@ pub const BLOCK: usize = 4 << 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Raw bytes of one block.
+    /// The most raw bytes of one block.
     pub block: u64,
-    /// Segments of one block, and streams.
+    /// The most segments of one block, and the most streams.
     pub segments: u64,
-    /// Models in a frame's table.
+    /// The most models in a frame's table.
     pub models: usize,
-    /// Bytes of one header field.
+    /// The most bytes of one header field.
     pub field: u64,
-    /// Raw bytes of the whole archive.
+    /// The most raw bytes of the whole archive.
     pub content: u64,
     /// Bytes of memory that reading an archive may take: blocks at once become fewer until they
     /// fit, and one that needs more by itself is refused.
@@ -135,31 +135,56 @@ impl Default for Limits {
 
 /// Bytes that are not what the format says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FormatError {
     /// The bytes end inside a part; with more of them it may be fine.
     #[error("the archive ends in the middle of a part")]
     Incomplete,
     /// No frame begins here.
     #[error("not an lmz frame: it begins with {found:02x?}")]
-    NotAFrame { found: Vec<u8> },
+    NotAFrame {
+        /// The first bytes, four at most.
+        found: Vec<u8>,
+    },
     /// Written by another version.
     #[error("format version {}; this program reads {}: use the lmz that wrote the \
         archive", dotted(*found), dotted(VERSION))]
-    Version { found: u8 },
+    Version {
+        /// The version: the major number in the upper four bits, the minor in the lower.
+        found: u8,
+    },
     /// A part whose check does not fit.
     #[error("damaged: the check of the {what} does not fit")]
-    BadCheck { what: &'static str },
+    BadCheck {
+        /// Which part.
+        what: &'static str,
+    },
     /// A part that holds something that cannot be.
     #[error("damaged: the {what} holds {found}")]
-    Malformed { what: &'static str, found: &'static str },
+    Malformed {
+        /// Which part.
+        what: &'static str,
+        /// What it holds.
+        found: &'static str,
+    },
     /// A part that a newer program may know.
     #[error("{what} {found} is not known to this program: a newer lmz may read it")]
-    Unknown { what: &'static str, found: u64 },
+    Unknown {
+        /// What it would be.
+        what: &'static str,
+        /// The number that is not known.
+        found: u64,
+    },
     /// More than the reader's limits allow.
-    #[error(
-        "{what}: {found} is over the limit of {limit}; raise the limit if you trust the archive"
-    )]
-    OverLimit { what: &'static str, found: u64, limit: u64 },
+    #[error("{what}: {found} is over the limit of {limit}")]
+    OverLimit {
+        /// What is too much.
+        what: &'static str,
+        /// How much the archive claims.
+        found: u64,
+        /// How much is allowed.
+        limit: u64,
+    },
 }
 
 /// Bytes in hexadecimal digits, as people write hashes.

@@ -92,7 +92,7 @@ impl Bound {
         Self(model, None)
     }
 
-    /// The same, got from there.
+    /// The model, with a note of where on the hub it was got.
     pub fn with_origin(self, origin: HubName) -> Self {
         Self(self.0, Some(origin))
     }
@@ -102,6 +102,7 @@ impl Bound {
         self.1.as_ref()
     }
 
+    /// What it is called.
     pub fn name(&self) -> &str {
         self.0.name()
     }
@@ -116,6 +117,7 @@ impl Bound {
         self.0.identity()
     }
 
+    /// Its tokens.
     pub fn vocabulary(&self) -> &Vocabulary {
         self.0.vocabulary()
     }
@@ -132,7 +134,7 @@ impl Bound {
         1 << bytes.max(1).ilog2().clamp(SMALLEST.ilog2(), LARGEST.ilog2())
     }
 
-    /// Streams of a block of so many bytes.
+    /// Streams of a block of `length` bytes.
     pub(crate) fn streams(&self, length: usize) -> usize {
         (length / EACH).clamp(1, MOST)
     }

@@ -39,9 +39,11 @@ fn of_library(error: &lmz::Error) -> Option<String> {
             "raise the limit on memory if the machine has as much (--memory)".into()
         }
         lmz::Error::Format { source: FormatError::OverLimit { what, .. }, .. } => match *what {
-            "bytes of content" => "raise that limit (--limit-content)".into(),
+            "bytes of content" => {
+                "raise the limit if you trust the archive (--limit-content)".into()
+            }
             "bytes to be predicted for each byte of the archive" => {
-                "raise that limit (--limit-expansion)".into()
+                "raise the limit if you trust the archive (--limit-expansion)".into()
             }
             _ => return None,
         },

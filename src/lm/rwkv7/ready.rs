@@ -97,31 +97,38 @@ impl Ready {
         self.0.origin.as_ref()
     }
 
+    /// Its tokens.
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.0.vocabulary
     }
 
     /// A bit for each byte that makes a token a longer one, 64 to a number. In greedy segmentation
     /// it does not follow.
+    #[doc(hidden)]
     pub fn makes_longer(&self, token: Token) -> &[u64; 4] {
         &self.0.longer[token as usize]
     }
 
     /// What the context models begin with beside it.
+    #[doc(hidden)]
     pub fn start(&self) -> &Start {
         &self.0.start
     }
 
+    /// Its weights, packed for the kernel.
+    #[doc(hidden)]
     pub fn network(&self) -> &Arc<Network> {
         &self.0.network
     }
 
     /// A stream at the beginning of a document. Computed once.
+    #[doc(hidden)]
     pub fn first(&self) -> Arc<Stream> {
         Arc::clone(self.0.first.get_or_init(|| Arc::new(self.read(b""))))
     }
 
     /// A stream that has read a text from its beginning, cut greedily.
+    #[doc(hidden)]
     pub fn read(&self, text: &[u8]) -> Stream {
         exact(|_| {
             let mut engine = Engine::new(Arc::clone(self.network()), 1);
