@@ -5,7 +5,7 @@ use std::error::Error;
 
 use lmz::error::told;
 use lmz::format::{FormatError, HubName, Numerics, Registered};
-use lmz::{BoundError, ModelError};
+use lmz::{BoundError, CodecError, ModelError};
 
 /// An error with its causes, each once, and then what to do about it.
 pub fn with_advice(error: &(dyn Error + 'static)) -> String {
@@ -29,6 +29,9 @@ fn advice(error: &(dyn Error + 'static)) -> Option<String> {
     }
     if let Some(error) = error.downcast_ref::<ModelError>() {
         return of_model(error);
+    }
+    if let Some(CodecError::Bound(error)) = error.downcast_ref::<CodecError>() {
+        return of_device(error).map(str::to_owned);
     }
     error.downcast_ref::<BoundError>().and_then(of_device).map(str::to_owned)
 }

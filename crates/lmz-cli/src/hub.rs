@@ -34,14 +34,15 @@ pub fn find(name: &str, finder: &Finder) -> Result<Found, FindError> {
 /// An error, with the model's name where the error does not have it.
 pub fn message(name: &str, error: &FindError) -> String {
     match load_error(error) {
-        None
-        | Some(
-            ModelError::Unknown { .. }
+        None => with_advice(error),
+        // What wraps it does not show in the chain of causes.
+        Some(
+            error @ (ModelError::Unknown { .. }
             | ModelError::File { .. }
             | ModelError::Pth { .. }
-            | ModelError::Unsupported { .. },
+            | ModelError::Unsupported { .. }),
         ) => with_advice(error),
-        Some(_) => format!("{}: {}", printable(name), with_advice(error)),
+        Some(error) => format!("{}: {}", printable(name), with_advice(error)),
     }
 }
 
