@@ -51,7 +51,10 @@ fn load(path: &Path) {
         "identity",
         median(|| _ = black_box(Identity::new(model.weights(), model.vocabulary(), None))),
     );
-    print("packing", median(|| drop(black_box(Network::for_model(&model, Kernel::chosen())))));
+    print(
+        "packing",
+        median(|| drop(black_box(Network::for_model(&model, Kernel::chosen().unwrap())))),
+    );
 }
 
 const NANO: (&str, Config) = ("nano", Config::new(6, 192, 4096));

@@ -10,13 +10,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// that also a block that takes minutes ends within milliseconds.
 ///
 /// ```
-/// use lmz::{CancellationToken, DecodeOptions, Error};
+/// use lmz::{CancellationToken, DecoderOptions, Error};
 ///
-/// let archive = lmz::compress(b"words and words", &lmz::Options::default());
+/// let archive = lmz::compress(b"words and words")?;
 /// let cancel = CancellationToken::default();
-/// let options = DecodeOptions { cancel: Some(cancel.clone()), ..DecodeOptions::default() };
+/// let options = DecoderOptions::new().cancel(cancel.clone());
 /// cancel.cancel(); // from any thread
 /// assert!(matches!(lmz::decompress_with(&archive, &options), Err(Error::Cancelled)));
+/// # Ok::<(), lmz::Error>(())
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct CancellationToken(Arc<AtomicBool>);

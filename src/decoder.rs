@@ -5,20 +5,22 @@ mod source;
 mod whole;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::{self, Read};
 
-use crate::cancel::CancellationToken;
-use crate::codec::block::{self, Content};
+use crate::codec::content::Content;
+use crate::codec::decode::{self, RawBlock};
 use crate::codec::memory;
 use crate::codec::work::Work;
-use crate::encoder::BlockReport;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, told};
 use crate::exact::fpstate::{Host, exact, host};
 use crate::format::{
-    BlockHead, FormatError, FrameHeader, Input, Origins, ShortFrame, Start, start, within,
+    BlockHead, CHECK, FormatError, FrameHeader, Input, SHORT_CHECK, ShortFrame, Start, start,
+    within,
 };
-use crate::options::DecodeOptions;
+use crate::options::{DecoderOptions, Needs, Resolver};
 use crate::parallel;
+use crate::report::{BlockReport, OnBlock};
 use frame::{Inside, end_frame};
 use source::Source;
 pub use whole::{decompress, decompress_with};
@@ -44,15 +46,15 @@ const LISTED: u64 = 1 << 20;
 /// ```
 /// use std::io::Read;
 ///
-/// let archive = lmz::compress(b"some text", &lmz::Options::default());
+/// let archive = lmz::compress(b"some text")?;
 /// let mut text = String::new();
-/// lmz::Decoder::new(archive.as_slice()).read_to_string(&mut text)?;
+/// lmz::read::Decoder::new(archive.as_slice()).read_to_string(&mut text)?;
 /// assert_eq!(text, "some text");
-/// # Ok::<(), std::io::Error>(())
+/// # Ok::<(), lmz::Error>(())
 /// ```
 pub struct Decoder<R: Read> {
     source: Source<Host<R>>,
-    options: DecodeOptions,
+    resolver: Resolver,
     state: State,
     /// Decoded blocks, the first delivered up to `delivered`.
     raw: VecDeque<Content>,
@@ -65,7 +67,9 @@ pub struct Decoder<R: Read> {
     failure: Option<Error>,
     end: End,
     trailing: Option<u64>,
-    on_block: Option<Box<dyn FnMut(BlockReport)>>,
+    /// Raw bytes of the frame begun last, where it says so at its beginning.
+    content_length: Option<u64>,
+    on_block: OnBlock,
 }
 
 /// How reading ended, if it has.
@@ -108,9 +112,7 @@ struct Job {
     number: u64,
     at: u64,
     raw_at: u64,
-    head: BlockHead,
-    coded: Vec<u8>,
-    check: Vec<u8>,
+    block: RawBlock,
 }
 
 /// Why a block is not read now.
@@ -129,13 +131,14 @@ impl From<Error> for NotNow {
 impl<R: Read> Decoder<R> {
     /// A decoder with the default options.
     pub fn new(inner: R) -> Self {
-        Self::with_options(inner, DecodeOptions::default())
+        Self::with_options(inner, DecoderOptions::default())
     }
 
-    pub fn with_options(inner: R, options: DecodeOptions) -> Self {
+    /// A decoder with these options.
+    pub fn with_options(inner: R, options: DecoderOptions) -> Self {
         Self {
             source: Source::new(Host::new(inner)),
-            options,
+            resolver: Resolver::new(options),
             state: State::Frame,
             raw: VecDeque::new(),
             delivered: 0,
@@ -145,8 +148,31 @@ impl<R: Read> Decoder<R> {
             failure: None,
             end: End::NotYet,
             trailing: None,
-            on_block: None,
+            content_length: None,
+            on_block: OnBlock::default(),
         }
+    }
+
+    /// The inner reader.
+    pub fn get_ref(&self) -> &R {
+        self.source.get_ref().get_ref()
+    }
+
+    /// The inner reader. What is read from it directly is missing in the archive.
+    pub fn get_mut(&mut self) -> &mut R {
+        self.source.get_mut().get_mut()
+    }
+
+    /// The inner reader. More may have been read from it than has been decoded.
+    pub fn into_inner(self) -> R {
+        self.source.into_inner().into_inner()
+    }
+
+    /// The bytes of content of the frame that is being decoded, where the archive says it before
+    /// they come: short frames do, others where the encoder was told. It is known once the first
+    /// block has been read, and holds for that frame alone. Nothing vouches for it.
+    pub fn content_length(&self) -> Option<u64> {
+        self.content_length
     }
 
     /// Where bytes begin that belong to no frame, once all content before them has been delivered
@@ -157,16 +183,14 @@ impl<R: Read> Decoder<R> {
     }
 
     /// Calls `report` for each block when it has been decoded.
-    pub fn on_block(&mut self, report: impl FnMut(BlockReport) + 'static) {
-        self.on_block = Some(Box::new(report));
+    pub fn on_block(&mut self, report: impl FnMut(BlockReport) + Send + 'static) {
+        self.on_block.0 = Some(Box::new(report));
     }
 
     /// Decodes until there is something to deliver. False at the end of the archive.
     fn advance(&mut self) -> Result<bool> {
         while self.raw.is_empty() {
-            if self.options.cancel.as_ref().is_some_and(CancellationToken::is_cancelled) {
-                return Err(Error::Cancelled);
-            }
+            self.resolver.go_on()?;
             if let Some(failure) = self.failure.take() {
                 return Err(failure);
             }
@@ -217,16 +241,14 @@ impl<R: Read> Decoder<R> {
         };
         match kind {
             Ok(Start::Full) => {
-                let limits = &self.options.limits;
+                let limits = self.resolver.limits();
                 let header = self.source.parse(FrameHeader::longest(limits), true, |input| {
                     FrameHeader::read(input, limits)
                 })?;
                 let header = header.unwrap_or_default();
-                let dictionary = header.dictionary.as_ref().map(|h| &h[..]);
-                let dictionary = self.options.dictionary(dictionary, begin)?.cloned();
-                self.options.look_up(&header.models, &header.origins, begin)?;
-                let models = self.options.models(&header.models, &header.origins, begin)?;
-                self.state = State::Blocks(Inside::new(models, dictionary, begin));
+                self.content_length = header.raw;
+                let resolved = self.resolver.resolve(&Needs::of(&header), begin)?;
+                self.state = State::Blocks(Inside::new(resolved, begin));
             }
             Ok(Start::Short) => {
                 let Some(short) =
@@ -234,17 +256,13 @@ impl<R: Read> Decoder<R> {
                 else {
                     return Ok(());
                 };
-                let dictionary = self
-                    .options
-                    .dictionary(short.dictionary.as_ref().map(|d| &d[..]), begin)?
-                    .cloned();
-                let models = self.options.models(&short.models(), &Origins::new(), begin)?;
+                self.content_length = Some(short.raw);
+                let models = short.models();
+                let needs = Needs::of_short(&short, &models);
+                let resolved = self.resolver.resolve(&needs, begin)?;
                 let next = Some((short.into_head(), begin, Vec::new()));
-                self.state = State::Blocks(Inside {
-                    short: true,
-                    next,
-                    ..Inside::new(models, dictionary, begin)
-                });
+                self.state =
+                    State::Blocks(Inside { short: true, next, ..Inside::new(resolved, begin) });
             }
             Ok(Start::Skippable(length)) => {
                 self.source.skip(8);
@@ -261,13 +279,13 @@ impl<R: Read> Decoder<R> {
     }
 
     fn deliver(&mut self, head: &BlockHead, raw: Content) {
-        if let Some(report) = &mut self.on_block {
+        if let Some(report) = &mut self.on_block.0 {
             let block = BlockReport {
-                raw: head.raw,
-                coded: head.coded,
+                uncompressed_len: head.raw,
+                compressed_len: head.coded,
                 method: head.method,
                 streams: head.layout.streams as usize,
-                why: "",
+                reason: None,
             };
             host(|| report(block));
         }
@@ -280,7 +298,7 @@ impl<R: Read> Decoder<R> {
     /// processors and memory allow. What goes wrong is kept for later if blocks before it came out
     /// well.
     fn blocks(&mut self) -> Result<()> {
-        let most = parallel::at_once(self.options.threads);
+        let most = parallel::at_once(self.resolver.options.threads);
         let mut jobs: Vec<Job> = Vec::new();
         let mut memory = 0;
         while jobs.len() < most {
@@ -298,15 +316,14 @@ impl<R: Read> Decoder<R> {
             }
         }
         let State::Blocks(inside) = &self.state else { return Ok(()) };
-        let (models, dictionary, options) =
-            (&inside.models, inside.dictionary.as_ref(), &self.options);
-        let decode = |Job { number, at, raw_at, head, coded, check }: Job, threads| {
-            let context = options.context(models, dictionary, threads);
-            let content = block::content(&head, coded, &check, &context);
+        let (resolved, options) = (&inside.resolved, &self.resolver.options);
+        let decode = |Job { number, at, raw_at, block }: Job, threads| {
+            let head = block.head.clone();
+            let content = block.decode(&resolved.context(threads, options.cancel.as_ref()));
             (content.map_err(|source| Error::of_block(number, at, raw_at, source)), head)
         };
-        let uses = |job: &Job| block::uses(job.head.method);
-        for (raw, head) in parallel::share(jobs, self.options.threads, uses, decode) {
+        let uses = |job: &Job| decode::uses(job.block.head.method);
+        for (raw, head) in parallel::share(jobs, options.threads, uses, decode) {
             match raw {
                 Ok(raw) => self.deliver(&head, raw),
                 Err(failure) => {
@@ -325,9 +342,10 @@ impl<R: Read> Decoder<R> {
         if inside.last_seen {
             return Err(NotNow::Later);
         }
-        let (source, limits) = (&mut self.source, &self.options.limits);
+        let (source, options) = (&mut self.source, &self.resolver.options);
+        let limits = &options.limits;
         if inside.next.is_none() {
-            let (at, models) = (source.at(), inside.models.len());
+            let (at, models) = (source.at(), inside.resolved.models.len());
             let read = |input: &mut Input| BlockHead::read(input, models, limits);
             let head = source
                 .parse(BlockHead::longest(limits), beside.is_none(), read)?
@@ -339,13 +357,12 @@ impl<R: Read> Decoder<R> {
         let format = |source| Error::Format { at, source };
         within("bytes of content", self.raw_at.saturating_add(head.raw), limits.content)
             .map_err(format)?;
-        let context =
-            self.options.context(&inside.models, inside.dictionary.as_ref(), self.options.threads);
+        let context = inside.resolved.context(options.threads, options.cancel.as_ref());
         let needed = memory::decoding(head, &context);
         let listed = (inside.index.capacity() as u64).saturating_sub(LISTED);
         memory::allow("a block", needed.saturating_add(listed), limits.memory)?;
-        let check = if inside.short { 4 } else { 8 };
-        let whole = head.coded.saturating_add(check);
+        let check = if inside.short { SHORT_CHECK } else { CHECK };
+        let whole = head.coded.saturating_add(check as u64);
         let whole = usize::try_from(whole).map_err(|_| Error::Memory {
             what: "a block",
             needed: head.coded,
@@ -368,11 +385,11 @@ impl<R: Read> Decoder<R> {
         source.take(bytes, whole)?;
         let begin = source.at() - at;
         self.work.add(head, begin, &context, limits).map_err(format)?;
-        let Some((head, at, mut coded)) = inside.next.take() else { return Err(NotNow::Later) };
-        let check = coded.split_off(head.coded as usize);
-        let job = Job { number: inside.blocks, at, raw_at: self.raw_at, head, coded, check };
-        self.raw_at += job.head.raw;
-        inside.add(&job.head, begin);
+        let Some((head, at, bytes)) = inside.next.take() else { return Err(NotNow::Later) };
+        let block = RawBlock::new(head, bytes);
+        let job = Job { number: inside.blocks, at, raw_at: self.raw_at, block };
+        self.raw_at += job.block.head.raw;
+        inside.add(&job.block.head, begin);
         Ok((job, needed))
     }
 }
@@ -406,8 +423,8 @@ impl<R: Read> Read for Decoder<R> {
                     return Err(error);
                 }
                 Err(error) => {
+                    self.end = End::Badly(error.kind(), told(&error));
                     let error = io::Error::from(error);
-                    self.end = End::Badly(error.kind(), error.to_string());
                     return Err(error);
                 }
             }
@@ -420,5 +437,14 @@ impl<R: Read> Read for Decoder<R> {
             self.delivered = 0;
         }
         Ok(n)
+    }
+}
+
+impl<R: Read> fmt::Debug for Decoder<R> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let mut out = f.debug_struct("Decoder");
+        out.field("options", &self.resolver.options).field("at", &self.source.at());
+        out.field("frames", &self.frames).field("trailing", &self.trailing);
+        out.finish_non_exhaustive()
     }
 }

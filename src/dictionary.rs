@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Error, Result};
-use crate::format::DictionaryHash;
+use crate::format::{DictionaryHash, hex};
 use crate::lm::ppm::{self, Ppm};
 use crate::lm::rwkv7::{Identity, LmStream, Ready};
 
@@ -16,12 +16,12 @@ use crate::lm::rwkv7::{Identity, LmStream, Ready};
 /// [`READ`](Self::READ) bytes; context mixing reads all of it anew for each block and message.
 ///
 /// ```
-/// use lmz::{DecodeOptions, Dictionary, Options};
+/// use lmz::{DecoderOptions, Dictionary, EncoderOptions};
 ///
 /// let dictionary = Dictionary::new(&b"{\"name\": \"\", \"address\": \"\"}\n".repeat(3))?;
-/// let options = Options { dictionary: Some(dictionary.clone()), ..Options::default() };
-/// let archive = lmz::compress(b"{\"name\": \"Ada\"}", &options);
-/// let decoding = DecodeOptions { dictionaries: vec![dictionary], ..DecodeOptions::default() };
+/// let options = EncoderOptions::new().dictionary(dictionary.clone());
+/// let archive = lmz::compress_with(b"{\"name\": \"Ada\"}", &options)?;
+/// let decoding = DecoderOptions::new().dictionary(dictionary);
 /// assert_eq!(lmz::decompress_with(&archive, &decoding)?, b"{\"name\": \"Ada\"}");
 /// assert!(lmz::decompress(&archive).is_err());
 /// # Ok::<(), lmz::Error>(())
@@ -48,14 +48,13 @@ impl Dictionary {
     /// The longest text, in bytes.
     pub const LONGEST: usize = 64 << 20;
 
-    /// So many bytes at its end are what a neural language model reads: more takes longer and
-    /// hardly helps.
+    /// How many bytes at its end a neural language model reads: more takes longer and hardly helps.
     pub const READ: usize = 8 << 10;
 
     /// Takes 1 to [`LONGEST`](Self::LONGEST) bytes; any other number is an error.
     pub fn new(bytes: &[u8]) -> Result<Self> {
         if bytes.is_empty() || bytes.len() > Self::LONGEST {
-            return Err(Error::DictionaryLength { found: bytes.len() });
+            return Err(Error::DictionaryLength { found: bytes.len(), most: Self::LONGEST });
         }
         let hash = *blake3::hash(bytes).as_bytes();
         let bytes = bytes.to_vec();
@@ -125,9 +124,4 @@ impl fmt::Debug for Dictionary {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "Dictionary({} bytes, {})", self.0.bytes.len(), hex(&self.0.hash))
     }
-}
-
-/// Bytes as people write them.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

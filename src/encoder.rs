@@ -1,39 +1,31 @@
-//! Compression: bytes in, frames out.
+//! Compression: bytes in, one frame out.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::mem;
 
-use crate::codec::block::{self, Coded, Made, Model, Models, Plan};
+use crate::codec::choice::Precoded;
+use crate::codec::context::{BlockContext, Coded, Model};
+use crate::codec::decode::RawBlock;
+use crate::codec::encode::{self, Plan};
 use crate::codec::memory;
+use crate::codec::reason::Reason;
 use crate::error::{CodecError, Error, Result};
 use crate::exact::fpstate::{Host, exact, host};
 use crate::format::{
-    BlockHead, Entry, FrameHeader, Index, Limits, Method, ShortFrame, ShortModel, TRAILER_BYTES,
-    Trailer, content_check,
+    BlockHead, Entry, FrameHeader, Index, Method, ShortFrame, ShortModel, TRAILER_BYTES, Trailer,
+    content_check,
 };
-use crate::options::Options;
+use crate::options::EncoderOptions;
 use crate::parallel;
-
-/// What became of a block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BlockReport {
-    /// Raw bytes.
-    pub raw: u64,
-    /// Coded bytes, without head and checks.
-    pub coded: u64,
-    pub method: Method,
-    /// Streams that it was coded in.
-    pub streams: usize,
-    /// Why this method, in words; when decoding, nothing.
-    pub why: &'static str,
-}
+use crate::report::{BlockReport, OnBlock};
 
 /// Compresses what is written to it, as one frame, into `W`.
 ///
 /// ```
 /// use std::io::Write;
 ///
-/// let mut encoder = lmz::Encoder::new(Vec::new(), lmz::Options::default());
+/// let mut encoder = lmz::write::Encoder::new(Vec::new());
 /// for line in ["one line, ", "and another\n"] {
 ///     encoder.write_all(line.as_bytes())?;
 /// }
@@ -42,8 +34,8 @@ pub struct BlockReport {
 /// # Ok::<(), lmz::Error>(())
 /// ```
 ///
-/// Memory: at most [`Options::memory`], and about 32 MiB. Blocks are coded at once, one for each
-/// thread and processor (with a neural model half as many), as far as the bound allows.
+/// Memory: at most [`EncoderOptions::memory`], and about 32 MiB. Blocks are coded at once, one for
+/// each thread and processor (with a neural model half as many), as far as the bound allows.
 ///
 /// Content below 64 KiB that is finished without a [`flush`](Write::flush) becomes a short frame.
 /// [`finish`](Self::finish) must be called: a dropped encoder leaves an archive that says that it
@@ -51,10 +43,12 @@ pub struct BlockReport {
 /// then on every call gives an error, [`finish`](Self::finish) too.
 pub struct Encoder<W: Write> {
     inner: Host<W>,
-    options: Options,
+    options: EncoderOptions,
+    /// What predicts, loaded when the first bytes are coded.
     models: Vec<Model>,
-    /// Blocks that are coded at once: as many as threads, processors and memory allow.
-    at_once: usize,
+    /// Blocks that are coded at once, as many as threads, processors and memory allow; `None` until
+    /// the models are loaded.
+    at_once: Option<usize>,
     /// Raw bytes not yet coded.
     pending: Vec<u8>,
     /// Bytes of the frame written so far; 0: no header yet.
@@ -62,67 +56,131 @@ pub struct Encoder<W: Write> {
     /// Raw bytes of the blocks written so far.
     raw: u64,
     index: Index,
+    /// Whether the frame has ended.
+    finished: bool,
     /// How a call has failed: nothing more is written then.
     failure: Option<(io::ErrorKind, String)>,
-    on_block: Option<Box<dyn FnMut(BlockReport)>>,
+    on_block: OnBlock,
 }
 
 impl<W: Write> Encoder<W> {
-    /// An encoder; lengths and numbers in the options that cannot be are moved to the nearest that
-    /// can.
-    pub fn new(inner: W, mut options: Options) -> Self {
-        options.block = options.block.clamp(1, Limits::default().block as usize);
-        options.threads = options.threads.max(1);
-        options.streams = options.streams.map(|n| n.clamp(1, Limits::default().segments as usize));
-        let models = options.models();
-        let mut encoder = Self {
+    /// An encoder with the default options.
+    pub fn new(inner: W) -> Self {
+        Self::made(inner, EncoderOptions::default())
+    }
+
+    /// An encoder with these options.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`] if an option has a value that cannot be.
+    pub fn with_options(inner: W, options: EncoderOptions) -> Result<Self> {
+        options.check()?;
+        Ok(Self::made(inner, options))
+    }
+
+    /// An encoder with options that have been checked.
+    fn made(inner: W, options: EncoderOptions) -> Self {
+        Self {
             inner: Host::new(inner),
             options,
-            models,
-            at_once: 1,
+            models: Vec::new(),
+            at_once: None,
             pending: Vec::new(),
             written: 0,
             raw: 0,
             index: Index::default(),
+            finished: false,
             failure: None,
-            on_block: None,
-        };
-        let needed = encoder.needed(encoder.options.block).max(1);
-        let fit = usize::try_from(encoder.options.memory / needed).unwrap_or(usize::MAX);
-        encoder.at_once = parallel::at_once(encoder.options.threads).min(fit).max(1);
-        encoder
+            on_block: OnBlock::default(),
+        }
     }
 
     /// Calls `report` for each block as it is written.
-    pub fn on_block(&mut self, report: impl FnMut(BlockReport) + 'static) {
-        self.on_block = Some(Box::new(report));
+    pub fn on_block(&mut self, report: impl FnMut(BlockReport) + Send + 'static) {
+        self.on_block.0 = Some(Box::new(report));
+    }
+
+    /// The inner writer.
+    pub fn get_ref(&self) -> &W {
+        self.inner.get_ref()
+    }
+
+    /// The inner writer. What is written to it directly becomes part of the archive.
+    pub fn get_mut(&mut self) -> &mut W {
+        self.inner.get_mut()
+    }
+
+    /// The inner writer as it is. What has not been coded is lost, and the archive is incomplete
+    /// unless [`try_finish`](Self::try_finish) has succeeded.
+    pub fn into_inner(self) -> W {
+        self.inner.into_inner()
+    }
+
+    /// Codes what is pending, ends the frame, and flushes the inner writer. After that nothing more
+    /// can be written, and calling this again does nothing.
+    ///
+    /// # Errors
+    ///
+    /// If coding or writing fails. An encoder that has failed before gives its error again, and
+    /// does not end the frame.
+    pub fn try_finish(&mut self) -> Result<()> {
+        self.once(|encoder| {
+            if !encoder.finished {
+                encoder.end()?;
+                encoder.finished = true;
+            }
+            Ok(())
+        })
+    }
+
+    /// Does what [`try_finish`](Self::try_finish) does, and gives the inner writer back.
+    ///
+    /// # Errors
+    ///
+    /// Where `try_finish` does.
+    pub fn finish(mut self) -> Result<W> {
+        self.try_finish()?;
+        Ok(self.inner.into_inner())
     }
 
     fn report(&mut self, raw: &[u8], coded: &Coded) {
-        if let Some(report) = &mut self.on_block {
+        if let Some(report) = &mut self.on_block.0 {
             let block = BlockReport {
-                raw: raw.len() as u64,
-                coded: coded.bytes.len() as u64,
+                uncompressed_len: raw.len() as u64,
+                compressed_len: coded.bytes.len() as u64,
                 method: coded.method,
                 streams: coded.layout.streams as usize,
-                why: coded.why,
+                reason: Some(coded.reason),
             };
             host(|| report(block));
         }
     }
 
-    /// Codes what is pending, ends the frame and gives the inner writer back, flushed. An encoder
-    /// that has failed before gives its error again, and does not end the frame.
-    pub fn finish(mut self) -> Result<W> {
-        self.go_on()?;
-        exact(|_| self.end())?;
-        Ok(self.inner.into_inner())
+    /// Loads what predicts, if that has not been done.
+    fn prepare(&mut self) -> Result<usize> {
+        if let Some(at_once) = self.at_once {
+            return Ok(at_once);
+        }
+        self.models = self.options.models()?;
+        let needed = self.needed(self.options.get_block_size()).max(1);
+        let fit = usize::try_from(self.options.memory / needed).unwrap_or(usize::MAX);
+        let at_once = parallel::at_once(self.options.threads).min(fit).max(1);
+        self.at_once = Some(at_once);
+        Ok(at_once)
     }
 
     fn end(&mut self) -> Result<()> {
+        self.prepare()?;
+        let total = self.raw + self.pending.len() as u64;
+        if let Some(expected) = self.options.content_length.filter(|n| *n != total) {
+            return Err(Error::ContentLength { expected, found: total });
+        }
         // Of one block at most, so that the number of threads does not decide.
         let length = self.pending.len();
-        if self.written == 0 && (length as u64) < ShortFrame::LIMIT && length <= self.options.block
+        if self.written == 0
+            && (length as u64) < ShortFrame::LIMIT
+            && length <= self.options.get_block_size()
         {
             self.write_short(None)?;
         } else {
@@ -144,45 +202,34 @@ impl<W: Write> Encoder<W> {
 
     /// Does what may fail or, where foreign code runs, panic. What is lost by that cannot be
     /// written later.
-    fn once<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> io::Result<T> {
+    fn once<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.go_on()?;
         let panicked = "an earlier call panicked: the archive is incomplete";
         self.failure = Some((io::ErrorKind::Other, panicked.into()));
         let result = exact(|_| work(self));
         self.failure = result.as_ref().err().map(Error::lasting);
-        result.map_err(io::Error::from)
+        result
     }
 
-    /// Bytes of memory that a block of so many raw bytes takes.
+    /// Bytes of memory that a block of `raw` bytes takes.
     fn needed(&self, raw: usize) -> u64 {
-        memory::encoding(raw as u64, &self.models(1), self.options.streams)
+        memory::encoding(raw as u64, &self.context(1), self.options.streams)
     }
 
-    /// Codes what is pending as one block; `made` is its bitstream of codec 4 in one stream, if it
-    /// has been made already.
-    fn write_short(&mut self, made: Option<&Made>) -> Result<()> {
+    /// Codes what is pending as one block; `precoded` is what codec 4 makes of it in one stream, if
+    /// that is there already.
+    fn write_short(&mut self, precoded: Option<&Precoded>) -> Result<()> {
         self.bind()?;
         memory::allow("a block", self.needed(self.pending.len()), self.options.memory)?;
         let raw = mem::take(&mut self.pending);
-        let (models, coding) =
-            (Models { made, ..self.models(self.options.threads) }, self.coding());
-        let mut coded = code_block(
-            &raw,
-            Plan::of(&raw, &models),
-            &models,
-            Coding { apart: ShortFrame::SAVES, ..coding },
-        )?;
-        if coded.method.is_bound() && self.options.mix {
-            // The header that names such a model can be more than it gains. The rest of a full
-            // frame takes about 60 bytes.
-            let alone = Plan::Alone(
-                "so short that the device-bound model gains less than its header takes",
-            );
-            let alone =
-                code_block(&raw, alone, &models, Coding { apart: ShortFrame::SAVES, ..coding })?;
-            let mut header = Vec::new();
-            self.header(&self.models).write(&mut header);
-            if alone.bytes.len() < coded.bytes.len() + header.len() + 60 {
+        let mut header = Vec::new();
+        self.header(&self.models).write(&mut header);
+        let (context, coding) = (self.context(self.options.threads), self.coding());
+        let coding = Coding { apart: ShortFrame::SAVES, precoded, ..coding };
+        let mut coded = code_block(&raw, Plan::of(&raw, &context), &context, coding)?;
+        if let Some(plan) = encode::instead(&coded, self.options.mix) {
+            let alone = code_block(&raw, plan, &context, coding)?;
+            if encode::is_header_too_long(&coded, header.len(), &alone) {
                 coded = alone;
             }
         }
@@ -223,13 +270,14 @@ impl<W: Write> Encoder<W> {
 
     /// Codes all that is pending, block by block, each with the bytes it was made from.
     fn code(&mut self) -> Result<Vec<(Vec<u8>, Coded)>> {
+        let at_once = self.prepare()?;
         self.bind()?;
         let raw = mem::take(&mut self.pending);
-        let parts: Vec<&[u8]> = raw.chunks(self.options.block).collect();
+        let parts: Vec<&[u8]> = raw.chunks(self.options.get_block_size()).collect();
         let mut out = Vec::with_capacity(parts.len());
         let longest = parts.first().map_or(0, |part| part.len());
         memory::allow("a block", self.needed(longest), self.options.memory)?;
-        for group in parts.chunks(self.at_once) {
+        for group in parts.chunks(at_once) {
             out.extend(self.code_group(group)?);
         }
         Ok(out)
@@ -238,24 +286,24 @@ impl<W: Write> Encoder<W> {
     /// Codes no more blocks than there are threads.
     fn code_group(&self, group: &[&[u8]]) -> Result<Vec<(Vec<u8>, Coded)>> {
         let (threads, coding) = (self.options.threads, self.coding());
-        let models = self.models(threads / group.len());
-        let plans = parallel::map(group.to_vec(), |part| (part, Plan::of(part, &models)));
+        let context = self.context(threads / group.len());
+        let plans = parallel::map(group.to_vec(), |part| (part, Plan::of(part, &context)));
         let code = |(part, plan): (&[u8], Plan), threads| {
-            let models = Models { threads, ..models };
-            Ok((part.to_vec(), code_block(part, plan, &models, coding)?))
+            let context = BlockContext { threads, ..context };
+            Ok((part.to_vec(), code_block(part, plan, &context, coding)?))
         };
         parallel::share(plans, threads, |(_, plan)| plan.uses(), code).into_iter().collect()
     }
 
-    fn coding(&self) -> Coding {
-        let Options { streams, verify, .. } = self.options;
-        Coding { streams, apart: 0, verify, raw_at: self.raw }
+    fn coding(&self) -> Coding<'static> {
+        let EncoderOptions { streams, verify, .. } = self.options;
+        Coding { streams, apart: 0, verify, raw_at: self.raw, precoded: None }
     }
 
     /// Finds out what a device-bound model is here, before the first block: how many rows it will
     /// have, and the probe.
     fn bind(&mut self) -> Result<()> {
-        let length = self.pending.len().min(self.options.block);
+        let length = self.pending.len().min(self.options.get_block_size());
         if let Some(Model::Bound(model, entry)) =
             self.models.first_mut().filter(|_| length > 0 && self.written == 0)
         {
@@ -268,17 +316,10 @@ impl<W: Write> Encoder<W> {
         Ok(())
     }
 
-    /// What a block is coded with, when it has so many threads to itself.
-    fn models(&self, threads: usize) -> Models<'_> {
-        let Options { dictionary, mix, .. } = &self.options;
-        Models {
-            table: &self.models,
-            dictionary: dictionary.as_ref(),
-            mix: *mix,
-            made: None,
-            threads,
-            cancel: None,
-        }
+    /// What a block is coded with when it has this many threads to itself.
+    fn context(&self, threads: usize) -> BlockContext<'_> {
+        let (table, dictionary) = (&self.models[..], self.options.dictionary.as_ref());
+        BlockContext { table, dictionary, mix: self.options.mix, threads, cancel: None }
     }
 
     /// The header of a frame with these models.
@@ -293,7 +334,7 @@ impl<W: Write> Encoder<W> {
             models: models.iter().map(Model::named).collect(),
             origins,
             dictionary,
-            raw: None,
+            raw: self.options.content_length,
         }
     }
 
@@ -309,14 +350,8 @@ impl<W: Write> Encoder<W> {
             self.put(&out)?;
         }
         if last && blocks.is_empty() {
-            blocks.push((
-                Vec::new(),
-                Coded::stored(
-                    &[],
-                    "the frame \
-                ends",
-                ),
-            )); // every frame has a last block
+            // Every frame has a last block.
+            blocks.push((Vec::new(), Coded::stored(&[], Reason::FrameEnds)));
         }
         let count = blocks.len();
         for (i, (raw, mut coded)) in blocks.into_iter().enumerate() {
@@ -351,29 +386,38 @@ impl<W: Write> Encoder<W> {
 
 /// How a block is to be coded, and where it is.
 #[derive(Clone, Copy)]
-struct Coding {
+struct Coding<'a> {
     streams: Option<usize>,
     /// Bytes that more than one segment costs around the block.
     apart: usize,
     verify: bool,
     /// Where the first block that is coded together with it begins in the content.
     raw_at: u64,
+    /// What codec 4 makes of it in one stream, if that is there already.
+    precoded: Option<&'a Precoded>,
 }
 
 /// Codes a block, and makes sure that it decodes where that is not certain.
-fn code_block(raw: &[u8], plan: Plan, models: &Models, coding: Coding) -> Result<Coded> {
-    let Coding { streams, apart, verify, raw_at } = coding;
+fn code_block(raw: &[u8], plan: Plan, context: &BlockContext, coding: Coding) -> Result<Coded> {
+    let Coding { streams, apart, verify, raw_at, precoded } = coding;
     let failed = |error| match error {
         CodecError::Bound(error) => Error::Bound(error),
         source => Error::NotReproduced { raw_at, source },
     };
-    let coded = plan.encode(raw, models, streams, apart).map_err(failed)?;
+    let coded = plan.encode(raw, context, streams, apart, precoded).map_err(failed)?;
     if coded.method.is_bound() && verify {
-        let check = content_check(raw, &coded.bytes).to_le_bytes();
-        let models = Models::to_decode(models.table, models.dictionary, models.threads);
-        let Coded { method, layout, bytes, .. } = &coded;
-        block::decode_checked(*method, raw.len() as u64, layout, &models, bytes, &check)
-            .map_err(failed)?;
+        let Coded { method, ref layout, ref bytes, .. } = coded;
+        let head = BlockHead {
+            last: true,
+            method,
+            raw: raw.len() as u64,
+            coded: bytes.len() as u64,
+            layout: layout.clone(),
+        };
+        let check = content_check(raw, bytes).to_le_bytes().to_vec();
+        let block = RawBlock { head, coded: bytes.clone(), check };
+        let context = BlockContext::to_decode(context.table, context.dictionary, context.threads);
+        block.decode_bytes(&context).map_err(failed)?;
     }
     Ok(coded)
 }
@@ -383,15 +427,31 @@ impl<W: Write> Write for Encoder<W> {
     /// call gives the error again.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.go_on()?;
+        if self.finished {
+            let message = "the archive has been finished";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        let block = self.options.get_block_size();
+        let total = self.raw + self.pending.len() as u64 + bytes.len() as u64;
+        if let Some(expected) = self.options.content_length.filter(|n| *n < total) {
+            self.once(|_| Err::<(), _>(Error::ContentLength { expected, found: total }))?;
+        }
+        let at_once = match self.at_once {
+            Some(at_once) => at_once,
+            None if self.pending.len().saturating_add(bytes.len()) > block => {
+                self.once(Self::prepare)?
+            }
+            None => 1,
+        };
         // One byte more than the blocks in flight: the last block of a frame is marked as such, so
         // a block can be written only when it is known not to be the last.
-        let most = self.options.block.saturating_mul(self.at_once);
+        let most = block.saturating_mul(at_once);
         let room = most.saturating_add(1).saturating_sub(self.pending.len());
         let bytes = &bytes[..bytes.len().min(room)];
         self.pending.extend_from_slice(bytes);
         if self.pending.len() > most {
             self.once(|encoder| {
-                let keep = (encoder.pending.len() - 1) % encoder.options.block + 1;
+                let keep = (encoder.pending.len() - 1) % block + 1;
                 let rest = encoder.pending.split_off(encoder.pending.len() - keep);
                 let blocks = encoder.code()?;
                 encoder.pending = rest;
@@ -401,7 +461,7 @@ impl<W: Write> Write for Encoder<W> {
         Ok(bytes.len())
     }
 
-    /// Ends the block, so that a reader can decode all that was written so far. Costs about 30
+    /// Ends the block, so that a reader can decode all that was written so far. It costs about 30
     /// bytes and what the next block must learn again.
     fn flush(&mut self) -> io::Result<()> {
         self.once(|encoder| {
@@ -410,29 +470,30 @@ impl<W: Write> Write for Encoder<W> {
                 encoder.write_blocks(blocks, false)?;
             }
             Ok(encoder.inner.flush()?)
-        })
+        })?;
+        Ok(())
     }
 }
 
-/// Compresses a slice into one frame.
-///
-/// # Panics
-///
-/// If a device-bound model cannot be computed, or does not give the same twice, or if a block needs
-/// more memory than [`Options::memory`] allows; an [`Encoder`] reports that.
-pub fn compress(raw: &[u8], options: &Options) -> Vec<u8> {
-    let mut encoder = Encoder::new(Vec::new(), options.clone());
-    encoder
-        .write_all(raw)
-        .and_then(|()| encoder.finish().map_err(Into::into))
-        .expect("a vector takes every byte")
+impl<W: Write> fmt::Debug for Encoder<W> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let mut out = f.debug_struct("Encoder");
+        out.field("options", &self.options).field("written", &self.written);
+        out.field("finished", &self.finished).field("failure", &self.failure);
+        out.finish_non_exhaustive()
+    }
 }
 
-/// The same for content that fits a short frame, when its bitstream of codec 4 in one stream has
-/// been made already.
-pub(crate) fn compress_made(raw: &[u8], made: &Made, options: &Options) -> Vec<u8> {
-    let mut encoder = Encoder::new(Vec::new(), options.clone());
+/// Compresses content that fits a short frame, when what codec 4 makes of it in one stream is there
+/// already.
+pub(crate) fn compress_precoded(
+    raw: &[u8],
+    precoded: &Precoded,
+    options: &EncoderOptions,
+) -> Result<Vec<u8>> {
+    let mut encoder = Encoder::made(Vec::new(), options.clone());
+    encoder.prepare()?;
     encoder.pending = raw.to_vec();
-    encoder.write_short(Some(made)).expect("a vector takes every byte");
-    encoder.inner.into_inner()
+    encoder.write_short(Some(precoded))?;
+    Ok(encoder.into_inner())
 }

@@ -2,12 +2,14 @@
 
 use std::io;
 
-use crate::dictionary::{Dictionary, hex};
-use crate::format::{FormatError, HubName, Numerics, Registered};
+use crate::exact::kernel::UnknownKernel;
+use crate::format::{FormatError, HubName, Numerics, Registered, hex};
 use crate::lm::bound::BoundError;
+use crate::lm::rwkv7::ModelError;
 
 /// A coded block that does not decode.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CodecError {
     /// The range coder met a value that no encoder writes.
     #[error("its coded data is not what any encoder writes")]
@@ -23,25 +25,29 @@ pub enum CodecError {
     WrongModel,
     /// A block that PPM predicts has more streams than one.
     #[error("it has {found} streams, and PPM reads one")]
-    Streams { found: u64 },
+    Streams {
+        /// The streams that its head states.
+        found: u64,
+    },
     /// A device-bound model does not give the frequencies that it gave the encoder.
     #[error(
         "from byte {at} of the block on, the model gives other frequencies here than it gave the \
         encoder: its files, the \
          device or the libraries are not what made the archive"
     )]
-    Diverged { at: u64 },
+    Diverged {
+        /// The byte of the block.
+        at: u64,
+    },
     /// A device-bound model cannot be computed.
     #[error(transparent)]
     Bound(#[from] BoundError),
     /// It needs more memory than there is.
     #[error("it needs {needed} bytes of memory, and the system has not as much for it")]
-    Memory { needed: u64 },
-    /// It needs more memory than [`Options::memory`](crate::Options::memory) allows.
-    #[error(
-        "it needs {needed} bytes of memory, over the limit of {limit}: raise the limit on memory"
-    )]
-    MemoryLimit { needed: u64, limit: u64 },
+    Memory {
+        /// Bytes that it needs.
+        needed: u64,
+    },
     /// The work was ended by a [`CancellationToken`](crate::CancellationToken).
     #[error("the work was cancelled")]
     Cancelled,
@@ -51,95 +57,212 @@ pub enum CodecError {
 }
 
 /// Everything that this library reports.
+///
+/// A message says what is wrong and not why: the cause is the error's
+/// [`source`](std::error::Error::source), and [`told`] gives the whole chain as one line. What to
+/// do about it depends on who asks, so the values hold the facts for that.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// Reading or writing failed.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// An option has a value that cannot be.
+    #[error("{name}: expected {least} to {most}, found {found}")]
+    Option {
+        /// Which option.
+        name: &'static str,
+        /// The value that was given.
+        found: u64,
+        /// The smallest value that can be.
+        least: u64,
+        /// The largest value that can be.
+        most: u64,
+    },
+    /// The default model cannot be used; where it is not built in, this is how that is found out.
+    #[error("the default model cannot be used")]
+    DefaultModel {
+        /// Why not.
+        source: Box<ModelError>,
+    },
+    /// Another number of bytes was written than
+    /// [`EncoderOptions::content_length`](crate::EncoderOptions::content_length) had said.
+    #[error("expected {expected} bytes of content, found {found}")]
+    ContentLength {
+        /// What was said.
+        expected: u64,
+        /// What there is, so far.
+        found: u64,
+    },
+    /// The environment asks for a kernel (`LMZ_KERNEL`) that there is not.
+    #[error(transparent)]
+    Kernel(#[from] UnknownKernel),
     /// A part of the container is not what the format says.
-    #[error("at byte {at} of the archive: {source}")]
-    Format { at: u64, source: FormatError },
+    #[error("at byte {at} of the archive")]
+    Format {
+        /// Where the part begins.
+        at: u64,
+        /// What is wrong with it.
+        source: FormatError,
+    },
     /// A block does not decode. What came before it was delivered.
-    #[error("block {block} (at byte {at} of the archive, {raw_at} of the content): {source}")]
-    Block { block: u64, at: u64, raw_at: u64, source: CodecError },
+    #[error("block {block} (at byte {at} of the archive, {raw_at} of the content)")]
+    Block {
+        /// The block's number in its frame, from 0.
+        block: u64,
+        /// Where the block begins in the archive.
+        at: u64,
+        /// Where its content begins.
+        raw_at: u64,
+        /// What is wrong with it.
+        source: CodecError,
+    },
+    /// A message without a frame cannot be coded, or does not decode.
+    #[error("the message")]
+    Bare {
+        /// Why not.
+        source: CodecError,
+    },
     /// Bytes after the last frame that do not begin another. All content was delivered.
     #[error("at byte {at} of the archive: data after the last frame is not another frame")]
-    TrailingData { at: u64 },
-    /// The models of a frame have read a dictionary that was not given. `needed` is its BLAKE3
-    /// hash, or the beginning of it.
+    TrailingData {
+        /// Where they begin.
+        at: u64,
+    },
+    /// The models of a frame have read a dictionary that was not given.
     #[error(
-        "at byte {at} of the archive: made with a dictionary whose BLAKE3 hash is {}; give that \
-        file",
+        "at byte {at} of the archive: made with a dictionary whose BLAKE3 hash is {}",
         hash(needed)
     )]
-    NoDictionary { at: u64, needed: Vec<u8> },
-    /// A frame names a neural model that is neither built in nor given, nor in the hub's cache.
-    /// `needed` is its identity, or the beginning of it; `origin` is where on the hub it was got,
-    /// if the frame says so.
-    #[error("at byte {at} of the archive: made with {}; \
-        {}", model(needed), remedy(needed, origin.as_deref()))]
-    NoModel { at: u64, needed: Vec<u8>, origin: Option<Box<HubName>> },
-    /// A model is in the hub's cache and cannot be loaded.
-    #[error("at byte {at} of the archive: made with {origin}, which is in the cache: {reason}")]
-    Model { at: u64, origin: Box<HubName>, reason: Box<dyn std::error::Error + Send + Sync> },
-    /// What the hub's cache has is not the model that the frame needs.
+    NoDictionary {
+        /// Where the frame begins.
+        at: u64,
+        /// The BLAKE3 hash of the dictionary, or the beginning of it.
+        needed: Vec<u8>,
+    },
+    /// A frame names a neural model that is neither built in nor given, nor found by a provider.
+    #[error("at byte {at} of the archive: made with {}", model(needed))]
+    NoModel {
+        /// Where the frame begins.
+        at: u64,
+        /// The model's identity, or the beginning of it.
+        needed: Vec<u8>,
+        /// Where on the hub it was got, if the frame says so.
+        origin: Option<Box<HubName>>,
+    },
+    /// The provider has a model and cannot load it.
+    #[error("at byte {at} of the archive: made with {origin}, which is in the cache")]
+    Model {
+        /// Where the frame begins.
+        at: u64,
+        /// Where on the hub the model was got.
+        origin: Box<HubName>,
+        /// Why it cannot be loaded.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// What the provider gives for a name is not the model that the frame needs.
     #[error(
-        "at byte {at} of the archive: made with {}; what the cache has as {origin} is another: \
-        remove it (lmz model rm {origin}) and get it \
-         again, or use the lmz that made the archive",
+        "at byte {at} of the archive: made with {}; what the cache has as {origin} is another",
         model(needed)
     )]
-    OtherModel { at: u64, origin: Box<HubName>, needed: Vec<u8> },
-    /// A frame names a device-bound model that was not given and is not in the hub's cache;
-    /// `origin` is where on the hub it was got, if the frame says so.
+    OtherModel {
+        /// Where the frame begins.
+        at: u64,
+        /// Where on the hub the model was got.
+        origin: Box<HubName>,
+        /// The identity of the frame's model, or the beginning of it.
+        needed: Vec<u8>,
+    },
+    /// A frame names a device-bound model that was not given, nor found by a provider.
     #[error(
         "at byte {at} of the archive: made with a model that ran as {numerics}, and whose \
-        identity is {}; {}",
-        hex(identity), bound_remedy(origin.as_deref())
+        identity is {}",
+        hex(identity)
     )]
     NoBoundModel {
+        /// Where the frame begins.
         at: u64,
+        /// The model's identity.
         identity: [u8; 32],
+        /// What computed it where the archive was made.
         numerics: Box<Numerics>,
+        /// Where on the hub it was got, if the frame says so.
         origin: Option<Box<HubName>>,
     },
     /// A device-bound model does not give here what it gave the encoder.
     #[error(
         "at byte {at} of the archive: the model does not give here what it gave where the archive \
-        was made, so it cannot be \
-         decoded here. Made with {made}; here it is {here}. {}",
-        advice(made, here)
+        was made, so it cannot be decoded here. Made with {made}; here it is {here}"
     )]
-    OtherNumbers { at: u64, made: Box<Numerics>, here: Box<Numerics> },
+    OtherNumbers {
+        /// Where the frame begins.
+        at: u64,
+        /// What computed the model where the archive was made.
+        made: Box<Numerics>,
+        /// What computes it here.
+        here: Box<Numerics>,
+    },
     /// A device-bound model cannot be computed.
     #[error(transparent)]
     Bound(#[from] BoundError),
-    /// What was encoded does not decode.
+    /// What was encoded does not decode: a device-bound model does not give the same frequencies
+    /// twice on this device.
     #[error(
-        "the block at byte {raw_at} of the content does not decode to what it was ({source}): the \
-        model does not give the same \
-         frequencies twice on this device. Take another device (--device), or context mixing \
-         alone (--model none); \
-         --no-verify would only hide it"
+        "the block at byte {raw_at} of the content does not decode to what it was: the model does \
+        not give the same frequencies twice on this device"
     )]
-    NotReproduced { raw_at: u64, source: CodecError },
+    NotReproduced {
+        /// Where the block begins in the content.
+        raw_at: u64,
+        /// How decoding it failed.
+        source: CodecError,
+    },
     /// Something needs more memory than [`Limits::memory`](crate::Limits::memory) or
-    /// [`Options::memory`](crate::Options::memory) allows.
-    #[error(
-        "{what} needs {needed} bytes of memory, over the limit of {limit}: raise the limit on \
-        memory \
-         if the machine has as much"
-    )]
-    Memory { what: &'static str, needed: u64, limit: u64 },
+    /// [`EncoderOptions::memory`](crate::EncoderOptions::memory) allows.
+    #[error("{what} needs {needed} bytes of memory, over the limit of {limit}")]
+    Memory {
+        /// What needs it.
+        what: &'static str,
+        /// Bytes that it needs.
+        needed: u64,
+        /// Bytes that are allowed.
+        limit: u64,
+    },
     /// The work was ended by a [`CancellationToken`](crate::CancellationToken).
     #[error("the work was cancelled")]
     Cancelled,
     /// A dictionary too short or too long.
-    #[error("expected a dictionary of 1 to {} bytes, found {found}", Dictionary::LONGEST)]
-    DictionaryLength { found: usize },
+    #[error("expected a dictionary of 1 to {most} bytes, found {found}")]
+    DictionaryLength {
+        /// Its bytes.
+        found: usize,
+        /// The most that it may have.
+        most: usize,
+    },
     /// There is nothing to decode, not even an empty frame.
     #[error("not an lmz archive: it is empty")]
     Empty,
+}
+
+/// An error with its causes as one line: each cause behind what it caused, each once.
+///
+/// ```
+/// let error = lmz::decompress(b"no archive").unwrap_err();
+/// let told = lmz::error::told(&error);
+/// assert!(told.starts_with("at byte 0 of the archive: "), "{told}");
+/// ```
+pub fn told(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut told = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        // Wrappers of the standard library and of others repeat what is inside of them.
+        if !told.contains(&next) {
+            told = format!("{told}: {next}");
+        }
+        cause = error.source();
+    }
+    told
 }
 
 impl Error {
@@ -148,9 +271,13 @@ impl Error {
         match self {
             Self::Io(error) => error.kind(),
             Self::Format { source: FormatError::Incomplete, .. } => io::ErrorKind::UnexpectedEof,
-            Self::Memory { .. } | Self::Block { source: CodecError::Memory { .. }, .. } => {
-                io::ErrorKind::OutOfMemory
-            }
+            Self::Memory { .. }
+            | Self::Block { source: CodecError::Memory { .. }, .. }
+            | Self::Bare { source: CodecError::Memory { .. } } => io::ErrorKind::OutOfMemory,
+            Self::Kernel(_)
+            | Self::Option { .. }
+            | Self::ContentLength { .. }
+            | Self::DefaultModel { .. } => io::ErrorKind::InvalidInput,
             // Not `Interrupted`: who gets that tries again.
             Self::Cancelled => io::ErrorKind::Other,
             _ => io::ErrorKind::InvalidData,
@@ -164,7 +291,7 @@ impl Error {
         } else {
             self.kind()
         };
-        (kind, format!("an earlier call failed: {self}"))
+        (kind, format!("an earlier call failed: {}", told(self)))
     }
 
     /// What went wrong with a block, unless it was not the block's fault.
@@ -172,6 +299,15 @@ impl Error {
         match source {
             CodecError::Cancelled => Self::Cancelled,
             source => Self::Block { block, at, raw_at, source },
+        }
+    }
+
+    /// What went wrong with a message that has no frame.
+    pub(crate) fn of_message(source: CodecError) -> Self {
+        match source {
+            CodecError::Bound(error) => Self::Bound(error),
+            CodecError::Cancelled => Self::Cancelled,
+            source => Self::Bare { source },
         }
     }
 }
@@ -197,39 +333,4 @@ fn model(identity: &[u8]) -> String {
     let name = Registered::by_identity(identity)
         .map_or("a model".into(), |r| format!("the model {}", r.name));
     format!("{name} whose identity is {}", hash(identity))
-}
-
-/// How to get a model.
-fn remedy(identity: &[u8], origin: Option<&HubName>) -> String {
-    match (Registered::by_identity(identity), origin) {
-        (Some(_), _) => "give its folder (--model PATH), or use an lmz that has it built in".into(),
-        (_, Some(origin)) => format!(
-            "get it: lmz model pull {origin} (with the feature hub), or give its folder (--model \
-            PATH)"
-        ),
-        (None, None) => {
-            "give its folder (--model PATH), or its name on the hub (--model hf:OWNER/NAME)".into()
-        }
-    }
-}
-
-/// How to get a device-bound model.
-fn bound_remedy(origin: Option<&HubName>) -> String {
-    let folder = "give its folder (--model PATH) to an lmz that has the feature hub";
-    match origin {
-        Some(origin) => format!("get it: lmz model pull {origin}; or {folder}"),
-        None => folder.into(),
-    }
-}
-
-/// What to do where a device-bound model gives other numbers.
-fn advice(made: &Numerics, here: &Numerics) -> &'static str {
-    match () {
-        () if made.device != here.device => "Decode it on such a device (--device picks one)",
-        () if made.backend != here.backend => "Decode it with the lmz that made it",
-        () => {
-            "Decode it with the build of lmz that made it, on the same machine if there is no \
-            other way"
-        }
-    }
 }

@@ -9,16 +9,17 @@
 use std::io::Cursor;
 use std::ops::Range;
 
-use crate::codec::block::{self, Models};
+use crate::archive::{self, Archive};
+use crate::codec::context::BlockContext;
+use crate::codec::decode::RawBlock;
 use crate::codec::memory;
 pub use crate::codec::trace::Prediction;
 use crate::codec::trace::{self, TokenTrace, TracingDecoder};
-use crate::encoder::compress;
+use crate::copy::compress_with;
 use crate::error::{CodecError, Error, Result};
 use crate::exact::fpstate::{Exact, exact};
-use crate::format::{BlockHead, Method, content_check};
-use crate::options::{DecodeOptions, Options};
-use crate::scan::Archive;
+use crate::format::{BlockHead, Method};
+use crate::options::{DecoderOptions, EncoderOptions};
 
 /// Bytes that what is noted of a byte of content takes, at most.
 const NOTE: u64 = 256;
@@ -37,22 +38,26 @@ pub struct Explanation {
     pub tokens: Vec<TokenCost>,
 }
 
-/// A block of an archive.
+/// What a block of an archive costs.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct BlockCost {
     /// Bytes of the content.
     pub range: Range<u64>,
+    /// How it is coded.
     pub method: Method,
     /// Coded bytes, without head and check.
     pub coded: u64,
     /// The ideal code length of the whole block, in bits: the range coder adds less than two bytes.
     pub bits: f64,
-    /// The parts that were coded as one sequence each, in order; one of methods that know no parts.
+    /// The parts that were coded as one sequence each, in order; a single one where the method knows
+    /// no parts.
     pub segments: Vec<SegmentCost>,
 }
 
-/// A segment of a block.
+/// A segment of a block, and whether the model reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SegmentCost {
     /// Bytes of the content.
     pub range: Range<u64>,
@@ -60,7 +65,7 @@ pub struct SegmentCost {
     pub read: bool,
 }
 
-/// A token, or a byte that is coded by itself.
+/// A token, or a byte that is coded by itself, and what it costs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TokenCost {
     /// Bytes of the content.
@@ -71,53 +76,64 @@ pub struct TokenCost {
     pub said: Option<Prediction>,
 }
 
-/// Compresses and explains what begins in the first `limit` bytes. Takes as long as compressing all
+/// Compresses a content and explains what begins in its first `limit` bytes. It takes as long as compressing all
 /// and decompressing the blocks that hold those bytes; memory: as both, and about 150 bytes for
 /// each token.
 ///
 /// ```
-/// let explanation = lmz::explain(b"Some words, and some words.", &lmz::Options::default(), u64::MAX)?;
+/// let explanation = lmz::explain(b"Some words, and some words.", &lmz::EncoderOptions::new(), u64::MAX)?;
 /// let bits: f64 = explanation.tokens.iter().map(|token| token.bits).sum();
 /// assert!((bits / 8.0 - explanation.blocks[0].coded as f64).abs() < 2.0);
 /// # Ok::<(), lmz::Error>(())
 /// ```
-pub fn explain(raw: &[u8], options: &Options, limit: u64) -> Result<Explanation> {
-    exact(|_| explain_archive(&compress(raw, options), &options.decoding(), limit))
+///
+/// # Errors
+///
+/// Where compressing or decompressing gives one.
+pub fn explain(raw: &[u8], options: &EncoderOptions, limit: u64) -> Result<Explanation> {
+    exact(|_| explain_archive(&compress_with(raw, options)?, &options.decoding(), limit))
 }
 
-/// Explains an archive that there is. It fails where decoding its first `limit` bytes does.
-pub fn explain_archive(archive: &[u8], options: &DecodeOptions, limit: u64) -> Result<Explanation> {
+/// Explains what begins in the first `limit` bytes of an archive.
+///
+/// # Errors
+///
+/// Where decoding those bytes gives one.
+pub fn explain_archive(
+    archive: &[u8],
+    options: &DecoderOptions,
+    limit: u64,
+) -> Result<Explanation> {
     exact(|fp| watch_archive(fp, archive, options, limit))
 }
 
 fn watch_archive(
     fp: Exact,
-    archive: &[u8],
-    options: &DecodeOptions,
+    bytes: &[u8],
+    options: &DecoderOptions,
     limit: u64,
 ) -> Result<Explanation> {
-    let mut scan = Archive::open(Cursor::new(archive), options.clone())?;
-    let mut options = options.clone();
-    let mut out =
-        Explanation { raw: scan.raw(), archive: archive.len() as u64, ..Explanation::default() };
+    let mut scan = Archive::open(Cursor::new(bytes), options.clone())?;
+    let mut out = Explanation {
+        raw: scan.uncompressed_len(),
+        archive: bytes.len() as u64,
+        ..Explanation::default()
+    };
     for frame in scan.frames().to_vec() {
-        options.look_up(&frame.models, &frame.origins, frame.at)?;
-        let dictionary = options.dictionary(frame.dictionary.as_deref(), frame.at)?;
-        let table = options.models(&frame.models, &frame.origins, frame.at)?;
-        let models = options.context(&table, dictionary, options.threads);
-        for (number, b) in
-            frame.blocks.iter().enumerate().filter(|(_, b)| b.raw > 0 && b.raw_at < limit)
-        {
-            let (head, coded, check) = scan.block(&frame, number)?;
-            let notes = (limit - b.raw_at).min(b.raw).saturating_mul(NOTE);
-            let needed = memory::decoding(&head, &models).saturating_add(notes);
+        let resolved = scan.resolve_frame(&frame)?;
+        let context = resolved.context(options.threads, options.cancel.as_ref());
+        let wanted = |b: &archive::Block| b.uncompressed_len > 0 && b.content_offset < limit;
+        for (number, b) in frame.blocks.iter().enumerate().filter(|(_, b)| wanted(b)) {
+            let failed =
+                |source| Error::of_block(number as u64, b.offset, b.content_offset, source);
+            let block = scan.block(&frame, number)?;
+            let noted = (limit - b.content_offset).min(b.uncompressed_len);
+            let notes = noted.saturating_mul(NOTE);
+            let needed = memory::decoding(&block.head, &context).saturating_add(notes);
             memory::allow("a block and what is said of it", needed, options.limits.memory)?;
-            memory::available(needed)
-                .map_err(|e| Error::of_block(number as u64, b.at, b.raw_at, e))?;
-            let (cost, notes) =
-                trace(fp, &head, &coded, &check, &models, (limit - b.raw_at).min(b.raw) as usize)
-                    .map_err(|source| Error::of_block(number as u64, b.at, b.raw_at, source))?;
-            out.add(b.raw_at, cost, notes);
+            memory::available(needed).map_err(failed)?;
+            let (cost, notes) = trace(fp, &block, &context, noted as usize).map_err(failed)?;
+            out.add(b.content_offset, cost, notes);
         }
     }
     Ok(out)
@@ -143,19 +159,14 @@ impl Explanation {
 /// Decodes a block and takes notes of its first `limit` bytes. Ranges count from its beginning.
 fn trace(
     fp: Exact,
-    head: &BlockHead,
-    coded: &[u8],
-    check: &[u8],
-    models: &Models,
+    block: &RawBlock,
+    context: &BlockContext,
     limit: usize,
 ) -> Result<(BlockCost, Vec<TokenTrace>), CodecError> {
-    let BlockHead { method, raw, ref layout, .. } = *head;
-    let mut decoder = TracingDecoder::new(fp, coded, limit, models.cancel);
-    let mut content = Vec::new();
-    block::decode_by(&mut decoder, method, raw, layout, models, coded, &mut content)?;
-    if !content_check(&content, coded).to_le_bytes().starts_with(check) {
-        return Err(CodecError::BadCheck);
-    }
+    let BlockHead { method, raw, ref layout, .. } = block.head;
+    let coded = &block.coded;
+    let mut decoder = TracingDecoder::new(fp, coded, limit, context.cancel);
+    block.decode_by(&mut decoder, context)?;
     let (mut notes, mut bits) = decoder.finish();
     if matches!(method, Method::Stored | Method::Fill) {
         (notes, bits) = trace::share(fp, coded.len(), raw, limit);

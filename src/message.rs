@@ -2,82 +2,91 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::codec::block::{self, Model, Models};
+use crate::codec::context::{BlockContext, Model, bare_method};
 use crate::codec::many::Batch;
-use crate::codec::memory;
-use crate::encoder::{compress, compress_made};
-use crate::error::{CodecError, Result};
+use crate::codec::{decode, encode, memory};
+use crate::copy::compress_with;
+use crate::encoder::compress_precoded;
+use crate::error::{CodecError, Error, Result};
 use crate::exact::fpstate::exact;
 use crate::format::{BlockHead, Layout, ShortFrame};
-use crate::options::Options;
+use crate::options::EncoderOptions;
 use crate::parallel;
-use crate::predictor::Predictor;
 
-/// Compresses independent messages, each into an archive of its own, the same as [`compress`]
-/// makes. With a neural model it takes much less time than one by one: it reads up to 16 of them at
-/// once. Memory: for each thread and processor about 0.5 GiB, and together no more than
-/// [`Options::memory`]: threads and messages at once become fewer until they fit.
+/// Compresses independent messages, each into an archive of its own, the same as
+/// [`compress_with`] makes. With a neural model it takes much less time than one by one: it reads
+/// up to 16 of them at once. Memory: for each thread and processor about 0.5 GiB, and together no
+/// more than [`EncoderOptions::memory`]: threads and messages at once become fewer until they fit.
 ///
 /// ```
-/// let archives = lmz::compress_many(&["first message", "second message"], &lmz::Options::default());
+/// let messages = ["first message", "second message"];
+/// let archives = lmz::compress_many(&messages, &lmz::EncoderOptions::new())?;
 /// assert_eq!(lmz::decompress(&archives[1])?, b"second message");
 /// # Ok::<(), lmz::Error>(())
 /// ```
 ///
-/// # Panics
+/// # Errors
 ///
-/// Where [`compress`] does.
-pub fn compress_many<M: AsRef<[u8]> + Sync>(messages: &[M], options: &Options) -> Vec<Vec<u8>> {
+/// Where [`compress_with`] gives one, for the first such message.
+pub fn compress_many<M: AsRef<[u8]> + Sync>(
+    messages: &[M],
+    options: &EncoderOptions,
+) -> Result<Vec<Vec<u8>>> {
     let messages: Vec<&[u8]> = messages.iter().map(AsRef::as_ref).collect();
     exact(|_| compress_all(&messages, options))
 }
 
-fn compress_all(messages: &[&[u8]], options: &Options) -> Vec<Vec<u8>> {
+fn compress_all(messages: &[&[u8]], options: &EncoderOptions) -> Result<Vec<Vec<u8>>> {
+    options.check()?;
     if let [message] = messages {
-        return vec![compress(message, options)];
+        return Ok(vec![compress_with(message, options)?]);
     }
+    let predictor = options.loaded()?;
+    let options = &options.clone().predictor(predictor);
     // The threads have messages of their own.
     let longest = messages.iter().map(|message| message.len()).max().unwrap_or(0);
-    let table = options.models();
+    let table = options.models()?;
     let needed = memory::encoding(
-        longest.min(options.block) as u64,
-        &with(options, &table),
+        longest.min(options.get_block_size()) as u64,
+        &context(options, &table),
         options.streams,
     );
     let fit = usize::try_from(options.memory / needed.max(1)).unwrap_or(usize::MAX).max(1);
     let threads = parallel::at_once(options.threads).min(fit).min(messages.len().max(1));
-    let each = Options { threads: 1, memory: options.memory / threads as u64, ..options.clone() };
+    let each = options.clone().threads(1).memory(options.memory / threads as u64);
+    let joint = options.mix && matches!(table[..], [Model::Rwkv7(_)]);
     let (batched, singly): (Vec<usize>, Vec<usize>) =
-        (0..messages.len()).partition(|number| fits_batch(messages[*number], options));
+        (0..messages.len()).partition(|number| joint && fits_batch(messages[*number], options));
     let [next_batched, next_singly] = [&batched, &singly].map(|numbers| {
         let next = AtomicUsize::new(0);
         move || numbers.get(next.fetch_add(1, Ordering::Relaxed)).map(|n| (*n, messages[*n]))
     });
     let work = |()| {
         let mut archives = Vec::new();
-        if let Predictor::Model(model) = &options.predictor {
+        if let [Model::Rwkv7(model)] = &table[..] {
             let rows = batched.len().div_ceil(threads);
             let batch =
                 Batch { model, dictionary: options.dictionary.as_ref(), rows, memory: each.memory };
-            batch.encode(&next_batched, |number, made| {
-                archives.push((number, compress_made(messages[number], &made, &each)));
+            batch.encode(&next_batched, |number, precoded| {
+                archives.push((number, compress_precoded(messages[number], &precoded, &each)));
             });
         }
         archives.extend(
-            std::iter::from_fn(&next_singly).map(|(number, raw)| (number, compress(raw, &each))),
+            std::iter::from_fn(&next_singly)
+                .map(|(number, raw)| (number, compress_with(raw, &each))),
         );
         archives
     };
-    let mut archives = parallel::map(vec![(); threads], work).concat();
+    let mut archives: Vec<_> =
+        parallel::map(vec![(); threads], work).into_iter().flatten().collect();
     archives.sort_unstable_by_key(|(number, _)| *number);
     archives.into_iter().map(|(_, archive)| archive).collect()
 }
 
-/// Whether a message becomes one stream of a short frame that the model is tried on.
-fn fits_batch(raw: &[u8], options: &Options) -> bool {
-    let short = (raw.len() as u64) < ShortFrame::LIMIT && raw.len() <= options.block;
-    let joint = options.mix && matches!(options.predictor, Predictor::Model(_));
-    let one = short && joint && options.streams.is_none_or(|n| n <= 1);
+/// Whether a message becomes one stream of a short frame that a neural model is tried on.
+fn fits_batch(raw: &[u8], options: &EncoderOptions) -> bool {
+    let short = (raw.len() as u64) < ShortFrame::LIMIT && raw.len() <= options.get_block_size();
+    let one = short && options.streams.is_none_or(|n| n <= 1) && options.content_length.is_none();
     // Empty ones and those that repeat one byte have methods of their own.
     one && raw.iter().any(|b| *b != raw[0])
 }
@@ -89,57 +98,60 @@ fn fits_batch(raw: &[u8], options: &Options) -> bool {
 /// protocol to know.
 ///
 /// ```
-/// let options = lmz::Options::default();
-/// let coded = lmz::compress_bare(b"to be or not to be, or to be not", &options);
+/// let options = lmz::EncoderOptions::new();
+/// let coded = lmz::compress_bare(b"to be or not to be, or to be not", &options)?;
 /// assert_eq!(lmz::decompress_bare(&coded, 32, &options)?, b"to be or not to be, or to be not");
-/// # Ok::<(), lmz::CodecError>(())
+/// # Ok::<(), lmz::Error>(())
 /// ```
-pub fn compress_bare(message: &[u8], options: &Options) -> Vec<u8> {
+///
+/// # Errors
+///
+/// If an option has a value that cannot be, or if the model cannot be loaded or computed.
+pub fn compress_bare(message: &[u8], options: &EncoderOptions) -> Result<Vec<u8>> {
     exact(|_| {
-        let table = table(options).expect("the model can be computed");
-        block::bare(message, &with(options, &table))
+        let table = table(options)?;
+        encode::bare(message, &context(options, &table)).map_err(Error::of_message)
     })
 }
 
 /// Decompresses what [`compress_bare`] made of `length` bytes. Other bytes give an error or, since
 /// there is no check, another message.
-pub fn decompress_bare(
-    coded: &[u8],
-    length: usize,
-    options: &Options,
-) -> Result<Vec<u8>, CodecError> {
+///
+/// # Errors
+///
+/// If an encoder does not write such bytes, if decoding them needs more memory than the options
+/// allow, and where `compress_bare` gives one.
+pub fn decompress_bare(coded: &[u8], length: usize, options: &EncoderOptions) -> Result<Vec<u8>> {
     exact(|_| decode_bare(coded, length, options))
 }
 
-fn decode_bare(coded: &[u8], length: usize, options: &Options) -> Result<Vec<u8>, CodecError> {
+fn decode_bare(coded: &[u8], length: usize, options: &EncoderOptions) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     if length > 0 {
         let table = table(options)?;
-        let models = with(options, &table);
-        let (method, model) = block::bare_method(&models);
+        let context = context(options, &table);
+        let (method, model) = bare_method(&context);
         let layout = Layout::whole(length as u64, model);
         let (raw, coded_length) = (length as u64, coded.len() as u64);
         // By models that give every byte some mass, few coded bytes cannot be many: nothing is
         // begun for them.
-        let certain = matches!(models.table, [] | [Model::Ppm { .. }, ..]);
+        let certain = matches!(context.table, [] | [Model::Ppm { .. }, ..]);
         if certain && raw > method.most_raw(coded_length) {
-            return Err(CodecError::TooShort);
+            return Err(Error::of_message(CodecError::TooShort));
         }
         let head = BlockHead { last: true, method, raw, coded: coded_length, layout };
-        let needed = memory::decoding(&head, &models);
-        if needed > options.memory {
-            return Err(CodecError::MemoryLimit { needed, limit: options.memory });
-        }
-        memory::available(needed)?;
-        let layout = head.layout;
-        block::decode(method, length as u64, &layout, &models, coded, &mut out)?;
+        let needed = memory::decoding(&head, &context);
+        memory::allow("the message", needed, options.memory)?;
+        memory::available(needed).map_err(Error::of_message)?;
+        decode::decode(&head, &context, coded, &mut out).map_err(Error::of_message)?;
     }
     Ok(out)
 }
 
-/// The models; of a device-bound one what is to be known for one stream.
-fn table(options: &Options) -> Result<Vec<Model>, CodecError> {
-    let mut table = options.models();
+/// The models, each device-bound one with what is to be known of it for one stream.
+fn table(options: &EncoderOptions) -> Result<Vec<Model>> {
+    options.check()?;
+    let mut table = options.models()?;
     for model in &mut table {
         if let Model::Bound(model, entry) = model {
             **entry = model.0.entry(1)?;
@@ -148,14 +160,8 @@ fn table(options: &Options) -> Result<Vec<Model>, CodecError> {
     Ok(table)
 }
 
-fn with<'a>(options: &'a Options, table: &'a [Model]) -> Models<'a> {
-    let Options { dictionary, mix, threads, .. } = options;
-    Models {
-        table,
-        dictionary: dictionary.as_ref(),
-        mix: *mix,
-        made: None,
-        threads: *threads,
-        cancel: None,
-    }
+fn context<'a>(options: &'a EncoderOptions, table: &'a [Model]) -> BlockContext<'a> {
+    let EncoderOptions { dictionary, mix, threads, .. } = options;
+    let dictionary = dictionary.as_ref();
+    BlockContext { table, dictionary, mix: *mix, threads: *threads, cancel: None }
 }

@@ -1,13 +1,14 @@
 //! What predicts, by name.
 
 use crate::exact::fpstate::exact;
+use crate::format::BLOCK;
 use crate::lm::bound::Bound;
 use crate::lm::rwkv7::{ModelError, Ready};
 use crate::lm::{self, Found};
-use crate::options::Options;
 
 /// What predicts the content.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Predictor {
     /// No model: context mixing alone.
     None,
@@ -29,14 +30,15 @@ impl Predictor {
     ///
     /// ```
     /// # #[cfg(feature = "nano")] {
-    /// use lmz::{Options, Predictor};
+    /// use lmz::{EncoderOptions, Predictor};
     ///
-    /// let options = Options { predictor: Predictor::find("nano")?, ..Options::default() };
-    /// let archive = lmz::compress(b"What a small text needs is a model that knows the language.", &options);
+    /// let options = EncoderOptions::new().predictor(Predictor::find("nano")?);
+    /// let text = b"What a small text needs is a model that knows the language.";
+    /// let archive = lmz::compress_with(text, &options)?;
     /// assert!(archive.len() < 45);
-    /// assert_eq!(lmz::decompress(&archive).unwrap().len(), 59);
+    /// assert_eq!(lmz::decompress(&archive)?, text);
     /// # }
-    /// # Ok::<(), lmz::lm::rwkv7::ModelError>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn find(name_or_path: &str) -> Result<Self, ModelError> {
         match Self::named(name_or_path) {
@@ -64,17 +66,10 @@ impl Predictor {
     }
 
     /// Bytes of a block unless something else is asked for.
-    pub fn block(&self) -> usize {
+    pub fn block_size(&self) -> usize {
         match self {
             Self::Bound(model) => model.block(),
-            _ => Options::BLOCK,
+            _ => BLOCK,
         }
-    }
-}
-
-impl Default for Predictor {
-    /// [`DEFAULT`](Self::DEFAULT), or context mixing alone where that is not built in.
-    fn default() -> Self {
-        Self::find(Self::DEFAULT).unwrap_or(Self::None)
     }
 }

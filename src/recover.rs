@@ -10,25 +10,26 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
-use crate::cancel::CancellationToken;
-use crate::codec::block::{self, Content, Model};
+use crate::codec::content::Content;
+use crate::codec::context::Model;
+use crate::codec::decode::RawBlock;
 use crate::codec::memory;
 use crate::codec::work::Work;
-use crate::dictionary::Dictionary;
 use crate::error::{CodecError, Error, Result};
 use crate::exact::fpstate::{Host, exact, host};
 use crate::format::{
-    BlockHead, FormatError, FrameHeader, Index, Input, Limits, Method, Origins, ShortFrame, Start,
-    TRAILER_BYTES, Trailer, start, within,
+    BlockHead, CHECK, FormatError, FrameHeader, Index, Input, Limits, Method, SHORT_CHECK,
+    ShortFrame, Start, TRAILER_BYTES, Trailer, start, within,
 };
 use crate::lm::bound::Bound;
 use crate::lm::ppm;
 use crate::lm::rwkv7::{self, Ready};
-use crate::options::DecodeOptions;
+use crate::options::{DecoderOptions, Needs, Resolved, Resolver};
 use crate::window::{Window, read_up_to};
 
 /// A part of an archive that could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Hole {
     /// Where it begins in the archive.
     pub at: u64,
@@ -42,11 +43,13 @@ pub struct Hole {
 
 /// What [`recover`] found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Recovered {
     /// Raw bytes written.
     pub raw: u64,
     /// Blocks and short frames that were whole.
     pub blocks: u64,
+    /// What could not be read, in order.
     pub holes: Vec<Hole>,
 }
 
@@ -66,9 +69,27 @@ const SHORT: u64 = 64;
 /// A frame that names a dictionary or model which is not there is an error: give it, or what needs
 /// it would count as damaged. So is a block that needs more memory than
 /// [`Limits::memory`](crate::Limits::memory) allows, which bounds the memory of the run.
+///
+/// ```
+/// use std::io::Cursor;
+///
+/// let mut archive = lmz::compress(b"some text")?;
+/// archive.extend(b"damage");
+/// let mut content = Vec::new();
+/// let found = lmz::recover::recover(Cursor::new(archive), &lmz::DecoderOptions::new(), |bytes| {
+///     content.extend_from_slice(bytes);
+///     Ok(())
+/// })?;
+/// assert_eq!((&content[..], found.holes[0].bytes), (&b"some text"[..], 6));
+/// # Ok::<(), lmz::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// If reading or writing fails, or if what the archive needs is not there.
 pub fn recover<R: Read + Seek>(
     inner: R,
-    options: &DecodeOptions,
+    options: &DecoderOptions,
     mut write: impl FnMut(&[u8]) -> std::io::Result<()>,
 ) -> Result<Recovered> {
     exact(|_| search(Host::new(inner), options, |bytes| host(|| write(bytes))))
@@ -76,16 +97,15 @@ pub fn recover<R: Read + Seek>(
 
 fn search<R: Read + Seek>(
     mut inner: R,
-    options: &DecodeOptions,
+    options: &DecoderOptions,
     mut write: impl FnMut(&[u8]) -> std::io::Result<()>,
 ) -> Result<Recovered> {
     let length = inner.seek(SeekFrom::End(0))?;
     let mut search = Search {
         inner,
         length,
-        options: options.clone(),
-        models: None,
-        dictionary: None,
+        resolver: Resolver::new(options.clone()),
+        frame: None,
         rows: 1,
         at: 0,
         window: Window::new(0, READ),
@@ -161,10 +181,9 @@ struct Search<R> {
     inner: R,
     /// Bytes of the archive.
     length: u64,
-    options: DecodeOptions,
-    /// Those of the last header, if there was one.
-    models: Option<Vec<Model>>,
-    dictionary: Option<Dictionary>,
+    resolver: Resolver,
+    /// What the blocks behind the last header are decoded with, if there was a header.
+    frame: Option<Resolved>,
     /// The most streams of a block whose frame's header is lost.
     rows: u64,
     at: u64,
@@ -180,9 +199,7 @@ struct Search<R> {
 impl<R: Read + Seek> Search<R> {
     /// Reads the part at the current place and moves behind it.
     fn part(&mut self) -> Result<Part> {
-        if self.options.cancel.as_ref().is_some_and(CancellationToken::is_cancelled) {
-            return Err(Error::Cancelled);
-        }
+        self.resolver.go_on()?;
         let bytes = self.window.get(&mut self.inner, self.at, FIRST)?;
         let Some(first) = bytes.first() else { return Ok(Part::End) };
         let behind_frame = std::mem::take(&mut self.boundary);
@@ -199,10 +216,7 @@ impl<R: Read + Seek> Search<R> {
         };
         match self.find()?.filter(|(found, n)| counts(found, *n)) {
             Some((Found::Header(header), n)) => {
-                self.dictionary = self.dictionary(header.dictionary.as_ref().map(|h| &h[..]))?;
-                self.options.look_up(&header.models, &header.origins, self.at)?;
-                self.models =
-                    Some(self.options.models(&header.models, &header.origins, self.at)?);
+                self.frame = Some(self.resolver.resolve(&Needs::of(&header), self.at)?);
                 self.at += n;
                 Ok(Part::Structure)
             }
@@ -253,8 +267,8 @@ impl<R: Read + Seek> Search<R> {
             return Ok(None);
         }
         // Where the header is lost, blocks name the one model of nearly all archives.
-        let models = self.models.as_ref().map_or(1, Vec::len);
-        let limits = &self.options.limits;
+        let models = self.frame.as_ref().map_or(1, |frame| frame.models.len());
+        let limits = self.resolver.limits();
         let most = LONGEST.min(limits.memory / 16);
         let mut want = FIRST;
         loop {
@@ -279,22 +293,17 @@ impl<R: Read + Seek> Search<R> {
         }
     }
 
-    fn dictionary(&self, dictionary: Option<&[u8]>) -> Result<Option<Dictionary>> {
-        Ok(self.options.dictionary(dictionary, self.at)?.cloned())
-    }
-
     fn block(&mut self, n: u64, head: &BlockHead) -> Result<Part> {
-        let tables = match &self.models {
-            Some(models) => vec![models.clone()],
-            None => self.guesses(head).into_iter().map(|model| vec![model]).collect(),
+        let guess = |model| Resolved { models: vec![model], dictionary: None };
+        let tried = match &self.frame {
+            Some(frame) => vec![frame.clone()],
+            None => self.guesses(head).into_iter().map(guess).collect(),
         };
-        let dictionary = self.dictionary.clone();
         let mut found = None;
-        for table in &tables {
-            let context = self.options.context(table, dictionary.as_ref(), self.options.threads);
-            let needed = memory::decoding(head, &context);
-            memory::allow("a block", needed, self.options.limits.memory)?;
-            found = self.decode(n, head, 8, table, dictionary.as_ref())?;
+        for resolved in &tried {
+            let needed = memory::decoding(head, &resolved.context(1, None));
+            memory::allow("a block", needed, self.resolver.limits().memory)?;
+            found = self.decode(n, head, CHECK, resolved)?;
             if found.is_some() {
                 break;
             }
@@ -313,7 +322,8 @@ impl<R: Read + Seek> Search<R> {
         self.rows = self.rows.max(head.layout.streams);
         let ppm = Model::Ppm { order: ppm::ORDER, memory: ppm::MEMORY_LOG2 };
         let built_in = rwkv7::Model::builtin_names().filter_map(|name| Ready::find(name).ok());
-        let neural = || self.options.models.iter().cloned().chain(built_in).map(Model::Rwkv7);
+        let neural =
+            || self.resolver.options.models.iter().cloned().chain(built_in).map(Model::Rwkv7);
         // With what would be computed here, if nothing was said when compressing.
         let bound = |model: &Bound| {
             Some(Model::Bound(model.clone(), Box::new(model.0.entry(self.rows).ok()?)))
@@ -321,7 +331,7 @@ impl<R: Read + Seek> Search<R> {
         match head.method {
             Method::Joint => neural().collect(),
             Method::Bound | Method::BoundAlone => {
-                self.options.bound.iter().filter_map(bound).collect()
+                self.resolver.options.bound.iter().filter_map(bound).collect()
             }
             Method::Coded => std::iter::once(ppm).chain(neural()).collect(),
             _ => vec![ppm],
@@ -329,20 +339,20 @@ impl<R: Read + Seek> Search<R> {
     }
 
     fn short(&mut self, n: u64, short: ShortFrame) -> Result<Part> {
-        let dictionary = match self.dictionary(short.dictionary.as_ref().map(|d| &d[..])) {
-            // Four bytes without a check of their own: as likely damage as a dictionary.
-            Err(Error::NoDictionary { .. }) => None,
-            found => found?,
-        };
-        // As for the dictionary; without its model nothing can come out.
-        let table =
-            self.options.models(&short.models(), &Origins::new(), self.at).unwrap_or_default();
+        let models = short.models();
+        let needs = Needs::of_short(&short, &models);
+        // The name of a dictionary is four bytes without a check of their own: as likely damage as
+        // a dictionary. So is that of a model; without it nothing can come out.
+        let dictionary = self.resolver.dictionary(needs.dictionary, self.at).ok().flatten();
+        let dictionary = dictionary.cloned();
+        let without = Needs { dictionary: None, ..needs };
+        let models = self.resolver.resolve(&without, self.at).unwrap_or_default().models;
+        let resolved = Resolved { models, dictionary };
         let head = short.into_head();
-        let context = self.options.context(&table, dictionary.as_ref(), self.options.threads);
         // Nothing vouches for the head, so what it needs is no reason to end.
-        let fits = memory::decoding(&head, &context) <= self.options.limits.memory;
-        let found =
-            if fits { self.decode(n, &head, 4, &table, dictionary.as_ref())? } else { None };
+        let needed = memory::decoding(&head, &resolved.context(1, None));
+        let fits = needed <= self.resolver.limits().memory;
+        let found = if fits { self.decode(n, &head, SHORT_CHECK, &resolved)? } else { None };
         if found.is_some() {
             self.boundary = true;
         } else {
@@ -357,8 +367,7 @@ impl<R: Read + Seek> Search<R> {
         n: u64,
         head: &BlockHead,
         check: usize,
-        table: &[Model],
-        dictionary: Option<&Dictionary>,
+        resolved: &Resolved,
     ) -> Result<Option<Part>> {
         if self.decoded.enough(self.at) {
             return Ok(None);
@@ -382,11 +391,11 @@ impl<R: Read + Seek> Search<R> {
             self.decoded.add(self.at, whole);
             return Ok(None);
         }
-        let context = self.options.context(table, dictionary, self.options.threads);
+        let options = &self.resolver.options;
+        let context = resolved.context(options.threads, options.cancel.as_ref());
         let format = |source| Error::Format { at: self.at, source };
-        self.work.add(head, whole, &context, &self.options.limits).map_err(format)?;
-        let check = coded.split_off(head.coded as usize);
-        match block::content(head, coded, &check, &context) {
+        self.work.add(head, whole, &context, &options.limits).map_err(format)?;
+        match RawBlock::new(head.clone(), coded).decode(&context) {
             Ok(raw) => {
                 self.at += whole;
                 Ok(Some(Part::Content(raw)))

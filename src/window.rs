@@ -2,6 +2,9 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
+use crate::error::{Error, Result};
+use crate::format::{FormatError, Input};
+
 /// Bytes of a buffer at least, where it grows with what is there.
 const LEAST: usize = 64 << 10;
 
@@ -37,6 +40,31 @@ impl Window {
         }
         let begin = usize::try_from(at - self.at).unwrap_or(usize::MAX).min(self.bytes.len());
         Ok(&self.bytes[begin..])
+    }
+
+    /// Parses the part that begins at `at`, with `first` bytes and then with more, up to `most`, as
+    /// long as it is incomplete. Gives the part and its bytes.
+    pub fn parse<T>(
+        &mut self,
+        inner: &mut (impl Read + Seek),
+        at: u64,
+        first: u64,
+        most: u64,
+        read: impl Fn(&mut Input) -> Result<T, FormatError>,
+    ) -> Result<(T, usize)> {
+        let mut want = first.min(most);
+        loop {
+            let n = usize::try_from(want).unwrap_or(usize::MAX);
+            let bytes = self.get(inner, at, n)?;
+            let mut input = Input::new(&bytes[..bytes.len().min(n)]);
+            match read(&mut input) {
+                Err(FormatError::Incomplete) if bytes.len() >= n && want < most => {
+                    want = want.saturating_mul(8).min(most);
+                }
+                Err(source) => return Err(Error::Format { at, source }),
+                Ok(part) => return Ok((part, input.position())),
+            }
+        }
     }
 }
 

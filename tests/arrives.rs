@@ -5,7 +5,9 @@ use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::rc::Rc;
 
-use lmz::{DecodeOptions, Decoder, Encoder, Options, Predictor};
+use lmz::read::Decoder;
+use lmz::write::Encoder;
+use lmz::{DecoderOptions, EncoderOptions, Predictor};
 
 /// Gives an archive up to a place, as many bytes at a time as asked for; being asked beyond it is a
 /// failure.
@@ -44,10 +46,11 @@ impl Write for Counted {
 }
 
 /// An archive, and after how many bytes of it how much of its content is there.
-fn flushed(messages: &[Vec<u8>], options: &Options) -> (Vec<u8>, Vec<(usize, usize)>) {
+fn flushed(messages: &[Vec<u8>], options: &EncoderOptions) -> (Vec<u8>, Vec<(usize, usize)>) {
     let (mut content, mut places) = (0, Vec::new());
     let shared = Rc::new(Cell::new(0));
-    let mut encoder = Encoder::new(Counted(Vec::new(), Rc::clone(&shared)), options.clone());
+    let mut encoder =
+        Encoder::with_options(Counted(Vec::new(), Rc::clone(&shared)), options.clone()).unwrap();
     for message in messages {
         encoder.write_all(message).unwrap();
         encoder.flush().unwrap();
@@ -60,8 +63,7 @@ fn flushed(messages: &[Vec<u8>], options: &Options) -> (Vec<u8>, Vec<(usize, usi
 fn check(archive: Vec<u8>, places: &[(usize, usize)], threads: usize, step: usize) {
     let arrived = Rc::new(Cell::new(0));
     let reader = UpTo { archive, at: 0, arrived: Rc::clone(&arrived), step };
-    let mut decoder =
-        Decoder::with_options(reader, DecodeOptions { threads, ..DecodeOptions::default() });
+    let mut decoder = Decoder::with_options(reader, DecoderOptions::new().threads(threads));
     let mut had = 0;
     for (bytes, content) in places {
         arrived.set(*bytes);
@@ -75,7 +77,7 @@ fn blocks_that_were_flushed() {
     let messages: Vec<Vec<u8>> = [9usize, 3000, 200, 1, 70_000, 30]
         .map(|n| (0..n).map(|i| (i * i % 91) as u8 + 32).collect())
         .to_vec();
-    let options = Options { predictor: Predictor::None, block: 50_000, ..Options::default() };
+    let options = EncoderOptions::new().predictor(Predictor::None).block_size(50_000);
     let (archive, places) = flushed(&messages, &options);
     for threads in [1, 2, 4] {
         for step in [1, 100, usize::MAX] {
@@ -86,11 +88,11 @@ fn blocks_that_were_flushed() {
 
 #[test]
 fn frames_one_after_the_other() {
-    let options = Options { predictor: Predictor::None, block: 100, ..Options::default() };
+    let options = EncoderOptions::new().predictor(Predictor::None).block_size(100);
     let (mut archive, mut places, mut content) = (Vec::new(), Vec::new(), 0);
     for i in 0..6 {
         let message = format!("message {i}\n").repeat(1 + i % 3 * 20);
-        archive.extend(lmz::compress(message.as_bytes(), &options));
+        archive.extend(lmz::compress_with(message.as_bytes(), &options).unwrap());
         content += message.len();
         places.push((archive.len(), content));
     }

@@ -9,14 +9,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use counting::peak;
+use lmz::Archive;
 use lmz::format::{
     BlockHead, FrameHeader, Index, Layout, Limits, Method, Model, Segment, content_check,
 };
+use lmz::read::Decoder;
 use lmz::recover::recover;
-use lmz::scan::Archive;
+use lmz::write::Encoder;
 use lmz::{
-    CancellationToken, CodecError, DecodeOptions, Decoder, Dictionary, Encoder, Error, Options,
-    Predictor, compress,
+    CancellationToken, CodecError, DecoderOptions, Dictionary, EncoderOptions, Error, Predictor,
+    compress_with,
 };
 
 #[global_allocator]
@@ -32,16 +34,12 @@ fn alone() -> MutexGuard<'static, ()> {
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn none(block: usize, threads: usize) -> Options {
-    Options { predictor: Predictor::None, block, threads, ..Options::default() }
+fn none(block: usize, threads: usize) -> EncoderOptions {
+    EncoderOptions::new().predictor(Predictor::None).block_size(block).threads(threads)
 }
 
-fn limited(memory: u64, threads: usize) -> DecodeOptions {
-    DecodeOptions {
-        limits: Limits { memory, ..Limits::default() },
-        threads,
-        ..DecodeOptions::default()
-    }
+fn limited(memory: u64, threads: usize) -> DecoderOptions {
+    DecoderOptions::new().limits(Limits::default().memory(memory)).threads(threads)
 }
 
 fn text(n: usize) -> Vec<u8> {
@@ -70,7 +68,7 @@ fn fill_bomb(blocks: usize) -> Vec<u8> {
 fn what_repeats_a_byte_is_not_held() {
     let _alone = alone();
     let raw = vec![7; 100 << 20];
-    let archive = compress(&raw, &none(50 << 20, 1));
+    let archive = compress_with(&raw, &none(50 << 20, 1)).unwrap();
     for threads in [1, 8] {
         let (n, most) = peak(|| {
             let mut decoder = Decoder::with_options(&archive[..], limited(MIB, threads));
@@ -104,15 +102,15 @@ fn blocks_at_once_fit_into_memory() {
     let _alone = alone();
     let raw = text(1 << 20);
     for (predictor, memory) in [(Predictor::None, 250 * MIB), (Predictor::Ppm, 120 * MIB)] {
-        let options = Options { predictor, memory, ..none(64 << 10, 8) };
+        let options = none(64 << 10, 8).predictor(predictor).memory(memory);
         let (archive, most) = peak(|| {
-            let mut encoder = Encoder::new(Vec::new(), options.clone());
+            let mut encoder = Encoder::with_options(Vec::new(), options.clone()).unwrap();
             encoder.write_all(&raw).unwrap();
             encoder.finish().unwrap()
         });
         assert!(most < memory as usize + BESIDE, "{most} bytes to compress, {memory} allowed");
         assert!(
-            archive == compress(&raw, &Options { memory: u64::MAX, threads: 1, ..options.clone() }),
+            archive == compress_with(&raw, &options.clone().memory(u64::MAX).threads(1)).unwrap(),
             "another archive"
         );
         let decoding = limited(memory, 8);
@@ -130,8 +128,8 @@ fn blocks_at_once_fit_into_memory() {
         });
         assert!(most < memory as usize + BESIDE, "{most} bytes for a range, {memory} allowed");
         // What one block needs is said.
-        let few = Options { memory: 9 * MIB, ..options.clone() };
-        let mut encoder = Encoder::new(Vec::new(), few);
+        let few = options.clone().memory(9 * MIB);
+        let mut encoder = Encoder::with_options(Vec::new(), few).unwrap();
         let error = encoder.write_all(&raw).unwrap_err().to_string();
         assert!(
             error.contains("over the limit of 9437184") && encoder.finish().is_err(),
@@ -158,7 +156,7 @@ fn blocks_at_once_fit_into_memory() {
 fn many_small_blocks_at_once_take_little() {
     let _alone = alone();
     let raw = text(256 << 10);
-    let work = |threads| peak(|| compress(&raw, &none(16 << 10, threads))).1;
+    let work = |threads| peak(|| compress_with(&raw, &none(16 << 10, threads)).unwrap()).1;
     let (one, sixteen) = (work(1), work(16));
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     assert!(
@@ -171,38 +169,34 @@ fn many_small_blocks_at_once_take_little() {
 fn limits_at_their_extremes() {
     let _alone = alone();
     let raw = text(20_000);
-    let archive = compress(&raw, &none(4096, 2));
+    let archive = compress_with(&raw, &none(4096, 2)).unwrap();
     let full = Limits::default();
     let max = [
-        Limits { field: u64::MAX, ..full.clone() },
-        Limits { models: usize::MAX, ..full.clone() },
-        Limits { segments: u64::MAX, ..full.clone() },
-        Limits { block: u64::MAX, ..full.clone() },
-        Limits { memory: u64::MAX, ..full.clone() },
-        Limits {
-            field: u64::MAX,
-            models: usize::MAX,
-            segments: u64::MAX,
-            block: u64::MAX,
-            memory: u64::MAX,
-            ..full.clone()
-        },
+        full.clone().field(u64::MAX),
+        full.clone().models(usize::MAX),
+        full.clone().segments(u64::MAX),
+        full.clone().block(u64::MAX),
+        full.clone().memory(u64::MAX),
+        full.clone()
+            .field(u64::MAX)
+            .models(usize::MAX)
+            .segments(u64::MAX)
+            .block(u64::MAX)
+            .memory(u64::MAX),
     ];
     let zero = [
-        Limits { content: 0, ..full.clone() },
-        Limits { block: 0, ..full.clone() },
-        Limits { memory: 0, ..full.clone() },
-        Limits { segments: 0, ..full.clone() },
+        full.clone().content(0),
+        full.clone().block(0),
+        full.clone().memory(0),
+        full.clone().segments(0),
     ];
     // Which need nothing here.
-    let needless =
-        [Limits { field: 0, models: 0, ..full.clone() }, Limits { expansion: 100, ..full }];
+    let needless = [full.clone().field(0).models(0), full.expansion(100)];
     for (limits, well) in
         max.into_iter().chain(needless).map(|l| (l, true)).chain(zero.map(|l| (l, false)))
     {
         for threads in [0, usize::MAX] {
-            let options =
-                DecodeOptions { limits: limits.clone(), threads, ..DecodeOptions::default() };
+            let options = DecoderOptions::new().limits(limits.clone()).threads(threads);
             let decoded = lmz::decompress_with(&archive, &options);
             assert_eq!(decoded.is_ok_and(|d| d == raw), well, "{limits:?}");
             let seeked = Archive::open(Cursor::new(&archive), options.clone());
@@ -215,14 +209,14 @@ fn limits_at_their_extremes() {
     }
     for threads in [0, 1, 100_000, usize::MAX / 2, usize::MAX] {
         for memory in [100 * MIB, u64::MAX] {
-            let options = Options { memory, ..none(4096, threads) };
-            assert!(compress(&raw, &options) == archive);
-            assert_eq!(lmz::compress_many(&[&raw[..], b"x"], &options)[0], archive);
-            assert!(lmz::compress_bare(b"some words", &options).len() > 2);
+            let options = none(4096, threads).memory(memory);
+            assert!(compress_with(&raw, &options).unwrap() == archive);
+            assert_eq!(lmz::compress_many(&[&raw[..], b"x"], &options).unwrap()[0], archive);
+            assert!(lmz::compress_bare(b"some words", &options).unwrap().len() > 2);
         }
     }
     let mut encoder =
-        Encoder::new(Vec::new(), Options { memory: 0, ..none(usize::MAX, usize::MAX) });
+        Encoder::with_options(Vec::new(), none(usize::MAX, usize::MAX).memory(0)).unwrap();
     assert!(encoder.write_all(&raw).and_then(|()| encoder.flush()).is_err());
 }
 
@@ -231,26 +225,20 @@ fn bare_messages_of_absurd_lengths() {
     let _alone = alone();
     let started = Instant::now();
     for predictor in [Predictor::None, Predictor::Ppm] {
-        let options = Options { predictor, ..none(4096, 1) };
+        let options = none(4096, 1).predictor(predictor);
         for n in [1 << 20, 1 << 30, 1 << 33, usize::MAX / 2, usize::MAX] {
             let (result, most) = peak(|| lmz::decompress_bare(b"abc", n, &options));
             assert!(result.is_err() && most < BESIDE, "{n}: {most} bytes");
         }
-        let small = Options { memory: 5 * MIB, ..options.clone() };
-        let bytes = lmz::compress_bare(&text(60_000), &options);
-        assert!(matches!(
-            lmz::decompress_bare(&bytes, 60_000, &small),
-            Err(CodecError::MemoryLimit { .. })
-        ));
+        let small = options.clone().memory(5 * MIB);
+        let bytes = lmz::compress_bare(&text(60_000), &options).unwrap();
+        assert!(matches!(lmz::decompress_bare(&bytes, 60_000, &small), Err(Error::Memory { .. })));
     }
     #[cfg(feature = "nano")]
     for n in [1 << 33, usize::MAX] {
-        let options = Options { predictor: Predictor::find("nano").unwrap(), ..none(4096, 1) };
+        let options = none(4096, 1).predictor(Predictor::find("nano").unwrap());
         let (result, most) = peak(|| lmz::decompress_bare(b"abc", n, &options));
-        assert!(
-            matches!(result, Err(CodecError::MemoryLimit { .. })) && most < BESIDE,
-            "{n}: {most} bytes"
-        );
+        assert!(matches!(result, Err(Error::Memory { .. })) && most < BESIDE, "{n}: {most} bytes");
     }
     assert!(started.elapsed() < Duration::from_secs(60));
 }
@@ -272,20 +260,22 @@ fn work_can_be_limited_and_cancelled() {
     let _alone = alone();
     let bomb = work_bomb(900);
     let started = Instant::now();
-    let limits = Limits { expansion: 1000, ..Limits::default() };
-    let options = DecodeOptions { limits, ..DecodeOptions::default() };
-    let refused = |error: &Error| error.to_string().contains("to be predicted for each byte");
+    let limits = Limits::default().expansion(1000);
+    let options = DecoderOptions::new().limits(limits);
+    let refused = |error: &Error| lmz::error::told(error).contains("to be predicted for each byte");
     assert!(lmz::decompress_with(&bomb, &options).is_err_and(|e| refused(&e)));
     assert!(recover(Cursor::new(&bomb), &options, |_| Ok(())).is_err_and(|e| refused(&e)));
     assert!(started.elapsed() < Duration::from_secs(5));
     // What people compress is far below.
     let raw = text(1 << 20);
-    let options =
-        DecodeOptions { limits: Limits { expansion: 30, ..Limits::default() }, ..options };
-    assert!(lmz::decompress_with(&compress(&raw, &none(1 << 20, 1)), &options).unwrap() == raw);
+    let options = options.limits(Limits::default().expansion(30));
+    assert!(
+        lmz::decompress_with(&compress_with(&raw, &none(1 << 20, 1)).unwrap(), &options).unwrap()
+            == raw
+    );
     for at_once in [true, false] {
         let cancel = CancellationToken::default();
-        let options = DecodeOptions { cancel: Some(cancel.clone()), ..DecodeOptions::default() };
+        let options = DecoderOptions::new().cancel(cancel.clone());
         if at_once {
             cancel.cancel();
         }
@@ -330,9 +320,9 @@ fn linear(what: &str, n: usize, mut work: impl FnMut(usize)) {
 #[test]
 fn time_in_proportion() {
     let _alone = alone();
-    let one = compress(b"ab", &none(4096, 1));
+    let one = compress_with(b"ab", &none(4096, 1)).unwrap();
     let open = |archive: &[u8]| {
-        Archive::open(Cursor::new(archive.to_vec()), DecodeOptions::default()).unwrap()
+        Archive::open(Cursor::new(archive.to_vec()), DecoderOptions::default()).unwrap()
     };
     linear("reading small frames", 5000, |n| {
         let mut out = Vec::new();
@@ -348,7 +338,7 @@ fn time_in_proportion() {
         open(&archive).read_to_end(&mut Vec::new()).unwrap();
         assert_eq!(lmz::decompress(&archive).unwrap(), b"ab");
         assert!(
-            recover(Cursor::new(&archive), &DecodeOptions::default(), |_| Ok(()))
+            recover(Cursor::new(&archive), &DecoderOptions::default(), |_| Ok(()))
                 .unwrap()
                 .holes
                 .is_empty()
@@ -356,7 +346,7 @@ fn time_in_proportion() {
     });
     linear("empty blocks", 5000, |n| {
         let mut archive = Vec::new();
-        let mut encoder = Encoder::new(&mut archive, none(1, 1));
+        let mut encoder = Encoder::with_options(&mut archive, none(1, 1)).unwrap();
         encoder.write_all(b"a").unwrap();
         encoder.flush().unwrap();
         drop(encoder);
@@ -377,13 +367,13 @@ fn time_in_proportion() {
                 && Decoder::new(&archive[..]).read_to_end(&mut Vec::new()).is_err()
         );
         assert!(
-            recover(Cursor::new(&archive), &DecodeOptions::default(), |_| Ok(())).unwrap().blocks
+            recover(Cursor::new(&archive), &DecoderOptions::default(), |_| Ok(())).unwrap().blocks
                 > n as u64
         );
     });
     let recovered = |what: &str, n: usize, part: &dyn Fn(usize) -> Vec<u8>| {
         linear(what, n, |n| {
-            drop(recover(Cursor::new(part(n)), &DecodeOptions::default(), |_| Ok(())).unwrap())
+            drop(recover(Cursor::new(part(n)), &DecoderOptions::default(), |_| Ok(())).unwrap())
         });
     };
     recovered("headers without an end", 20_000, &|n| b"\xebLZ\x10\x06\x04".repeat(n));
@@ -401,11 +391,11 @@ fn time_in_proportion() {
     let padded = [&one[..], &vec![0; 1 << 26]].concat();
     let (_, most) = peak(|| {
         std::io::copy(&mut Decoder::new(&padded[..]), &mut std::io::sink()).unwrap();
-        Archive::open(Cursor::new(&padded), DecodeOptions::default())
+        Archive::open(Cursor::new(&padded), DecoderOptions::default())
             .unwrap()
             .read_to_end(&mut Vec::new())
             .unwrap();
-        recover(Cursor::new(&padded), &DecodeOptions::default(), |_| Ok(())).unwrap();
+        recover(Cursor::new(&padded), &DecoderOptions::default(), |_| Ok(())).unwrap();
     });
     assert!(most < BESIDE, "{most} bytes for zeros");
 }
@@ -423,7 +413,7 @@ fn primed(count: usize) -> f64 {
     let (raw, layout) = (count as u64, Layout::of(segments));
     BlockHead { last: true, method: Method::Coded, raw, coded: 500, layout }.write(&mut archive);
     archive.extend([1; 508]);
-    let options = DecodeOptions { dictionaries: vec![dictionary], ..DecodeOptions::default() };
+    let options = DecoderOptions::new().dictionary(dictionary);
     let started = Instant::now();
     let error = lmz::decompress_with(&archive, &options).unwrap_err();
     assert!(matches!(error, Error::Block { source: CodecError::BadCheck, .. }), "{error}");

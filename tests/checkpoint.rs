@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use lmz::exact::Activations;
 use lmz::lm::rwkv7::{Model, Oracle, Ready, Weights};
-use lmz::{DecodeOptions, Options, Predictor};
+use lmz::{DecoderOptions, EncoderOptions, Predictor};
 use safetensors::SafeTensors;
 use tempfile::TempDir;
 
@@ -73,8 +73,7 @@ fn logits_are_those_of_float32() {
 fn golden_archive() {
     let model = Ready::find(folder("reference").to_str().unwrap()).unwrap();
     let raw = b"what a checkpoint has made once, every later version reads";
-    let models = vec![model.clone()];
-    let decoding = DecodeOptions { models, ..DecodeOptions::default() };
+    let decoding = DecoderOptions::new().model(model.clone());
     golden_archive::check("checkpoint/message.txt", raw, &tiny::short_by(&model, raw), &decoding);
 }
 
@@ -83,18 +82,16 @@ fn text_goes_there_and_back() {
     let model = Ready::find(folder("transformers").to_str().unwrap()).unwrap();
     let raw = include_bytes!("../testdata/technical.md");
     for mix in [true, false] {
-        let options = Options {
-            predictor: Predictor::Model(model.clone()),
-            mix,
-            streams: Some(3),
-            block: 4000,
-            ..Options::default()
-        };
-        let archive = lmz::compress(&raw[..9000], &options);
+        let options = EncoderOptions::new()
+            .predictor(Predictor::Model(model.clone()))
+            .mix(mix)
+            .streams(3)
+            .block_size(4000);
+        let archive = lmz::compress_with(&raw[..9000], &options).unwrap();
         assert!(lmz::decompress(&archive).is_err(), "the model is needed");
         // The other layout is the same model.
-        let models = vec![Ready::find(folder("reference").to_str().unwrap()).unwrap()];
-        let options = DecodeOptions { models, ..DecodeOptions::default() };
+        let model = Ready::find(folder("reference").to_str().unwrap()).unwrap();
+        let options = DecoderOptions::new().model(model);
         assert!(lmz::decompress_with(&archive, &options).unwrap() == raw[..9000]);
     }
 }

@@ -2,10 +2,11 @@
 
 use std::io::{Cursor, Write};
 
-use lmz::scan::Archive;
+use lmz::Archive;
+use lmz::read::Decoder;
+use lmz::write::Encoder;
 use lmz::{
-    DecodeOptions, Decoder, Dictionary, Encoder, Error, Options, compress, decompress,
-    decompress_with,
+    DecoderOptions, Dictionary, EncoderOptions, Error, compress_with, decompress, decompress_with,
 };
 
 fn text(name: &str) -> Vec<u8> {
@@ -16,10 +17,9 @@ fn text(name: &str) -> Vec<u8> {
         .collect()
 }
 
-fn with(dictionary: &Dictionary) -> (Options, DecodeOptions) {
-    let options =
-        Options { dictionary: Some(dictionary.clone()), block: 2000, ..Options::default() };
-    (options, DecodeOptions { dictionaries: vec![dictionary.clone()], ..DecodeOptions::default() })
+fn with(dictionary: &Dictionary) -> (EncoderOptions, DecoderOptions) {
+    let options = EncoderOptions::new().dictionary(dictionary.clone()).block_size(2000);
+    (options, DecoderOptions::new().dictionary(dictionary.clone()))
 }
 
 #[test]
@@ -27,16 +27,16 @@ fn messages_and_blocks() {
     let dictionary = Dictionary::new(&text("first")).unwrap();
     let (options, decoding) = with(&dictionary);
     for raw in [&text("second")[..400], &text("second"), b"", &[7; 5000]] {
-        let archive = compress(raw, &options);
+        let archive = compress_with(raw, &options).unwrap();
         assert_eq!(decompress_with(&archive, &decoding).unwrap(), raw);
     }
     // What the dictionary holds costs next to nothing; with the smallest entry in common, less.
-    let without = Options { dictionary: None, ..options.clone() };
-    let size = |raw: &[u8], options| compress(raw, options).len();
+    let without = options.clone().dictionary(None);
+    let size = |raw: &[u8], options| compress_with(raw, options).unwrap().len();
     assert!(size(&text("first")[..400], &options) * 2 < size(&text("first")[..400], &without));
     assert!(size(&text("second")[..400], &options) < size(&text("second")[..400], &without));
     // Nothing of it was coded with the dictionary, so none is needed.
-    assert_eq!(decompress(&compress(b"", &options)).unwrap(), b"");
+    assert_eq!(decompress(&compress_with(b"", &options).unwrap()).unwrap(), b"");
 }
 
 #[test]
@@ -45,8 +45,8 @@ fn the_right_one_is_needed() {
     let other = Dictionary::new(&text("other")).unwrap();
     let (options, decoding) = with(&dictionary);
     for raw in [&text("second")[..400], &text("second")] {
-        let archive = compress(raw, &options);
-        for wrong in [DecodeOptions::default(), with(&other).1] {
+        let archive = compress_with(raw, &options).unwrap();
+        for wrong in [DecoderOptions::default(), with(&other).1] {
             let Err(Error::NoDictionary { at: 0, needed }) = decompress_with(&archive, &wrong)
             else {
                 panic!("decoded with another dictionary")
@@ -54,17 +54,14 @@ fn the_right_one_is_needed() {
             assert!(dictionary.hash().starts_with(&needed));
             let mut archive =
                 Archive::open(Cursor::new(&archive), wrong).expect("what it holds can be listed");
-            assert_eq!(archive.raw(), raw.len() as u64);
+            assert_eq!(archive.uncompressed_len(), raw.len() as u64);
             assert!(matches!(
                 archive.read_range(0..1, |_| Ok(())),
                 Err(Error::NoDictionary { .. })
             ));
         }
         // Among several the right one is found.
-        let both = DecodeOptions {
-            dictionaries: vec![other.clone(), dictionary.clone()],
-            ..decoding.clone()
-        };
+        let both = decoding.clone().dictionary(other.clone()).dictionary(dictionary.clone());
         assert_eq!(decompress_with(&archive, &both).unwrap(), raw);
         let mut found = Vec::new();
         let recovered =
@@ -77,10 +74,12 @@ fn the_right_one_is_needed() {
 #[test]
 fn every_flipped_bit_is_an_error() {
     let (options, decoding) = with(&Dictionary::new(&text("first")[..500]).unwrap());
-    let mut full = Encoder::new(Vec::new(), options.clone());
+    let mut full = Encoder::with_options(Vec::new(), options.clone()).unwrap();
     full.write_all(&text("second")[..120]).unwrap();
     full.flush().unwrap();
-    for archive in [compress(&text("second")[..120], &options), full.finish().unwrap()] {
+    for archive in
+        [compress_with(&text("second")[..120], &options).unwrap(), full.finish().unwrap()]
+    {
         for bit in 0..archive.len() * 8 {
             let mut damaged = archive.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
@@ -94,7 +93,7 @@ fn every_flipped_bit_is_an_error() {
 
 #[test]
 fn lengths_that_cannot_be() {
-    assert!(matches!(Dictionary::new(b""), Err(Error::DictionaryLength { found: 0 })));
+    assert!(matches!(Dictionary::new(b""), Err(Error::DictionaryLength { found: 0, .. })));
     assert!(matches!(
         Dictionary::new(&vec![0; Dictionary::LONGEST + 1]),
         Err(Error::DictionaryLength { .. })
@@ -104,7 +103,7 @@ fn lengths_that_cannot_be() {
 #[test]
 fn bare_messages() {
     let (options, _) = with(&Dictionary::new(&text("first")).unwrap());
-    let coded = lmz::compress_bare(&text("second"), &options);
+    let coded = lmz::compress_bare(&text("second"), &options).unwrap();
     assert_eq!(
         lmz::decompress_bare(&coded, text("second").len(), &options).unwrap(),
         text("second")

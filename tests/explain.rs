@@ -2,7 +2,7 @@
 
 use lmz::explain::{Explanation, explain_archive};
 use lmz::format::Method;
-use lmz::{DecodeOptions, Options, Predictor, explain};
+use lmz::{DecoderOptions, EncoderOptions, Predictor, explain};
 
 #[path = "common/tiny.rs"]
 mod tiny;
@@ -44,10 +44,10 @@ fn sound(raw: &[u8], explanation: &Explanation) {
     }
 }
 
-fn check(raw: &[u8], options: &Options) -> Explanation {
+fn check(raw: &[u8], options: &EncoderOptions) -> Explanation {
     let explanation = explain(raw, options, u64::MAX).unwrap();
     sound(raw, &explanation);
-    assert_eq!(explanation.archive, lmz::compress(raw, options).len() as u64);
+    assert_eq!(explanation.archive, lmz::compress_with(raw, options).unwrap().len() as u64);
     explanation
 }
 
@@ -64,13 +64,18 @@ const TEXT: &str = "It was a dark and stormy night; the rain fell in torrents, e
     occasional intervals.\r\n\
     The rain fell on \u{65e5}\u{672c}.\n";
 
-fn options(predictor: Predictor) -> Options {
-    Options { predictor, ..Options::default() }
+/// What predicts unless something else is asked for.
+fn default() -> Predictor {
+    Predictor::find(Predictor::DEFAULT).unwrap_or(Predictor::None)
+}
+
+fn options(predictor: Predictor) -> EncoderOptions {
+    EncoderOptions::new().predictor(predictor)
 }
 
 #[test]
 fn small_contents_of_every_kind() {
-    for predictor in [Predictor::default(), Predictor::None, Predictor::Ppm] {
+    for predictor in [default(), Predictor::None, Predictor::Ppm] {
         let options = options(predictor);
         for raw in [
             &b""[..],
@@ -88,7 +93,7 @@ fn small_contents_of_every_kind() {
 
 #[test]
 fn methods_are_said() {
-    let method = |raw: &[u8], options: &Options| check(raw, options).blocks[0].method;
+    let method = |raw: &[u8], options: &EncoderOptions| check(raw, options).blocks[0].method;
     let none = options(Predictor::None);
     assert_eq!(method(&[7; 1000], &none), Method::Fill);
     assert_eq!(method(&noise(1000), &none), Method::Stored);
@@ -99,7 +104,7 @@ fn methods_are_said() {
 #[test]
 fn blocks_and_a_limit() {
     let raw = TEXT.repeat(40).into_bytes();
-    let options = Options { block: 1000, threads: 2, ..options(Predictor::None) };
+    let options = options(Predictor::None).block_size(1000).threads(2);
     let all = check(&raw, &options);
     assert_eq!(all.blocks.len(), raw.len().div_ceil(1000));
     let some = explain(&raw, &options, 1500).unwrap();
@@ -124,7 +129,7 @@ fn segments_are_in_the_order_of_the_content() {
         (&raw, tiny::layout(&segments, 3, 90)),
         (TEXT.as_bytes(), tiny::layout(&last, 1, 0)),
     ]);
-    let options = DecodeOptions { models: vec![tiny::tiny()], ..DecodeOptions::default() };
+    let options = DecoderOptions::new().model(tiny::tiny());
     let found = explain_archive(&archive, &options, u64::MAX).unwrap();
     sound(&[&raw, TEXT.as_bytes()].concat(), &found);
     assert_eq!(
@@ -152,8 +157,8 @@ mod with_nano {
     #[test]
     fn the_model_alone() {
         let raw = TEXT.repeat(3).into_bytes();
-        let both = check(&raw, &Options::default());
-        let alone = check(&raw, &Options { mix: false, ..Options::default() });
+        let both = check(&raw, &EncoderOptions::default());
+        let alone = check(&raw, &EncoderOptions::new().mix(false));
         assert_eq!((both.blocks[0].method, alone.blocks[0].method), (Method::Joint, Method::Coded));
         assert_eq!(both.tokens.len(), alone.tokens.len());
         for (a, b) in both.tokens.iter().zip(&alone.tokens) {
@@ -167,8 +172,8 @@ mod with_nano {
     #[test]
     fn guesses_are_the_models() {
         let raw = b"The capital of the United States of America";
-        let found = check(raw, &Options::default());
-        let vocabulary = match Predictor::default() {
+        let found = check(raw, &EncoderOptions::default());
+        let vocabulary = match default() {
             Predictor::Model(model) => model.vocabulary().clone(),
             _ => unreachable!("nano is built in"),
         };
@@ -182,11 +187,11 @@ mod with_nano {
     #[test]
     fn a_dictionary() {
         let dictionary = lmz::Dictionary::new(TEXT.as_bytes()).unwrap();
-        let options = Options { dictionary: Some(dictionary), ..Options::default() };
+        let options = EncoderOptions::new().dictionary(dictionary);
         let bits = |e: Explanation| e.blocks[0].bits;
         assert!(
             bits(check(TEXT.as_bytes(), &options))
-                < bits(check(TEXT.as_bytes(), &Options::default())) / 4.0
+                < bits(check(TEXT.as_bytes(), &EncoderOptions::default())) / 4.0
         );
     }
 }

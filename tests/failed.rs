@@ -6,11 +6,13 @@ use std::io::{self, Cursor, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use lmz::scan::Archive;
-use lmz::{DecodeOptions, Decoder, Encoder, Options, Predictor};
+use lmz::Archive;
+use lmz::read::Decoder;
+use lmz::write::Encoder;
+use lmz::{DecoderOptions, EncoderOptions, Predictor};
 
-fn options(threads: usize) -> Options {
-    Options { predictor: Predictor::None, block: 4096, threads, ..Options::default() }
+fn options(threads: usize) -> EncoderOptions {
+    EncoderOptions::new().predictor(Predictor::None).block_size(4096).threads(threads)
 }
 
 fn text(n: usize) -> Vec<u8> {
@@ -77,7 +79,7 @@ fn an_encoder_that_failed_stays_failed() {
     {
         for fail_at in 1..=6 {
             let (writer, out) = Flaky::new(&[fail_at], fault, most);
-            let mut encoder = Encoder::new(writer, options(threads));
+            let mut encoder = Encoder::with_options(writer, options(threads)).unwrap();
             let mut failed = false;
             for piece in text.chunks(1000) {
                 let written = catch_unwind(AssertUnwindSafe(|| encoder.write_all(piece)));
@@ -108,7 +110,7 @@ fn a_flush_that_failed_is_not_forgotten() {
         // Header, block, flush; header, block, flush.
         for fail_at in 1..=5 {
             let (writer, out) = Flaky::new(&[fail_at], fault, usize::MAX);
-            let mut encoder = Encoder::new(writer, options(1));
+            let mut encoder = Encoder::with_options(writer, options(1)).unwrap();
             let mut failed = false;
             for part in [&b"first "[..], b"second"] {
                 let step = catch_unwind(AssertUnwindSafe(|| {
@@ -133,7 +135,7 @@ fn a_flush_that_failed_is_not_forgotten() {
 #[test]
 fn an_encoder_whose_callback_panics_stays_failed() {
     let (writer, out) = Flaky::new(&[], Fault::Panic, usize::MAX);
-    let mut encoder = Encoder::new(writer, options(1));
+    let mut encoder = Encoder::with_options(writer, options(1)).unwrap();
     let mut blocks = 0;
     encoder.on_block(move |_| {
         blocks += 1;
@@ -151,7 +153,7 @@ fn short_writes_and_interruptions_are_no_failure() {
     let often: Vec<usize> = (1..2000).step_by(2).collect();
     for (fail_at, most) in [(vec![], 1), (often, 100)] {
         let (writer, out) = Flaky::new(&fail_at, Fault::Error(ErrorKind::Interrupted), most);
-        let mut encoder = Encoder::new(writer, options(3));
+        let mut encoder = Encoder::with_options(writer, options(3)).unwrap();
         encoder.write_all(&text).unwrap();
         // An interrupted flush is the caller's to repeat, as with any writer.
         if encoder.finish().is_ok() {
@@ -203,8 +205,9 @@ fn read_on(reader: &mut impl Read, most: usize) -> (Vec<u8>, usize, usize) {
 /// Full frames, short ones and skippable ones, with zeros at the end.
 fn archive(text: &[u8]) -> Vec<u8> {
     let skippable = [&[0x51, 0x2a, 0x4d, 0x18, 200, 0, 0, 0][..], &[7; 200]].concat();
-    let full = lmz::compress(text, &options(1));
-    [&full[..], &skippable, &lmz::compress(b"short", &options(1)), &full, &[0; 100]].concat()
+    let full = lmz::compress_with(text, &options(1)).unwrap();
+    [&full[..], &skippable, &lmz::compress_with(b"short", &options(1)).unwrap(), &full, &[0; 100]]
+        .concat()
 }
 
 #[test]
@@ -216,7 +219,7 @@ fn a_decoder_goes_on_where_nothing_was_lost() {
             for threads in [1, 2] {
                 let fault = fault.map(Fault::Error);
                 let reader = OddRead { data: &archive, step, fault, from: 0, calls: 0 };
-                let decoding = DecodeOptions { threads, ..DecodeOptions::default() };
+                let decoding = DecoderOptions::new().threads(threads);
                 let mut decoder = Decoder::with_options(reader, decoding);
                 let (out, errors, _) = read_on(&mut decoder, usize::MAX);
                 assert!(out == content, "{} bytes by {step}", out.len());
@@ -301,7 +304,7 @@ fn an_archive_that_failed_stays_failed() {
         for call in 2..60 {
             let file = OddFile(Cursor::new(archive.clone()), call, fault);
             let opened =
-                catch_unwind(AssertUnwindSafe(|| Archive::open(file, DecodeOptions::default())));
+                catch_unwind(AssertUnwindSafe(|| Archive::open(file, DecoderOptions::default())));
             let Ok(Ok(mut opened)) = opened else { continue };
             let (out, errors, panics) = read_on(&mut opened, 5);
             if errors + panics == 0 {
@@ -315,11 +318,11 @@ fn an_archive_that_failed_stays_failed() {
             );
         }
     }
-    let mut opened = Archive::open(Cursor::new(&archive), DecodeOptions::default()).unwrap();
+    let mut opened = Archive::open(Cursor::new(&archive), DecoderOptions::default()).unwrap();
     assert!(opened.read_range(0..9000, |_| Err(ErrorKind::StorageFull.into())).is_err());
     assert!(opened.read(&mut [0; 5]).is_err());
     // A seek to before the beginning says so and changes nothing.
-    let mut opened = Archive::open(Cursor::new(&archive), DecodeOptions::default()).unwrap();
+    let mut opened = Archive::open(Cursor::new(&archive), DecoderOptions::default()).unwrap();
     assert!(opened.seek(SeekFrom::Current(-1)).is_err());
     let mut begin = [0; 5];
     opened.read_exact(&mut begin).unwrap();
@@ -332,7 +335,7 @@ fn recovering_ends_when_its_writer_fails() {
     for fail_at in 1..4 {
         let mut calls = 0;
         let result =
-            lmz::recover::recover(Cursor::new(&archive), &DecodeOptions::default(), |_| {
+            lmz::recover::recover(Cursor::new(&archive), &DecoderOptions::default(), |_| {
                 calls += 1;
                 if calls == fail_at { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
             });

@@ -3,7 +3,8 @@
 
 use std::io::Write;
 
-use lmz::{Encoder, Options, Predictor, compress, decompress};
+use lmz::write::Encoder;
+use lmz::{EncoderOptions, Predictor, compress_with, decompress};
 
 /// The bytes of the examples: fenced blocks after the last heading, hexadecimal up to a `#` on each
 /// line.
@@ -25,9 +26,9 @@ fn examples() -> Vec<Vec<u8>> {
 
 #[test]
 fn worked_examples() {
-    let options = Options { predictor: Predictor::Ppm, ..Options::default() };
-    let short = compress(b"to be or not to be, or to be not", &options);
-    let mut encoder = Encoder::new(Vec::new(), options);
+    let options = EncoderOptions::new().predictor(Predictor::Ppm);
+    let short = compress_with(b"to be or not to be, or to be not", &options).unwrap();
+    let mut encoder = Encoder::with_options(Vec::new(), options).unwrap();
     encoder.write_all(b"to be or not to be, or to be not").unwrap();
     encoder.flush().unwrap();
     encoder.write_all(&[0; 1000]).unwrap();

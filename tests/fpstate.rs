@@ -7,9 +7,11 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::sync::Mutex;
 
 use archives::decoding;
-use lmz::scan::Archive;
+use lmz::Archive;
+use lmz::read::Decoder;
+use lmz::write::Encoder;
 use lmz::{
-    DecodeOptions, Decoder, Encoder, Options, Predictor, compress, compress_bare, compress_many,
+    DecoderOptions, EncoderOptions, Predictor, compress_bare, compress_many, compress_with,
     decompress_bare, decompress_with, explain, recover,
 };
 use state::{NORMAL, STATES, State, get, set, under};
@@ -49,8 +51,8 @@ fn golden_archives_in_every_state() {
             if !EACH.contains(&golden.name) && !two {
                 continue;
             }
-            let options = Options { threads: 1 + number % 2, ..golden.options.clone() };
-            let archive = under(state, || compress(golden.raw, &options));
+            let options = golden.options.clone().threads(1 + number % 2);
+            let archive = under(state, || compress_with(golden.raw, &options).unwrap());
             assert!(archive == golden.archive, "{}, {}: another archive", golden.name, state.0);
             let raw = under(other(number), || decompress_with(&archive, &decoding()));
             assert!(
@@ -72,10 +74,10 @@ fn text() -> Vec<u8> {
         .collect()
 }
 
-fn predictors() -> Vec<Options> {
-    let by = |predictor| Options { predictor, block: 1500, ..Options::default() };
+fn predictors() -> Vec<EncoderOptions> {
+    let by = |predictor| EncoderOptions::new().predictor(predictor).block_size(1500);
     let mut all = vec![by(Predictor::None), by(Predictor::Ppm), by(Predictor::Model(tiny::tiny()))];
-    all.push(Options { mix: false, streams: Some(3), ..by(Predictor::Model(tiny::tiny())) });
+    all.push(by(Predictor::Model(tiny::tiny())).mix(false).streams(3));
     #[cfg(feature = "nano")]
     all.push(by(Predictor::find("nano").unwrap()));
     all
@@ -83,16 +85,16 @@ fn predictors() -> Vec<Options> {
 
 /// What goes another way than a whole archive at once: streams with flushes, messages in bulk and
 /// bare, parts, recovery, explanations.
-fn everything(options: &Options) -> Vec<Vec<u8>> {
+fn everything(options: &EncoderOptions) -> Vec<Vec<u8>> {
     let (text, decoding) = (text(), options.decoding());
-    let mut encoder = Encoder::new(Vec::new(), options.clone());
+    let mut encoder = Encoder::with_options(Vec::new(), options.clone()).unwrap();
     for part in text.chunks(2001) {
         encoder.write_all(part).unwrap();
         encoder.flush().unwrap();
     }
     let archive = encoder.finish().unwrap();
     let messages: Vec<&[u8]> = text.chunks(300).take(4).collect();
-    let bare = compress_bare(messages[0], options);
+    let bare = compress_bare(messages[0], options).unwrap();
     let message = decompress_bare(&bare, messages[0].len(), options).unwrap();
     let mut streamed = Vec::new();
     Decoder::with_options(&archive[..], decoding.clone()).read_to_end(&mut streamed).unwrap();
@@ -117,7 +119,7 @@ fn everything(options: &Options) -> Vec<Vec<u8>> {
             && message == messages[0]
     );
     assert!(!holes.holes.is_empty());
-    let mut out = compress_many(&messages, options);
+    let mut out = compress_many(&messages, options).unwrap();
     out.extend([archive, bare, recovered, bits]);
     out
 }
@@ -128,11 +130,11 @@ fn every_way_in_in_every_state() {
         let expected = everything(&options);
         for (number, state) in STATES.into_iter().enumerate() {
             // What takes longest, in every third.
-            if options.predictor != Predictor::None && number % 3 != 0 {
+            if options.get_predictor() != Some(&Predictor::None) && number % 3 != 0 {
                 continue;
             }
             let found = under(state, || everything(&options));
-            assert!(found == expected, "{:?}, {}", options.predictor, state.0);
+            assert!(found == expected, "{:?}, {}", options.get_predictor(), state.0);
         }
     }
 }
@@ -149,8 +151,9 @@ fn models_are_loaded_in_every_state() {
             let ready = Ready::new(&model).unwrap();
             let archive = compress_bare(
                 b"a few words",
-                &Options { predictor: Predictor::Model(ready.clone()), ..Options::default() },
-            );
+                &EncoderOptions::new().predictor(Predictor::Model(ready.clone())),
+            )
+            .unwrap();
             (model.identity(), ready.identity(), archive)
         };
         let expected = load();
@@ -220,8 +223,8 @@ impl<T: Seek> Seek for Noting<T> {
 #[test]
 fn the_host_keeps_its_state_in_callbacks() {
     let text = text();
-    let options = Options { predictor: Predictor::None, block: 800, ..Options::default() };
-    let expected = compress(&text, &options);
+    let options = EncoderOptions::new().predictor(Predictor::None).block_size(800);
+    let expected = compress_with(&text, &options).unwrap();
     let (one, two) = (STATES[0].1, STATES[1].1);
     let finish = |what: &str, least: usize| {
         let after = get();
@@ -240,7 +243,7 @@ fn the_host_keeps_its_state_in_callbacks() {
     };
 
     set(one);
-    let mut encoder = Encoder::new(Noting::new(Vec::new()), options.clone());
+    let mut encoder = Encoder::with_options(Noting::new(Vec::new()), options.clone()).unwrap();
     encoder.on_block(|_| see());
     encoder.write_all(&text).unwrap();
     let archive = encoder.finish().unwrap().inner;
@@ -258,7 +261,7 @@ fn the_host_keeps_its_state_in_callbacks() {
     set(one);
     raw.clear();
     let mut seeked =
-        Archive::open(Noting::new(Cursor::new(&expected)), DecodeOptions::default()).unwrap();
+        Archive::open(Noting::new(Cursor::new(&expected)), DecoderOptions::default()).unwrap();
     let noted = |bytes: &[u8]| {
         see();
         raw.write_all(bytes)
@@ -274,7 +277,7 @@ fn the_host_keeps_its_state_in_callbacks() {
         see();
         raw.write_all(bytes)
     };
-    recover::recover(reader, &DecodeOptions::default(), noted).unwrap();
+    recover::recover(reader, &DecoderOptions::default(), noted).unwrap();
     finish("recovery", 3);
     assert!(raw == text);
 }

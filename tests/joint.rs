@@ -5,27 +5,32 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use lmz::format::Method;
-use lmz::{DecodeOptions, Dictionary, Encoder, Options, Predictor};
-use lmz::{compress, compress_bare, compress_many, decompress, decompress_bare, decompress_with};
+use lmz::write::Encoder;
+use lmz::{DecoderOptions, Dictionary, EncoderOptions, Predictor};
+use lmz::{
+    compress_bare, compress_many, compress_with, decompress, decompress_bare, decompress_with,
+};
 
 const TEXT: &[u8] = include_bytes!("../testdata/technical.md");
 /// Dry prose of this project, as it once was.
 const MORE: &[u8] = include_bytes!("golden/definition.txt");
 
-fn nano() -> Options {
-    Options { predictor: Predictor::find("nano").unwrap(), ..Options::default() }
+fn nano() -> EncoderOptions {
+    EncoderOptions::new().predictor(Predictor::find("nano").unwrap())
 }
 
-fn none() -> Options {
-    Options { predictor: Predictor::None, ..Options::default() }
+fn none() -> EncoderOptions {
+    EncoderOptions::new().predictor(Predictor::None)
 }
 
 /// The archive, and each block's method, streams and reason.
-fn explained(raw: &[u8], options: Options) -> (Vec<u8>, Vec<(Method, usize, &'static str)>) {
+fn explained(raw: &[u8], options: EncoderOptions) -> (Vec<u8>, Vec<(Method, usize, &'static str)>) {
     let blocks = Arc::new(Mutex::new(Vec::new()));
-    let mut encoder = Encoder::new(Vec::new(), options);
+    let mut encoder = Encoder::with_options(Vec::new(), options).unwrap();
     let noted = Arc::clone(&blocks);
-    encoder.on_block(move |b| noted.lock().unwrap().push((b.method, b.streams, b.why)));
+    encoder.on_block(move |b| {
+        noted.lock().unwrap().push((b.method, b.streams, b.reason.unwrap().words()))
+    });
     encoder.write_all(raw).unwrap();
     let archive = encoder.finish().unwrap();
     let blocks = blocks.lock().unwrap().clone();
@@ -66,14 +71,14 @@ fn kinds() -> Vec<Vec<u8>> {
 #[test]
 fn content_of_every_kind() {
     for raw in kinds() {
-        let archive = compress(&raw, &nano());
+        let archive = compress_with(&raw, &nano()).unwrap();
         assert_eq!(decompress(&archive).unwrap(), raw);
         assert!(
-            archive.len() <= compress(&raw, &none()).len(),
+            archive.len() <= compress_with(&raw, &none()).unwrap().len(),
             "the context models alone make it smaller"
         );
         // As a bare message it is coded with the model, whatever it is.
-        let coded = compress_bare(&raw, &nano());
+        let coded = compress_bare(&raw, &nano()).unwrap();
         assert_eq!(decompress_bare(&coded, raw.len(), &nano()).unwrap(), raw);
     }
 }
@@ -84,7 +89,10 @@ fn a_message_is_much_smaller() {
     let (archive, blocks) = explained(message, nano());
     assert_eq!(blocks, [(Method::Joint, 1, "the model makes it smaller")]);
     // A registered model costs no more than none.
-    let (bare, without) = (compress_bare(message, &nano()).len(), compress(message, &none()).len());
+    let (bare, without) = (
+        compress_bare(message, &nano()).unwrap().len(),
+        compress_with(message, &none()).unwrap().len(),
+    );
     assert_eq!(archive.len(), bare + 10);
     assert!(archive.len() * 100 < without * 85, "{} and {without} bytes", archive.len());
 }
@@ -92,16 +100,12 @@ fn a_message_is_much_smaller() {
 #[test]
 fn the_archive_does_not_depend_on_threads() {
     let raw = &TEXT[..8000];
-    for options in [
-        nano(),
-        Options { streams: Some(5), ..nano() },
-        Options { block: 4000, streams: Some(3), ..nano() },
-    ] {
-        let expected = compress(raw, &options);
+    for options in [nano(), nano().streams(5), nano().block_size(4000).streams(3)] {
+        let expected = compress_with(raw, &options).unwrap();
         for threads in [2, 3] {
-            let archive = compress(raw, &Options { threads, ..options.clone() });
+            let archive = compress_with(raw, &options.clone().threads(threads)).unwrap();
             assert!(archive == expected, "{threads} threads");
-            let decoding = DecodeOptions { threads, ..DecodeOptions::default() };
+            let decoding = DecoderOptions::new().threads(threads);
             assert!(decompress_with(&archive, &decoding).unwrap() == raw, "{threads} threads");
         }
         assert!(decompress(&expected).unwrap() == raw);
@@ -113,7 +117,7 @@ fn blocks_are_judged_one_by_one() {
     let digits: Vec<u8> =
         (0..500u32).flat_map(|i| i.wrapping_pow(2).wrapping_mul(7919).to_le_bytes()).collect();
     let raw = [&TEXT[..2000], &digits, &[9; 2000]].concat();
-    let (archive, blocks) = explained(&raw, Options { block: 2000, ..nano() });
+    let (archive, blocks) = explained(&raw, nano().block_size(2000));
     let methods: Vec<Method> = blocks.iter().map(|b| b.0).collect();
     assert_eq!(methods, [Method::Joint, Method::Mixed, Method::Fill], "{blocks:?}");
     assert_eq!(decompress(&archive).unwrap(), raw);
@@ -122,7 +126,7 @@ fn blocks_are_judged_one_by_one() {
 #[test]
 fn large_blocks_are_judged_by_pieces() {
     let raw = include_bytes!("../testdata/sources.txt");
-    let (archive, blocks) = explained(raw, Options { threads: 2, ..nano() });
+    let (archive, blocks) = explained(raw, nano().threads(2));
     assert_eq!(blocks, [(Method::Joint, 4, "the model makes pieces of it smaller")]);
     assert!(decompress(&archive).unwrap() == raw);
     let numbers: Vec<u8> = (0..66_000u32).flat_map(|i| (i * 7919 % 30_011).to_le_bytes()).collect();
@@ -131,7 +135,10 @@ fn large_blocks_are_judged_by_pieces() {
         blocks,
         [(Method::Mixed, 1, "context models alone make pieces of it smaller than with the model")]
     );
-    assert!(archive == compress(&numbers, &none()), "without the model nothing of it is left");
+    assert!(
+        archive == compress_with(&numbers, &none()).unwrap(),
+        "without the model nothing of it is left"
+    );
 }
 
 /// What shrinks to next to nothing would be refused as a claim that costs too much.
@@ -139,7 +146,7 @@ fn large_blocks_are_judged_by_pieces() {
 fn repeats_are_not_too_much() {
     for part in [&b"ab"[..], b"                \n"] {
         let raw = part.iter().copied().cycle().take(150_000).collect::<Vec<u8>>();
-        let archive = compress(&raw, &Options { threads: 2, ..nano() });
+        let archive = compress_with(&raw, &nano().threads(2)).unwrap();
         assert!(decompress(&archive).unwrap() == raw);
         assert!(archive.len() < 500, "{} bytes", archive.len());
     }
@@ -148,17 +155,17 @@ fn repeats_are_not_too_much() {
 #[test]
 fn after_a_dictionary() {
     let dictionary = Dictionary::new(&TEXT[..4000]).unwrap();
-    let options = Options { dictionary: Some(dictionary.clone()), ..nano() };
-    let decoding = DecodeOptions { dictionaries: vec![dictionary], ..DecodeOptions::default() };
+    let options = nano().dictionary(dictionary.clone());
+    let decoding = DecoderOptions::new().dictionary(dictionary);
     let raw = &TEXT[3000..5000];
     let (archive, blocks) = explained(raw, options.clone());
     assert_eq!(blocks[0].0, Method::Joint);
     assert_eq!(decompress_with(&archive, &decoding).unwrap(), raw);
     assert!(
-        archive.len() * 10 < compress(raw, &nano()).len() * 8,
+        archive.len() * 10 < compress_with(raw, &nano()).unwrap().len() * 8,
         "half of it is in the dictionary"
     );
-    let (archive, blocks) = explained(raw, Options { block: 700, streams: Some(2), ..options });
+    let (archive, blocks) = explained(raw, options.block_size(700).streams(2));
     assert_eq!(
         (blocks[2].0, blocks[2].1),
         (Method::Joint, 2),
@@ -190,11 +197,11 @@ fn the_model_reads_a_dictionary() {
     let (raw, model) = (MORE, nano());
     let cut = 8000;
     let dictionary = Dictionary::new(&raw[..cut]).unwrap();
-    let with = |options: Options| Options { dictionary: Some(dictionary.clone()), ..options };
-    let size = |options: Options| {
+    let with = |options: EncoderOptions| options.dictionary(dictionary.clone());
+    let size = |options: EncoderOptions| {
         raw[cut..]
             .split_inclusive(|b| *b == b'.')
-            .map(|m| compress_bare(m, &options).len())
+            .map(|m| compress_bare(m, &options).unwrap().len())
             .sum::<usize>()
     };
     let [primed, context_models, without] =
@@ -207,8 +214,8 @@ fn the_model_reads_a_dictionary() {
     // it.
     let long = Dictionary::new(&[MORE, b"a token without an en"].concat()).unwrap();
     for raw in [&b"d"[..], b"ding"] {
-        let options = Options { dictionary: Some(long.clone()), ..model.clone() };
-        let coded = compress_bare(raw, &options);
+        let options = model.clone().dictionary(long.clone());
+        let coded = compress_bare(raw, &options).unwrap();
         assert_eq!(decompress_bare(&coded, raw.len(), &options).unwrap(), raw);
     }
 }
@@ -216,22 +223,18 @@ fn the_model_reads_a_dictionary() {
 #[test]
 fn threads_after_a_dictionary() {
     let raw = log();
-    let options = Options {
-        dictionary: Some(Dictionary::new(&raw[..3000]).unwrap()),
-        streams: Some(5),
-        ..nano()
-    };
-    let expected = compress(&raw[3000..], &options);
+    let options = nano().dictionary(Dictionary::new(&raw[..3000]).unwrap()).streams(5);
+    let expected = compress_with(&raw[3000..], &options).unwrap();
     for threads in [2, 3] {
         assert!(
-            compress(&raw[3000..], &Options { threads, ..options.clone() }) == expected,
+            compress_with(&raw[3000..], &options.clone().threads(threads)).unwrap() == expected,
             "{threads} threads"
         );
     }
     let messages: Vec<&[u8]> = raw[3000..].split_inclusive(|b| *b == b'\n').collect();
-    let options = Options { streams: None, ..options };
-    for (archive, message) in compress_many(&messages, &options).iter().zip(messages) {
-        assert!(*archive == compress(message, &options));
+    let options = options.streams(None);
+    for (archive, message) in compress_many(&messages, &options).unwrap().iter().zip(messages) {
+        assert!(*archive == compress_with(message, &options).unwrap());
     }
 }
 
@@ -240,9 +243,10 @@ fn many_messages() {
     let mut messages: Vec<Vec<u8>> =
         TEXT[..3000].split(|b| *b == b'\n').map(<[u8]>::to_vec).collect();
     messages.extend(kinds()); // among them some that are stored, and some that need no model
-    let expected: Vec<Vec<u8>> = messages.iter().map(|m| compress(m, &nano())).collect();
+    let expected: Vec<Vec<u8>> =
+        messages.iter().map(|m| compress_with(m, &nano()).unwrap()).collect();
     for threads in [1, 3] {
-        assert!(compress_many(&messages, &Options { threads, ..nano() }) == expected);
+        assert!(compress_many(&messages, &nano().threads(threads)).unwrap() == expected);
     }
     for (message, archive) in messages.iter().zip(&expected) {
         assert_eq!(decompress(archive).unwrap(), *message);

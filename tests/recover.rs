@@ -3,14 +3,15 @@
 use std::io::{Cursor, Write};
 
 use lmz::recover::{Recovered, recover};
-use lmz::{DecodeOptions, Encoder, Options, Predictor, compress, decompress};
+use lmz::write::Encoder;
+use lmz::{DecoderOptions, EncoderOptions, Predictor, compress_with, decompress};
 
 const BLOCK: usize = 500;
 
 /// Context mixing alone: what the container does with blocks does not depend on what predicts, and
 /// this is fast.
-fn none() -> Options {
-    Options { predictor: Predictor::None, ..Options::default() }
+fn none() -> EncoderOptions {
+    EncoderOptions::new().predictor(Predictor::None)
 }
 
 fn content() -> Vec<u8> {
@@ -19,14 +20,14 @@ fn content() -> Vec<u8> {
         .collect()
 }
 
-fn options() -> Options {
-    Options { block: BLOCK, ..none() }
+fn options() -> EncoderOptions {
+    none().block_size(BLOCK)
 }
 
 fn recovered(archive: &[u8]) -> (Vec<u8>, Recovered) {
     let mut out = Vec::new();
     let found =
-        recover(Cursor::new(archive), &DecodeOptions::default(), |bytes| out.write_all(bytes))
+        recover(Cursor::new(archive), &DecoderOptions::default(), |bytes| out.write_all(bytes))
             .unwrap();
     (out, found)
 }
@@ -34,9 +35,12 @@ fn recovered(archive: &[u8]) -> (Vec<u8>, Recovered) {
 #[test]
 fn a_whole_archive_has_no_holes() {
     let skippable = [&[0x5a, 0x2a, 0x4d, 0x18, 5, 0, 0, 0][..], b"other"].concat();
-    let archive =
-        [&compress(&content(), &options())[..], &skippable, &compress(b"short", &options())]
-            .concat();
+    let archive = [
+        &compress_with(&content(), &options()).unwrap()[..],
+        &skippable,
+        &compress_with(b"short", &options()).unwrap(),
+    ]
+    .concat();
     let (out, found) = recovered(&archive);
     assert_eq!(out, decompress(&archive).unwrap());
     assert_eq!(found.holes, []);
@@ -45,7 +49,10 @@ fn a_whole_archive_has_no_holes() {
 /// Nothing vouches for the length of a skippable frame, so it hides nothing that is whole.
 #[test]
 fn what_a_skippable_frame_claims_hides_nothing() {
-    let (first, second) = (compress(b"first", &options()), compress(b"second", &options()));
+    let (first, second) = (
+        compress_with(b"first", &options()).unwrap(),
+        compress_with(b"second", &options()).unwrap(),
+    );
     let skippable = |claims: u32| [&[0x50, 0x2a, 0x4d, 0x18][..], &claims.to_le_bytes()].concat();
     // It claims more than there is.
     let (out, found) = recovered(&[&first[..], &skippable(u32::MAX >> 1), &second].concat());
@@ -57,7 +64,7 @@ fn what_a_skippable_frame_claims_hides_nothing() {
     let noise = (0..20_000u32)
         .flat_map(|i| i.wrapping_mul(2_654_435_761).wrapping_mul(i | 1).to_be_bytes());
     let raw: Vec<u8> = skippable(30_000).into_iter().chain(noise).take(20_000).collect();
-    let mut archive = compress(&raw, &Options { block: 4096, ..none() });
+    let mut archive = compress_with(&raw, &none().block_size(4096)).unwrap();
     archive[100] ^= 1;
     let (out, found) = recovered(&archive);
     assert!(out == raw[4096..] && found.holes.len() == 1, "{} bytes, {found:?}", out.len());
@@ -67,7 +74,7 @@ fn what_a_skippable_frame_claims_hides_nothing() {
 fn any_damaged_byte_costs_one_block_at_most() {
     let raw = content();
     let blocks: Vec<&[u8]> = raw.chunks(BLOCK).collect();
-    let archive = compress(&raw, &options());
+    let archive = compress_with(&raw, &options()).unwrap();
     for at in 0..archive.len() {
         let mut damaged = archive.clone();
         damaged[at] = !damaged[at];
@@ -89,7 +96,7 @@ fn any_damaged_byte_costs_one_block_at_most() {
 #[test]
 fn bytes_put_in_or_lost_cost_one_block_at_most() {
     let raw = content();
-    let archive = compress(&raw, &options());
+    let archive = compress_with(&raw, &options()).unwrap();
     for at in (20..archive.len() - 100).step_by(53) {
         let lost = [&archive[..at], &archive[at + 10..]].concat();
         let more = [&archive[..at], b"0123456789", &archive[at..]].concat();
@@ -107,7 +114,7 @@ fn bytes_put_in_or_lost_cost_one_block_at_most() {
 #[test]
 fn an_unfinished_archive_gives_what_was_flushed() {
     let mut archive = Vec::new();
-    let mut encoder = Encoder::new(&mut archive, options());
+    let mut encoder = Encoder::with_options(&mut archive, options()).unwrap();
     encoder.write_all(b"first").unwrap();
     encoder.flush().unwrap();
     encoder.write_all(b"second").unwrap();

@@ -2,21 +2,23 @@
 
 use std::io::{self, Read, Write};
 
-use lmz::{DecodeOptions, Decoder, Encoder, Error, Options, Predictor, compress, decompress};
+use lmz::read::Decoder;
+use lmz::write::Encoder;
+use lmz::{DecoderOptions, EncoderOptions, Error, Predictor, compress_with, decompress};
 use proptest::prelude::*;
 
 /// Context mixing alone: what the container does with blocks does not depend on what predicts, and
 /// this is fast.
-fn none() -> Options {
-    Options { predictor: Predictor::None, ..Options::default() }
+fn none() -> EncoderOptions {
+    EncoderOptions::new().predictor(Predictor::None)
 }
 
-fn small_blocks() -> Options {
-    Options { block: 1000, ..none() }
+fn small_blocks() -> EncoderOptions {
+    none().block_size(1000)
 }
 
-fn ppm() -> Options {
-    Options { predictor: Predictor::Ppm, ..Options::default() }
+fn ppm() -> EncoderOptions {
+    EncoderOptions::new().predictor(Predictor::Ppm)
 }
 
 fn text(n: usize) -> Vec<u8> {
@@ -48,7 +50,7 @@ fn sizes_around_every_boundary() {
     for n in [0, 1, 2, 127, 128, 999, 1000, 1001, 1999, 2000, 2001, 65535, 65536, 65537] {
         for raw in [text(n), noise(n), vec![b'a'; n]] {
             for options in [none(), small_blocks(), ppm()] {
-                let archive = compress(&raw, &options);
+                let archive = compress_with(&raw, &options).unwrap();
                 assert_eq!(decompress(&archive).unwrap(), raw, "{n} bytes");
             }
         }
@@ -58,15 +60,15 @@ fn sizes_around_every_boundary() {
 #[test]
 fn a_message_costs_ten_bytes_around_it() {
     for n in [1, 50, 100, 127] {
-        assert!(compress(&noise(n), &none()).len() <= n + 10);
+        assert!(compress_with(&noise(n), &none()).unwrap().len() <= n + 10);
     }
-    assert_eq!(compress(b"", &none()).len(), 10);
+    assert_eq!(compress_with(b"", &none()).unwrap().len(), 10);
 }
 
 #[test]
 fn noise_grows_by_a_thousandth_and_32_bytes_at_most() {
     for n in [100, 10_000, 65_536, 300_000, 5_000_000] {
-        let size = compress(&noise(n), &none()).len();
+        let size = compress_with(&noise(n), &none()).unwrap().len();
         assert!(size <= n + n / 1000 + 32, "{n} became {size}");
     }
 }
@@ -75,17 +77,18 @@ fn noise_grows_by_a_thousandth_and_32_bytes_at_most() {
 fn noise_that_repeats_is_found() {
     let mut raw = noise(200_000);
     raw.extend_from_within(..);
-    assert!(compress(&raw, &none()).len() < 250_000);
+    assert!(compress_with(&raw, &none()).unwrap().len() < 250_000);
 }
 
 #[test]
 fn the_archive_does_not_depend_on_threads_or_on_how_it_is_written() {
     for n in [900, 1500, 2000, 3500, 10_500] {
         let raw = text(n);
-        let expected = compress(&raw, &small_blocks());
+        let expected = compress_with(&raw, &small_blocks()).unwrap();
         for threads in 1..4 {
             for piece in [1, 999, 1000, 1001, 5000] {
-                let mut encoder = Encoder::new(Vec::new(), Options { threads, ..small_blocks() });
+                let mut encoder =
+                    Encoder::with_options(Vec::new(), small_blocks().threads(threads)).unwrap();
                 raw.chunks(piece).for_each(|p| encoder.write_all(p).unwrap());
                 assert!(
                     encoder.finish().unwrap() == expected,
@@ -99,13 +102,13 @@ fn the_archive_does_not_depend_on_threads_or_on_how_it_is_written() {
 #[test]
 fn blocks_are_decoded_at_once() {
     let raw = [text(4500), vec![0; 3000], noise(2500)].concat();
-    let archive = compress(&raw, &small_blocks());
+    let archive = compress_with(&raw, &small_blocks()).unwrap();
     let damaged_at = archive.len() / 3;
     let mut damaged = archive.clone();
     damaged[damaged_at] ^= 1;
     let read = |archive: &[u8], threads| {
         let mut found = Vec::new();
-        let options = DecodeOptions { threads, ..DecodeOptions::default() };
+        let options = DecoderOptions::new().threads(threads);
         let result = Decoder::with_options(archive, options).read_to_end(&mut found);
         (found, result.map_err(|e| e.to_string()))
     };
@@ -120,29 +123,32 @@ fn blocks_are_decoded_at_once() {
 
 #[test]
 fn decoders_tell_of_blocks() {
-    use std::{cell::RefCell, rc::Rc};
+    use std::sync::{Arc, Mutex};
     let raw = [text(1000), vec![0; 1000], noise(700)].concat();
-    let reports = [Rc::new(RefCell::new(Vec::new())), Rc::default()];
-    let note = |reports: &Rc<RefCell<Vec<_>>>| {
+    let reports = [Arc::new(Mutex::new(Vec::new())), Arc::default()];
+    let note = |reports: &Arc<Mutex<Vec<_>>>| {
         let reports = reports.clone();
-        move |b: lmz::BlockReport| reports.borrow_mut().push((b.raw, b.coded, b.method, b.streams))
+        move |b: lmz::BlockReport| {
+            let block = (b.uncompressed_len, b.compressed_len, b.method, b.streams);
+            reports.lock().unwrap().push(block);
+        }
     };
-    let mut encoder = Encoder::new(Vec::new(), small_blocks());
+    let mut encoder = Encoder::with_options(Vec::new(), small_blocks()).unwrap();
     encoder.on_block(note(&reports[0]));
     encoder.write_all(&raw).unwrap();
     let archive = encoder.finish().unwrap();
     let mut decoder = Decoder::new(&archive[..]);
     decoder.on_block(note(&reports[1]));
     io::copy(&mut decoder, &mut io::sink()).unwrap();
-    assert_eq!(reports[0].borrow().len(), 3);
-    assert_eq!(reports[0], reports[1]);
+    assert_eq!(reports[0].lock().unwrap().len(), 3);
+    assert_eq!(*reports[0].lock().unwrap(), *reports[1].lock().unwrap());
 }
 
 #[test]
 fn memory_of_ppm_runs_full() {
     let raw = [text(30_000), noise(5000), text(30_000)].concat();
     let sizes = [16, 18, 26].map(|ppm_memory| {
-        let archive = compress(&raw, &Options { ppm_memory, ..ppm() });
+        let archive = compress_with(&raw, &ppm().ppm_memory(ppm_memory)).unwrap();
         assert_eq!(decompress(&archive).unwrap(), raw);
         archive.len()
     });
@@ -156,23 +162,21 @@ fn memory_of_ppm_runs_full() {
 fn streams_share_what_they_learn() {
     let raw = text(40_000);
     let sizes = [1, 2, 16, 64, 1024].map(|streams| {
-        let archive = compress(&raw, &Options { streams: Some(streams), ..none() });
+        let archive = compress_with(&raw, &none().streams(streams)).unwrap();
         assert_eq!(decompress(&archive).unwrap(), raw);
         archive.len()
     });
     // Each stream on its own would learn the same words again.
-    let alone: usize = raw.chunks(40_000 / 16).map(|part| compress(part, &none()).len()).sum();
+    let alone: usize =
+        raw.chunks(40_000 / 16).map(|part| compress_with(part, &none()).unwrap().len()).sum();
     assert!(sizes[0] < sizes[2] && sizes[2] * 10 < alone * 9, "{sizes:?}, apart {alone}");
     // There cannot be more streams than bytes.
-    assert_eq!(
-        decompress(&compress(b"aab", &Options { streams: Some(64), ..none() })).unwrap(),
-        b"aab"
-    );
+    assert_eq!(decompress(&compress_with(b"aab", &none().streams(64)).unwrap()).unwrap(), b"aab");
 }
 
 #[test]
 fn flush_ends_a_block_that_can_be_read() {
-    let mut encoder = Encoder::new(Vec::new(), none());
+    let mut encoder = Encoder::with_options(Vec::new(), none()).unwrap();
     encoder.write_all(b"first").unwrap();
     encoder.flush().unwrap();
     encoder.write_all(b" second").unwrap();
@@ -186,7 +190,10 @@ fn flush_ends_a_block_that_can_be_read() {
 
 #[test]
 fn frames_can_be_concatenated_and_skipped_over() {
-    let (a, b) = (compress(b"one ", &none()), compress(&text(3000), &small_blocks()));
+    let (a, b) = (
+        compress_with(b"one ", &none()).unwrap(),
+        compress_with(&text(3000), &small_blocks()).unwrap(),
+    );
     let skippable = [&[0x5a, 0x2a, 0x4d, 0x18, 5, 0, 0, 0][..], b"other"].concat();
     let all = [&a[..], &skippable, &b, &a].concat();
     assert_eq!(decompress(&all).unwrap(), [b"one ", &text(3000)[..], b"one "].concat());
@@ -204,7 +211,7 @@ fn what_is_no_archive_is_refused() {
     ] {
         assert!(matches!(decompress(bytes), Err(Error::Format { at: 0, .. })), "{bytes:?}");
     }
-    let mut archive = compress(b"content", &none());
+    let mut archive = compress_with(b"content", &none()).unwrap();
     archive.extend(b"garbage");
     let mut found = Vec::new();
     assert!(Decoder::new(&archive[..]).read_to_end(&mut found).is_err());
@@ -216,7 +223,7 @@ fn what_is_no_archive_is_refused() {
 
 #[test]
 fn errors_stay() {
-    let mut archive = compress(&text(3000), &small_blocks());
+    let mut archive = compress_with(&text(3000), &small_blocks()).unwrap();
     let middle = archive.len() / 2;
     archive[middle] ^= 1;
     let mut decoder = Decoder::new(&archive[..]);
@@ -229,18 +236,23 @@ fn errors_stay() {
 /// Small archives of each method: short and full frames, stored, fill, PPM, context mixing.
 fn archives() -> Vec<(Vec<u8>, Vec<u8>)> {
     let various = [text(300), noise(300), vec![7; 300], text(100)].concat();
-    let full = |options: Options| {
-        let mut full = Encoder::new(Vec::new(), Options { block: 300, ..options });
+    let full = |options: EncoderOptions| {
+        let mut full = Encoder::with_options(Vec::new(), options.block_size(300)).unwrap();
         full.write_all(&various).unwrap();
         full.flush().unwrap();
         full.finish().unwrap()
     };
     let mut out: Vec<_> = [text(200), noise(60), vec![7; 60]]
         .into_iter()
-        .flat_map(|raw| [(compress(&raw, &none()), raw.clone()), (compress(&raw, &ppm()), raw)])
+        .flat_map(|raw| {
+            [
+                (compress_with(&raw, &none()).unwrap(), raw.clone()),
+                (compress_with(&raw, &ppm()).unwrap(), raw),
+            ]
+        })
         .collect();
     out.push((full(ppm()), various.clone()));
-    out.push((full(Options { streams: Some(3), ..none() }), various.clone()));
+    out.push((full(none().streams(3)), various.clone()));
     out
 }
 
@@ -278,23 +290,23 @@ proptest! {
 
     #[test]
     fn any_bytes_survive(raw in prop::collection::vec(any::<u8>(), 0..5000), streams in 1usize..9) {
-        let options = Options { streams: Some(streams), ..small_blocks() };
-        prop_assert_eq!(decompress(&compress(&raw, &options)).unwrap(), raw.clone());
-        prop_assert_eq!(decompress(&compress(&raw, &Options { block: 1000, ..ppm() })).unwrap(), raw);
+        let options = small_blocks().streams(streams);
+        prop_assert_eq!(decompress(&compress_with(&raw, &options).unwrap()).unwrap(), raw.clone());
+        prop_assert_eq!(decompress(&compress_with(&raw, &ppm().block_size(1000)).unwrap()).unwrap(), raw);
     }
 
     /// Few letters in long repeats: everything collides and every match is long, and then breaks.
     #[test]
     fn repeats_survive(part in prop::collection::vec(0u8..3, 1..60), times in 1usize..200, streams in 1usize..4) {
         let raw: Vec<u8> = part.iter().copied().cycle().take(part.len() * times).chain([9]).chain(part.iter().copied()).collect();
-        let options = Options { streams: Some(streams), ..none() };
-        prop_assert_eq!(decompress(&compress(&raw, &options)).unwrap(), raw);
+        let options = none().streams(streams);
+        prop_assert_eq!(decompress(&compress_with(&raw, &options).unwrap()).unwrap(), raw);
     }
 
     #[test]
     fn any_few_letters_survive(raw in prop::collection::vec(0u8..3, 0..5000), order in 1u8..12) {
-        let options = Options { ppm_order: order, block: 1000, ..ppm() };
-        prop_assert_eq!(decompress(&compress(&raw, &options)).unwrap(), raw);
+        let options = ppm().ppm_order(order).block_size(1000);
+        prop_assert_eq!(decompress(&compress_with(&raw, &options).unwrap()).unwrap(), raw);
     }
 
     #[test]

@@ -2,14 +2,14 @@
 
 use std::io::{Cursor, Read, Seek, SeekFrom};
 
-use lmz::scan::Archive;
-use lmz::{DecodeOptions, Error, Limits, Options, Predictor, compress};
+use lmz::Archive;
+use lmz::{DecoderOptions, EncoderOptions, Error, Limits, Predictor, compress_with};
 use proptest::prelude::*;
 
 /// Context mixing alone: what the container does with blocks does not depend on what predicts, and
 /// this is fast.
-fn none() -> Options {
-    Options { predictor: Predictor::None, ..Options::default() }
+fn none() -> EncoderOptions {
+    EncoderOptions::new().predictor(Predictor::None)
 }
 
 fn text(n: usize) -> Vec<u8> {
@@ -24,18 +24,18 @@ fn skippable(content: &[u8]) -> Vec<u8> {
 }
 
 fn open(archive: &[u8]) -> Result<Archive<Cursor<Vec<u8>>>, Error> {
-    Archive::open(Cursor::new(archive.to_vec()), DecodeOptions::default())
+    Archive::open(Cursor::new(archive.to_vec()), DecoderOptions::default())
 }
 
 /// Frames of every kind in all orders of three, with their content.
 fn archives() -> Vec<(Vec<u8>, Vec<u8>, usize)> {
-    let full = Options { block: 700, ..none() };
+    let full = none().block_size(700);
     let parts = [
-        (compress(&text(3000), &full), text(3000)),
-        (compress(&text(100), &none()), text(100)),
-        (compress(b"", &full), Vec::new()),
+        (compress_with(&text(3000), &full).unwrap(), text(3000)),
+        (compress_with(&text(100), &none()).unwrap(), text(100)),
+        (compress_with(b"", &full).unwrap(), Vec::new()),
         (skippable(b"nothing"), Vec::new()),
-        (skippable(&compress(&text(2000), &full)), Vec::new()), // ends like a full frame
+        (skippable(&compress_with(&text(2000), &full).unwrap()), Vec::new()), // ends like a full frame
     ];
     let mut out = Vec::new();
     for a in &parts {
@@ -52,8 +52,11 @@ fn archives() -> Vec<(Vec<u8>, Vec<u8>, usize)> {
 fn frames_in_any_order() {
     for (archive, raw, frames) in archives() {
         let mut found = open(&archive).unwrap();
-        assert_eq!((found.frames().len(), found.raw()), (frames, raw.len() as u64));
-        assert_eq!(found.frames().iter().map(|f| f.bytes).sum::<u64>(), archive.len() as u64);
+        assert_eq!((found.frames().len(), found.uncompressed_len()), (frames, raw.len() as u64));
+        assert_eq!(
+            found.frames().iter().map(|f| f.compressed_len).sum::<u64>(),
+            archive.len() as u64
+        );
         let mut all = Vec::new();
         found.read_to_end(&mut all).unwrap();
         assert!(all == raw);
@@ -62,11 +65,11 @@ fn frames_in_any_order() {
 
 #[test]
 fn ranges_with_threads() {
-    let options = Options { block: 700, ..none() };
+    let options = none().block_size(700);
     let raw = text(20_000);
-    let archive = compress(&raw, &options);
+    let archive = compress_with(&raw, &options).unwrap();
     for threads in [1, 3] {
-        let decoding = DecodeOptions { threads, ..DecodeOptions::default() };
+        let decoding = DecoderOptions::new().threads(threads);
         let mut archive = Archive::open(Cursor::new(&archive), decoding).unwrap();
         for range in [0..1, 699..701, 1400..1400, 5000..19_999, 0..20_000] {
             let mut found = Vec::new();
@@ -83,9 +86,9 @@ fn ranges_with_threads() {
 
 #[test]
 fn damage_is_an_error_and_never_wrong_content() {
-    let options = Options { block: 300, ..none() };
+    let options = none().block_size(300);
     let raw = text(1000);
-    let archive = compress(&raw, &options);
+    let archive = compress_with(&raw, &options).unwrap();
     for bit in 0..archive.len() * 8 {
         let mut damaged = archive.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
@@ -101,10 +104,10 @@ fn damage_is_an_error_and_never_wrong_content() {
 
 #[test]
 fn content_beyond_the_limit_is_refused() {
-    let archive = compress(&text(5000), &Options { block: 700, ..none() });
+    let archive = compress_with(&text(5000), &none().block_size(700)).unwrap();
     for (content, fits) in [(4999, false), (5000, true)] {
-        let limits = Limits { content, ..Limits::default() };
-        let decoding = DecodeOptions { limits, ..DecodeOptions::default() };
+        let limits = Limits::default().content(content);
+        let decoding = DecoderOptions::new().limits(limits);
         assert_eq!(Archive::open(Cursor::new(&archive), decoding.clone()).is_ok(), fits);
         assert_eq!(lmz::decompress_with(&archive, &decoding).is_ok(), fits);
     }
@@ -117,7 +120,7 @@ proptest! {
     #[test]
     fn seeks(moves in prop::collection::vec((0u8..3, -400i64..6000, 0usize..1500), 1..20)) {
         let raw = text(4000);
-        let archive = compress(&raw, &Options { block: 700, ..none() });
+        let archive = compress_with(&raw, &none().block_size(700)).unwrap();
         let (mut content, mut expected) = (open(&archive).unwrap(), Cursor::new(&raw));
         for (from, by, n) in moves {
             let to = match from {

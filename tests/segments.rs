@@ -4,10 +4,10 @@
 use std::ops::Range;
 
 use lmz::format::{BlockHead, FrameHeader, Input, Limits, Method, Segment};
-use lmz::{DecodeOptions, Options, Predictor, compress, decompress_with};
+use lmz::{DecoderOptions, EncoderOptions, Predictor, compress_with, decompress_with};
 
-fn nano() -> Options {
-    Options { predictor: Predictor::find("nano").unwrap(), ..Options::default() }
+fn nano() -> EncoderOptions {
+    EncoderOptions::new().predictor(Predictor::find("nano").unwrap())
 }
 
 /// Prose.
@@ -77,15 +77,13 @@ fn block(archive: &[u8]) -> (Method, Vec<Segment>) {
 /// Compresses with any number of threads to the same archive and back; not noticeably larger than
 /// without the model.
 fn archive(raw: &[u8]) -> Vec<u8> {
-    let archive = compress(raw, &nano());
-    assert!(compress(raw, &Options { threads: 3, ..nano() }) == archive, "three threads");
+    let archive = compress_with(raw, &nano()).unwrap();
+    assert!(compress_with(raw, &nano().threads(3)).unwrap() == archive, "three threads");
     for threads in [1, 2] {
-        let decoded =
-            decompress_with(&archive, &DecodeOptions { threads, ..DecodeOptions::default() })
-                .unwrap();
+        let decoded = decompress_with(&archive, &DecoderOptions::new().threads(threads)).unwrap();
         assert!(decoded == raw, "{threads} threads");
     }
-    let without = compress(raw, &Options { predictor: Predictor::None, ..nano() }).len();
+    let without = compress_with(raw, &nano().predictor(Predictor::None)).unwrap().len();
     assert!(archive.len() <= without + without / 200 + 4, "{} and {without} bytes", archive.len());
     archive
 }
@@ -118,9 +116,10 @@ fn a_mail_with_an_attachment() {
     assert!(read_by_model(&segments, 0..text) > text * 9 / 10, "{segments:?}");
     assert!(read_by_model(&segments, text..raw.len()) < attachment / 10, "{segments:?}");
     // No larger than the text with the model and the attachment without.
-    let alone = compress(prose, &nano()).len();
+    let alone = compress_with(prose, &nano()).unwrap().len();
     let attached =
-        compress(&raw[raw.len() - attachment..], &Options { predictor: Predictor::None, ..nano() })
+        compress_with(&raw[raw.len() - attachment..], &nano().predictor(Predictor::None))
+            .unwrap()
             .len();
     assert!(
         archive.len() < alone + attached + 300,
@@ -141,7 +140,7 @@ fn a_small_file_in_parts() {
         "{segments:?}"
     );
     assert!(segments[1].model.is_none() && segments.len() == 2, "{segments:?}");
-    let alone = compress(&raw, &Options { predictor: Predictor::None, ..nano() }).len();
+    let alone = compress_with(&raw, &nano().predictor(Predictor::None)).unwrap().len();
     assert!(archive.len() + archive.len() / 50 < alone, "{} and {alone} bytes", archive.len());
 }
 

@@ -4,26 +4,30 @@
 use std::io::{Cursor, Read, Write};
 use std::sync::{Arc, Mutex};
 
+use lmz::Archive;
 use lmz::format::{BlockHead, FrameHeader, Layout, Method, Model, Segment, content_check};
+use lmz::read::Decoder;
 use lmz::recover::recover;
-use lmz::scan::Archive;
-use lmz::{CodecError, DecodeOptions, Decoder, Dictionary, Encoder, Error, Options, Predictor};
-use lmz::{compress, compress_bare, compress_many, decompress, decompress_bare, decompress_with};
+use lmz::write::Encoder;
+use lmz::{CodecError, DecoderOptions, Dictionary, EncoderOptions, Error, Predictor};
+use lmz::{
+    compress_bare, compress_many, compress_with, decompress, decompress_bare, decompress_with,
+};
 
 const TEXT: &[u8] = include_bytes!("../testdata/technical.md");
 
-fn mixed() -> Options {
-    Options { predictor: Predictor::find("nano").unwrap(), ..Options::default() }
+fn mixed() -> EncoderOptions {
+    EncoderOptions::new().predictor(Predictor::find("nano").unwrap())
 }
 
-fn unmixed() -> Options {
-    Options { mix: false, ..mixed() }
+fn unmixed() -> EncoderOptions {
+    mixed().mix(false)
 }
 
 /// The archive, and its blocks' methods and numbers of streams.
-fn explained(raw: &[u8], options: Options) -> (Vec<u8>, Vec<(Method, usize)>) {
+fn explained(raw: &[u8], options: EncoderOptions) -> (Vec<u8>, Vec<(Method, usize)>) {
     let blocks = Arc::new(Mutex::new(Vec::new()));
-    let mut encoder = Encoder::new(Vec::new(), options);
+    let mut encoder = Encoder::with_options(Vec::new(), options).unwrap();
     let noted = Arc::clone(&blocks);
     encoder.on_block(move |b| noted.lock().unwrap().push((b.method, b.streams)));
     encoder.write_all(raw).unwrap();
@@ -43,26 +47,26 @@ fn content_of_every_kind() {
         &TEXT[..3000],
         &[&TEXT[..900], &every_byte[..]].concat(),
     ] {
-        let archive = compress(raw, &unmixed());
+        let archive = compress_with(raw, &unmixed()).unwrap();
         assert_eq!(decompress(&archive).unwrap(), raw);
-        let coded = compress_bare(raw, &unmixed());
+        let coded = compress_bare(raw, &unmixed()).unwrap();
         assert_eq!(decompress_bare(&coded, raw.len(), &unmixed()).unwrap(), raw);
-        assert_eq!(compress_many(&[raw], &unmixed()), [archive]);
+        assert_eq!(compress_many(&[raw], &unmixed()).unwrap(), [archive]);
     }
 }
 
 #[test]
 fn the_archive_does_not_depend_on_threads() {
     let raw = &TEXT[..6000];
-    for options in [unmixed(), Options { streams: Some(7), ..unmixed() }] {
+    for (options, streams) in [(unmixed(), 1), (unmixed().streams(7), 7)] {
         let (expected, blocks) = explained(raw, options.clone());
-        assert_eq!(blocks, [(Method::Coded, options.streams.unwrap_or(1))]);
+        assert_eq!(blocks, [(Method::Coded, streams)]);
         for threads in [2, 3] {
             assert!(
-                compress(raw, &Options { threads, ..options.clone() }) == expected,
+                compress_with(raw, &options.clone().threads(threads)).unwrap() == expected,
                 "{threads} threads"
             );
-            let decoding = DecodeOptions { threads, ..DecodeOptions::default() };
+            let decoding = DecoderOptions::new().threads(threads);
             assert!(decompress_with(&expected, &decoding).unwrap() == raw, "{threads} threads");
         }
     }
@@ -73,8 +77,10 @@ fn the_archive_does_not_depend_on_threads() {
 #[test]
 fn the_mixture_is_smaller() {
     let raw = &TEXT[..8_000];
-    let (alone, together) =
-        (compress_bare(raw, &unmixed()).len(), compress_bare(raw, &mixed()).len());
+    let (alone, together) = (
+        compress_bare(raw, &unmixed()).unwrap().len(),
+        compress_bare(raw, &mixed()).unwrap().len(),
+    );
     assert!(alone * 2 < raw.len() && together * 20 < alone * 19, "{alone} and {together} bytes");
 }
 
@@ -82,18 +88,20 @@ fn the_mixture_is_smaller() {
 fn after_a_dictionary() {
     let dictionary = Dictionary::new(&TEXT[..3000]).unwrap();
     let raw = &TEXT[3000..3600];
-    let with = Options { dictionary: Some(dictionary.clone()), ..unmixed() };
-    assert!(compress_bare(raw, &with).len() < compress_bare(raw, &unmixed()).len());
-    let archive = compress(raw, &with);
+    let with = unmixed().dictionary(dictionary.clone());
+    assert!(
+        compress_bare(raw, &with).unwrap().len() < compress_bare(raw, &unmixed()).unwrap().len()
+    );
+    let archive = compress_with(raw, &with).unwrap();
     assert!(matches!(decompress(&archive), Err(Error::NoDictionary { .. })));
-    let decoding = DecodeOptions { dictionaries: vec![dictionary], ..DecodeOptions::default() };
+    let decoding = DecoderOptions::new().dictionary(dictionary);
     assert_eq!(decompress_with(&archive, &decoding).unwrap(), raw);
 }
 
 #[test]
 fn every_flipped_byte_is_an_error() {
     let raw = &TEXT[..60];
-    let archive = compress(raw, &Options { streams: Some(2), ..unmixed() });
+    let archive = compress_with(raw, &unmixed().streams(2)).unwrap();
     for at in 0..archive.len() {
         let mut damaged = archive.clone();
         damaged[at] ^= 0x10;
@@ -106,8 +114,8 @@ fn every_flipped_byte_is_an_error() {
 #[test]
 fn sought_and_recovered() {
     let raw = &TEXT[..900];
-    let mut archive = compress(raw, &Options { block: 400, ..unmixed() });
-    let mut content = Archive::open(Cursor::new(&archive), DecodeOptions::default()).unwrap();
+    let mut archive = compress_with(raw, &unmixed().block_size(400)).unwrap();
+    let mut content = Archive::open(Cursor::new(&archive), DecoderOptions::default()).unwrap();
     let frame = content.frames()[0].clone();
     assert_eq!(content.method(&frame, &frame.blocks[1]).unwrap(), Method::Coded);
     let mut part = Vec::new();
@@ -115,7 +123,7 @@ fn sought_and_recovered() {
     assert_eq!(part, &raw[390..410]);
     archive[3] ^= 1; // the header is lost
     let mut found = Vec::new();
-    recover(Cursor::new(&archive), &DecodeOptions::default(), |bytes| found.write_all(bytes))
+    recover(Cursor::new(&archive), &DecoderOptions::default(), |bytes| found.write_all(bytes))
         .unwrap();
     assert_eq!(found, raw);
 }
@@ -144,7 +152,9 @@ fn forged(
 
 #[test]
 fn claims_that_cannot_be() {
-    let Predictor::Model(nano) = mixed().predictor else { unreachable!("it is a model") };
+    let Predictor::Model(nano) = Predictor::find("nano").unwrap() else {
+        unreachable!("it is a model")
+    };
     let neural = || Model::Rwkv7 { identity: nano.identity().0.to_vec() };
     let error =
         |models: &[Model], raw, segments: &[(u64, usize)], streams, coded: &[u8]| match decompress(

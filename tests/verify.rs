@@ -4,13 +4,14 @@
 
 use std::io::{Cursor, Read, Seek, SeekFrom};
 
+use lmz::Archive;
 use lmz::format::{BlockHead, Entry, FrameHeader, Index, Layout, Method, Trailer, content_check};
+use lmz::read::Decoder;
 use lmz::recover::recover;
-use lmz::scan::Archive;
-use lmz::{DecodeOptions, Decoder, Error, Options, Predictor, compress};
+use lmz::{DecoderOptions, EncoderOptions, Error, Predictor, compress_with};
 
-fn none(block: usize) -> Options {
-    Options { predictor: Predictor::None, block, ..Options::default() }
+fn none(block: usize) -> EncoderOptions {
+    EncoderOptions::new().predictor(Predictor::None).block_size(block)
 }
 
 /// A block that is stored.
@@ -50,7 +51,7 @@ fn streamed(archive: &[u8]) -> (Vec<u8>, bool) {
 
 fn seeked(archive: &[u8]) -> (Vec<u8>, bool) {
     let mut out = Vec::new();
-    let Ok(mut opened) = Archive::open(Cursor::new(archive), DecodeOptions::default()) else {
+    let Ok(mut opened) = Archive::open(Cursor::new(archive), DecoderOptions::default()) else {
         return (out, false);
     };
     let well = opened.read_to_end(&mut out).is_ok();
@@ -59,7 +60,7 @@ fn seeked(archive: &[u8]) -> (Vec<u8>, bool) {
 
 fn ranged(archive: &[u8], range: std::ops::Range<u64>) -> (Vec<u8>, bool) {
     let mut out = Vec::new();
-    let Ok(mut opened) = Archive::open(Cursor::new(archive), DecodeOptions::default()) else {
+    let Ok(mut opened) = Archive::open(Cursor::new(archive), DecoderOptions::default()) else {
         return (out, false);
     };
     let well = opened.read_range(range, |bytes| {
@@ -121,8 +122,8 @@ fn blocks_and_index_that_disagree() {
 
 #[test]
 fn damage_where_no_content_is() {
-    let short = |raw: &[u8]| compress(raw, &none(4096));
-    let full = compress(&[b'a'; 3000], &none(700));
+    let short = |raw: &[u8]| compress_with(raw, &none(4096)).unwrap();
+    let full = compress_with(&[b'a'; 3000], &none(700)).unwrap();
     // A short frame of codec 3 without content, whose check does not fit.
     let empty = [0xeb, 0x4c, 0x90, 4, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 9];
     for parts in [
@@ -146,11 +147,14 @@ fn damage_where_no_content_is() {
 
 #[test]
 fn zeros_behind_the_last_frame() {
-    let full = compress(&[b'a'; 3000], &none(700));
+    let full = compress_with(&[b'a'; 3000], &none(700)).unwrap();
     let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 9, 0, 0, 0][..], &[0; 9]].concat();
-    for last in
-        [full.clone(), compress(b"short", &none(4096)), compress(b"", &none(4096)), skippable]
-    {
+    for last in [
+        full.clone(),
+        compress_with(b"short", &none(4096)).unwrap(),
+        compress_with(b"", &none(4096)).unwrap(),
+        skippable,
+    ] {
         let archive = [&full[..], &last].concat();
         let (content, _) = streamed(&archive);
         for zeros in [1, 2, 3, 4, 7, 8, 23, 512, 10_240, 200_000] {
@@ -163,10 +167,13 @@ fn zeros_behind_the_last_frame() {
             ] {
                 assert_eq!(found, (content.clone(), true), "{zeros} zeros");
             }
-            let opened = Archive::open(Cursor::new(&padded), DecodeOptions::default()).unwrap();
-            assert_eq!((opened.trailing_data(), opened.raw()), (None, content.len() as u64));
+            let opened = Archive::open(Cursor::new(&padded), DecoderOptions::default()).unwrap();
+            assert_eq!(
+                (opened.trailing_data(), opened.uncompressed_len()),
+                (None, content.len() as u64)
+            );
             let mut out: Vec<u8> = Vec::new();
-            let found = recover(Cursor::new(&padded), &DecodeOptions::default(), |bytes| {
+            let found = recover(Cursor::new(&padded), &DecoderOptions::default(), |bytes| {
                 out.extend(bytes);
                 Ok(())
             });
@@ -189,7 +196,7 @@ fn trailing(archive: &[u8], content: &[u8], at: u64) {
     assert!(
         matches!(lmz::decompress(archive), Err(Error::TrailingData { at: found }) if found == at)
     );
-    let mut opened = Archive::open(Cursor::new(archive), DecodeOptions::default()).unwrap();
+    let mut opened = Archive::open(Cursor::new(archive), DecoderOptions::default()).unwrap();
     assert_eq!(opened.trailing_data(), Some(at));
     out.clear();
     let end = opened.read_range(0..u64::MAX, |bytes| {
@@ -197,11 +204,11 @@ fn trailing(archive: &[u8], content: &[u8], at: u64) {
         Ok(())
     });
     assert!(out == content && matches!(end, Err(Error::TrailingData { .. })));
-    let mut opened = Archive::open(Cursor::new(archive), DecodeOptions::default()).unwrap();
+    let mut opened = Archive::open(Cursor::new(archive), DecoderOptions::default()).unwrap();
     out.clear();
     assert!(opened.read_to_end(&mut out).is_err() && out == content);
     // A part of the content that does not reach the end is not concerned.
-    let mut opened = Archive::open(Cursor::new(archive), DecodeOptions::default()).unwrap();
+    let mut opened = Archive::open(Cursor::new(archive), DecoderOptions::default()).unwrap();
     opened.read_range(0..1, |_| Ok(())).unwrap();
     opened.seek(SeekFrom::Start(5)).unwrap();
     opened.read_exact(&mut [0; 9]).unwrap();
@@ -209,7 +216,7 @@ fn trailing(archive: &[u8], content: &[u8], at: u64) {
 
 #[test]
 fn other_bytes_behind_the_last_frame() {
-    let archive = compress(&[b'a'; 3000], &none(700));
+    let archive = compress_with(&[b'a'; 3000], &none(700)).unwrap();
     for behind in [&b"garbage"[..], b"x", &[0, 0, 1], b"\x01\0\0\0\0"] {
         trailing(&[&archive[..], behind].concat(), &[b'a'; 3000], archive.len() as u64);
     }
@@ -229,11 +236,14 @@ fn other_bytes_behind_the_last_frame() {
 /// A hole of zeros in a frame is a hole, also where it reaches to the end.
 #[test]
 fn zeros_that_took_the_place_of_something() {
-    let archive =
-        compress(&(0..20_000u32).flat_map(u32::to_le_bytes).collect::<Vec<u8>>(), &none(20_000));
+    let archive = compress_with(
+        &(0..20_000u32).flat_map(u32::to_le_bytes).collect::<Vec<u8>>(),
+        &none(20_000),
+    )
+    .unwrap();
     let mut damaged = archive.clone();
     damaged[archive.len() / 2..].fill(0);
-    let found = recover(Cursor::new(&damaged), &DecodeOptions::default(), |_| Ok(())).unwrap();
+    let found = recover(Cursor::new(&damaged), &DecoderOptions::default(), |_| Ok(())).unwrap();
     assert_eq!(found.holes.len(), 1);
     assert!(!streamed(&damaged).1 && !seeked(&damaged).1);
 }

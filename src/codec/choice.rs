@@ -1,10 +1,11 @@
 //! What of a block the language model reads, if anything. A block is never noticeably larger than
 //! context mixing alone makes it: what helps is found out by coding, not guessed.
 
-use super::block::{Coded, Models};
+use super::context::{BlockContext, Coded, block};
 use super::cost::BIT;
+use super::reason::Reason;
 use super::segmentation::{self, Costs, Part};
-use super::{bound, cm, lm_cm, lm_only, streams};
+use super::{bound, cm, lm_only, streams};
 use crate::error::CodecError;
 use crate::format::{BlockHead, DeviceBound, Layout, Limits, Method, Segment};
 use crate::lm::bound::Bound;
@@ -42,24 +43,21 @@ const CHANGE: u64 = 8 * 64 * BIT;
 /// The same between samples, which stand for more than themselves.
 const SAMPLE_CHANGE: u64 = 8 * BIT;
 
-/// The bitstream of codec 4 that the model reads all of, and what its windows cost.
-pub type Made = (Vec<u8>, Vec<u64>);
-
-const ALONE: &str = "context models alone make it smaller than with the model";
+/// What codec 4 makes of a block in one stream that the model reads all of: the bitstream, and what
+/// each window of [`WINDOW`] bytes costs, in parts of a bit ([`BIT`]).
+pub type Precoded = (Vec<u8>, Vec<u64>);
 
 /// Decides what a block is coded with.
 pub struct Choice<'a> {
-    pub models: &'a Models<'a>,
+    /// The first of its models is the one that is tried.
+    pub context: &'a BlockContext<'a>,
     /// How many streams it is cut into, unless that is decided by its length.
     pub streams: Option<usize>,
     /// Bytes that more than one segment or stream costs around the block: such a block does not fit
     /// a short frame.
     pub apart: usize,
-}
-
-/// What a block of codecs 4 and 2 is coded with.
-pub fn block<'a>(layout: &'a Layout, model: &'a Ready, models: &'a Models) -> lm_cm::LmBlock<'a> {
-    lm_cm::LmBlock { layout, dictionary: models.dictionary, model, threads: models.threads }
+    /// What codec 4 makes of the block in one stream, where that is there already.
+    pub precoded: Option<&'a Precoded>,
 }
 
 /// Streams that the model may read of so many bytes.
@@ -69,16 +67,16 @@ fn most_streams(bytes: usize) -> usize {
 
 impl Choice<'_> {
     /// A block by context models alone.
-    pub fn alone(&self, raw: &[u8], why: &'static str) -> Coded {
-        self.alone_by_windows(raw, raw.len(), why).0
+    pub fn alone(&self, raw: &[u8], reason: Reason) -> Coded {
+        self.alone_by_windows(raw, raw.len(), reason).0
     }
 
-    /// The same, and what its windows cost.
-    fn alone_by_windows(&self, raw: &[u8], window: usize, why: &'static str) -> (Coded, Vec<u64>) {
+    /// A block by context models alone, and what each of its windows costs.
+    fn alone_by_windows(&self, raw: &[u8], window: usize, reason: Reason) -> (Coded, Vec<u64>) {
         let whole = Segment { length: raw.len() as u64, model: None };
         let layout = streams::cut(vec![whole], self.streams.unwrap_or(1));
-        let (bytes, costs) = cm::encode_by_windows(raw, &layout, self.models.dictionary(), window);
-        (Coded { method: Method::Mixed, layout, bytes, why }, costs)
+        let (bytes, costs) = cm::encode_by_windows(raw, &layout, self.context.dictionary(), window);
+        (Coded { method: Method::Mixed, layout, bytes, reason }, costs)
     }
 
     /// A block whose parts are these, at least one of them with the model, and what its windows
@@ -94,22 +92,22 @@ impl Choice<'_> {
         let streams = self.streams.unwrap_or_else(|| streams::count(read, &model.network().config));
         let layout = streams::cut(segmentation::segments(parts), streams.min(most_streams(read)));
         let alone = layout.streams == 1 && layout.segments.len() == 1;
-        let made = self.models.made.filter(|_| alone && window == WINDOW).cloned();
-        let make = || block(&layout, model, self.models).encode_by_windows(raw, window);
-        let (bytes, costs) = made.unwrap_or_else(make);
-        let why = match parts {
-            [_] if raw.len() > BOTH => "the model makes pieces of it smaller",
-            [_] => "the model makes it smaller",
-            _ => "the model makes parts of it smaller",
+        let precoded = self.precoded.filter(|_| alone && window == WINDOW).cloned();
+        let make = || block(&layout, model, self.context).encode_by_windows(raw, window);
+        let (bytes, costs) = precoded.unwrap_or_else(make);
+        let reason = match parts {
+            [_] if raw.len() > BOTH => Reason::ModelOnPieces,
+            [_] => Reason::Model,
+            _ => Reason::ModelOnParts,
         };
-        (Coded { method: Method::Joint, layout, bytes, why }, costs)
+        (Coded { method: Method::Joint, layout, bytes, reason }, costs)
     }
 
     /// A block, not empty, with the first model of the table, which is this one, or without it, or
     /// parts of it with and parts without, whichever makes it smallest.
     pub fn smallest(&self, raw: &[u8], model: &Ready, read: Read) -> Coded {
         let coded = match read {
-            Read::Nothing => return self.alone(raw, "the model reads nothing of it"),
+            Read::Nothing => return self.alone(raw, Reason::NothingRead),
             Read::Unknown => self.by_coding(raw, model),
             Read::Parts { parts, clear: true } => self.together(raw, model, &parts, raw.len()).0,
             Read::Parts { parts, clear: false } => self.by_trying(raw, model, &parts),
@@ -117,7 +115,7 @@ impl Choice<'_> {
         if coded.method == Method::Joint
             && raw.len() as u64 > Method::Joint.most_raw(coded.bytes.len() as u64)
         {
-            return self.alone(raw, "repeats itself too much to need the model");
+            return self.alone(raw, Reason::RepeatsItself);
         }
         coded
     }
@@ -125,7 +123,7 @@ impl Choice<'_> {
     /// A block by its parts, or alone, or as a whole.
     fn by_trying(&self, raw: &[u8], model: &Ready, parts: &[Part]) -> Coded {
         let (coded, _) = self.together(raw, model, parts, raw.len());
-        let best = self.smaller(self.alone(raw, ALONE), coded);
+        let best = self.smaller(self.alone(raw, Reason::WithoutModel), coded);
         if parts.len() == 1 || raw.len() > WHOLE {
             return best;
         }
@@ -143,12 +141,12 @@ impl Choice<'_> {
             segmentation::segments(&whole),
             streams.min(most_streams(raw.len())),
         );
-        let bytes = lm_only::encode(&block(&layout, model, self.models), raw);
+        let bytes = lm_only::encode(&block(&layout, model, self.context), raw);
         if raw.len() as u64 > lm_only::most_raw(bytes.len()) {
-            return self.alone(raw, "repeats itself too much to need the model");
+            return self.alone(raw, Reason::RepeatsItself);
         }
-        let why = "the language model alone, without context models";
-        Coded { method: Method::Coded, layout, bytes, why }
+        let reason = Reason::ModelAlone;
+        Coded { method: Method::Coded, layout, bytes, reason }
     }
 
     /// A block, not empty, by the first model of the table, which is this one and device-bound, or
@@ -162,25 +160,25 @@ impl Choice<'_> {
         let streams = self.streams.unwrap_or_else(|| model.streams(raw.len()));
         let whole = [Part { begin: 0, end: raw.len(), model: true }];
         let streams = streams.min(most_streams(raw.len())).min(entry.batch as usize);
-        let cut = if self.models.mix { streams::cut } else { streams::cut_apart };
+        let cut = if self.context.mix { streams::cut } else { streams::cut_apart };
         let layout = cut(segmentation::segments(&whole), streams);
-        let Models { dictionary, mix, .. } = *self.models;
+        let BlockContext { dictionary, mix, .. } = *self.context;
         let bytes = bound::Block { layout: &layout, dictionary, model, entry, mix }.encode(raw)?;
-        let (method, why) = match mix {
-            true => (Method::Bound, "the model makes it smaller"),
-            false => (Method::BoundAlone, "the language model alone, without context models"),
+        let (method, reason) = match mix {
+            true => (Method::Bound, Reason::Model),
+            false => (Method::BoundAlone, Reason::ModelAlone),
         };
-        let coded = Coded { method, layout, bytes, why };
+        let coded = Coded { method, layout, bytes, reason };
         if raw.len() as u64 > method.most_raw(coded.bytes.len() as u64) {
-            return Ok(self.alone(raw, "repeats itself too much to need the model"));
+            return Ok(self.alone(raw, Reason::RepeatsItself));
         }
-        Ok(if mix { self.smaller(self.alone(raw, ALONE), coded) } else { coded })
+        Ok(if mix { self.smaller(self.alone(raw, Reason::WithoutModel), coded) } else { coded })
     }
 
     fn by_coding(&self, raw: &[u8], model: &Ready) -> Coded {
         let whole = Part { begin: 0, end: raw.len(), model: true };
         let (with, costs_with) = self.together(raw, model, &[whole], WINDOW);
-        let (without, costs_without) = self.alone_by_windows(raw, WINDOW, ALONE);
+        let (without, costs_without) = self.alone_by_windows(raw, WINDOW, Reason::WithoutModel);
         let best = self.smaller(without, with);
         let costs: Vec<Costs> =
             costs_with.into_iter().zip(costs_without).map(|(a, b)| [a, b]).collect();
@@ -217,26 +215,25 @@ impl Choice<'_> {
 }
 
 /// What of a block the model is to read, before it is coded.
+#[derive(Debug)]
 pub enum Read {
     /// That is found out by coding it.
     Unknown,
+    /// None of it.
     Nothing,
     /// Some of these parts; whether it is clear that this makes the block smaller.
-    Parts {
-        parts: Vec<Part>,
-        clear: bool,
-    },
+    Parts { parts: Vec<Part>, clear: bool },
 }
 
 impl Read {
-    /// Of larger blocks, judged by samples.
-    pub fn of(raw: &[u8], model: &Ready, models: &Models) -> Self {
+    /// What the model is to read of a block: of more than [`BOTH`] bytes, judged by samples.
+    pub fn of(raw: &[u8], model: &Ready, context: &BlockContext) -> Self {
         if raw.len() <= BOTH {
             return Self::Unknown;
         }
         let count = (raw.len() / PIECE).clamp(FEWEST, MOST);
         let begins: Vec<usize> = (0..count).map(|i| raw.len() * i / count).collect();
-        let costs = samples(raw, &begins, model, models);
+        let costs = samples(raw, &begins, model, context);
         let plan = segmentation::plan(&costs, SAMPLE_CHANGE);
         if plan.iter().all(|read| !read) {
             return Self::Nothing;
@@ -254,7 +251,7 @@ fn handicapped([with, without]: Costs, least_gain: u64) -> Costs {
 
 /// What samples of pieces cost with the model and without, when they are coded as a block of their
 /// own: the second half of each, when all that takes part has begun to learn.
-fn samples(raw: &[u8], begins: &[usize], model: &Ready, models: &Models) -> Vec<Costs> {
+fn samples(raw: &[u8], begins: &[usize], model: &Ready, context: &BlockContext) -> Vec<Costs> {
     let count = begins.len();
     let sample = SAMPLE.max(SAMPLES / count);
     let ends = begins.iter().copied().skip(1).chain([raw.len()]);
@@ -265,8 +262,8 @@ fn samples(raw: &[u8], begins: &[usize], model: &Ready, models: &Models) -> Vec<
         streams: count as u64,
         stripe: sample as u64,
     });
-    let (_, with) = block(&read, model, models).encode_by_windows(&samples, sample / 2);
-    let (_, without) = cm::encode_by_windows(&samples, &bare, models.dictionary(), sample / 2);
+    let (_, with) = block(&read, model, context).encode_by_windows(&samples, sample / 2);
+    let (_, without) = cm::encode_by_windows(&samples, &bare, context.dictionary(), sample / 2);
     // A piece of text on which the model happens to gain little stays with its neighbours, with
     // which it shares contexts and weights.
     let no_text = (sample / 2) as u64 * NO_TEXT * BIT;

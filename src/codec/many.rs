@@ -2,7 +2,7 @@
 //! context models of its own. Their streams are rows of one batch, so that the model's weights are
 //! read once for all of them.
 
-use super::choice::{Made, WINDOW};
+use super::choice::{Precoded, WINDOW};
 use super::cost::Metered;
 use super::lm_cm;
 use super::memory;
@@ -36,7 +36,7 @@ impl Batch<'_> {
     pub fn encode<'m>(
         &self,
         next: impl FnMut() -> Option<(usize, &'m [u8])>,
-        done: impl FnMut(usize, Made),
+        done: impl FnMut(usize, Precoded),
     ) {
         kernel::run(Work { batch: self, next, done });
     }
@@ -72,7 +72,9 @@ struct Work<'a, N, D> {
     done: D,
 }
 
-impl<'m, N: FnMut() -> Option<(usize, &'m [u8])>, D: FnMut(usize, Made)> MixJob for Work<'_, N, D> {
+impl<'m, N: FnMut() -> Option<(usize, &'m [u8])>, D: FnMut(usize, Precoded)> MixJob
+    for Work<'_, N, D>
+{
     type Output = ();
 
     #[inline(always)]

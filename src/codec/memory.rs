@@ -4,7 +4,7 @@
 //! What is loaded once for all blocks (a model's weights, a dictionary) is not part of it, nor what
 //! a device-bound model takes for itself.
 
-use super::block::{Model, Models};
+use super::context::{BlockContext, Model};
 use crate::error::{CodecError, Error};
 use crate::format::{BlockHead, Method};
 use crate::lm::ppm;
@@ -70,12 +70,12 @@ fn ppm(order: u8, memory: u8, read: u64, primed: bool) -> u64 {
 }
 
 /// What decoding a block takes, from reading it until its content has been delivered.
-pub fn decoding(head: &BlockHead, models: &Models) -> u64 {
+pub fn decoding(head: &BlockHead, context: &BlockContext) -> u64 {
     let BlockHead { method, raw, coded, ref layout, .. } = *head;
-    let dictionary = models.dictionary().len() as u64;
+    let dictionary = context.dictionary().len() as u64;
     let held =
         if coded <= BUFFERED { coded.saturating_mul(2) } else { coded.saturating_add(coded / 2) };
-    let model = layout.segments.iter().find_map(|s| s.model).and_then(|n| models.table.get(n));
+    let model = layout.segments.iter().find_map(|s| s.model).and_then(|n| context.table.get(n));
     let kinds = if layout.segments.iter().any(|s| s.model.is_none()) { 2 } else { 1 };
     let work = match (method, model) {
         (Method::Stored | Method::Fill, _) => return held,
@@ -84,7 +84,7 @@ pub fn decoding(head: &BlockHead, models: &Models) -> u64 {
         }
         (Method::Coded, Some(&Model::Ppm { .. })) => {
             let each =
-                layout.segments.iter().filter_map(|s| match *models.table.get(s.model?)? {
+                layout.segments.iter().filter_map(|s| match *context.table.get(s.model?)? {
                     Model::Ppm { order, memory } => Some(ppm(
                         order,
                         memory,
@@ -112,10 +112,10 @@ pub fn decoding(head: &BlockHead, models: &Models) -> u64 {
 
 /// What coding a block of so many bytes takes in all ways that an encoder may try, with what comes
 /// out.
-pub fn encoding(raw: u64, models: &Models, streams_asked: Option<usize>) -> u64 {
-    let dictionary = models.dictionary().len() as u64;
+pub fn encoding(raw: u64, context: &BlockContext, streams_asked: Option<usize>) -> u64 {
+    let dictionary = context.dictionary().len() as u64;
     let most = BlockHead::most_streams(raw);
-    let work = match models.table.first() {
+    let work = match context.table.first() {
         None => mix(dictionary, raw, 1),
         Some(&Model::Ppm { order, memory }) => {
             ppm(order, memory, dictionary.saturating_add(raw), dictionary > 0)

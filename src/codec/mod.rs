@@ -1,18 +1,21 @@
 //! The block codec: tokens and a model's frequencies to bytes, and back.
 
-pub mod block;
 mod bound;
 mod byte_segments;
-mod choice;
+pub mod choice;
 pub mod cm;
-mod content;
+pub mod content;
+pub mod context;
 mod cost;
+pub mod decode;
+pub mod encode;
 pub mod lm_cm;
 pub mod lm_only;
 pub mod many;
 pub mod memory;
 mod pipeline;
 pub mod range;
+pub mod reason;
 mod sample;
 mod scheduler;
 mod segmentation;

@@ -1,7 +1,8 @@
 //! Whether a block is worth the time of a model: a question for blocks that are large and look
 //! random.
 
-use super::block::{self, Model, Models};
+use super::context::{BlockContext, Model};
+use super::encode;
 
 /// Blocks below this are coded without asking.
 const SMALL: usize = 64 << 10;
@@ -11,8 +12,8 @@ const PIECE: usize = 4 << 10;
 
 /// False if the block's bytes are equally frequent, nothing in it repeats, and the model cannot
 /// make pieces of it smaller.
-pub fn looks_compressible(raw: &[u8], models: &Models) -> bool {
-    raw.len() < SMALL || skewed(raw) || repeats(raw) || pieces_shrink(raw, models)
+pub fn looks_compressible(raw: &[u8], context: &BlockContext) -> bool {
+    raw.len() < SMALL || skewed(raw) || repeats(raw) || pieces_shrink(raw, context)
 }
 
 /// Whether the order-0 entropy is visibly below eight bits.
@@ -47,13 +48,14 @@ fn repeats(raw: &[u8]) -> bool {
     found * 100 > looked
 }
 
-fn pieces_shrink(raw: &[u8], models: &Models) -> bool {
+fn pieces_shrink(raw: &[u8], context: &BlockContext) -> bool {
     // What a language model knows is not flat.
-    let models = match models.table {
-        [Model::Rwkv7(_) | Model::Bound(..), ..] => Models { table: &[], ..*models },
-        _ => *models,
+    let context = match context.table {
+        [Model::Rwkv7(_) | Model::Bound(..), ..] => BlockContext { table: &[], ..*context },
+        _ => *context,
     };
     let stride = (raw.len() - PIECE) / (PIECES - 1);
-    let sizes = (0..PIECES).map(|i| block::bare(&raw[i * stride..][..PIECE], &models).len());
-    sizes.sum::<usize>() < PIECES * PIECE
+    // What cannot fail: context models and PPM.
+    let size = |i| encode::bare(&raw[i * stride..][..PIECE], &context).map_or(PIECE, |b| b.len());
+    (0..PIECES).map(size).sum::<usize>() < PIECES * PIECE
 }

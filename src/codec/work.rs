@@ -1,6 +1,6 @@
 //! How much work an archive asks for, against the bytes that it has.
 
-use super::block::Models;
+use super::context::BlockContext;
 use crate::format::{BlockHead, FormatError, Limits, Method};
 
 /// A block by context models or PPM takes about as long as so many bytes more than it has, to
@@ -22,11 +22,11 @@ impl Work {
         &mut self,
         head: &BlockHead,
         bytes: u64,
-        models: &Models,
+        context: &BlockContext,
         limits: &Limits,
     ) -> Result<(), FormatError> {
         self.bytes = self.bytes.saturating_add(bytes);
-        self.predicted = self.predicted.saturating_add(predicted(head, models));
+        self.predicted = self.predicted.saturating_add(predicted(head, context));
         let free = self.predicted.saturating_sub(Limits::FREE_WORK);
         let each = free.div_ceil(self.bytes.max(1));
         if each > limits.expansion {
@@ -38,8 +38,8 @@ impl Work {
 }
 
 /// Raw bytes that models predict, those of dictionaries too.
-fn predicted(head: &BlockHead, models: &Models) -> u64 {
-    let dictionary = models.dictionary().len() as u64;
+fn predicted(head: &BlockHead, context: &BlockContext) -> u64 {
+    let dictionary = context.dictionary().len() as u64;
     let times = match head.method {
         Method::Stored | Method::Fill => return 0,
         Method::Coded => head.layout.segments.iter().filter(|s| s.length > 0).count() as u64,

@@ -3,15 +3,15 @@
 use std::io::Read;
 
 use super::source::Source;
-use crate::codec::block::Model;
-use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
 use crate::format::{BlockHead, Entry, FormatError, Index, Input, TRAILER_BYTES, Trailer};
+use crate::options::Resolved;
 
 /// What is known inside a frame.
 pub struct Inside {
-    pub models: Vec<Model>,
-    pub dictionary: Option<Dictionary>,
+    /// What its blocks are decoded with.
+    pub resolved: Resolved,
+    /// Where the frame begins in the archive.
     pub begin: u64,
     /// Of a short frame, the only block is all of it.
     pub short: bool,
@@ -25,12 +25,12 @@ pub struct Inside {
 }
 
 impl Inside {
-    pub fn new(models: Vec<Model>, dictionary: Option<Dictionary>, begin: u64) -> Self {
+    pub fn new(resolved: Resolved, begin: u64) -> Self {
         let (index, next) = (Vec::new(), None);
-        Self { models, dictionary, begin, short: false, blocks: 0, index, next, last_seen: false }
+        Self { resolved, begin, short: false, blocks: 0, index, next, last_seen: false }
     }
 
-    /// Notes a block of so many bytes that has been read.
+    /// Notes a block that has been read and takes `bytes` in the archive.
     pub fn add(&mut self, head: &BlockHead, bytes: u64) {
         Entry { bytes, raw: head.raw }.write(&mut self.index);
         self.blocks += 1;

@@ -35,6 +35,21 @@ impl<R: Read> Source<R> {
         Self { inner, bytes: Vec::new(), begin: 0, end: 0, at: 0, ended: false }
     }
 
+    /// The inner reader.
+    pub fn get_ref(&self) -> &R {
+        &self.inner
+    }
+
+    /// The inner reader, to be changed.
+    pub fn get_mut(&mut self) -> &mut R {
+        &mut self.inner
+    }
+
+    /// The inner reader, for good.
+    pub fn into_inner(self) -> R {
+        self.inner
+    }
+
     /// Where in the archive it is.
     pub fn at(&self) -> u64 {
         self.at

@@ -1,22 +1,36 @@
 //! Decompression of archives that are there as a whole.
 
 use super::Decoder;
-use crate::codec::block::Content;
+use crate::codec::content::Content;
 use crate::codec::memory;
 use crate::error::{Error, Result};
 use crate::exact::fpstate::exact;
-use crate::options::DecodeOptions;
+use crate::options::DecoderOptions;
 
 /// Decompresses a whole archive from a slice, with the default options.
+///
+/// ```
+/// let archive = lmz::compress(b"some text")?;
+/// assert_eq!(lmz::decompress(&archive)?, b"some text");
+/// # Ok::<(), lmz::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// If the archive is damaged, names what is not there, or needs more than the limits allow.
 pub fn decompress(archive: &[u8]) -> Result<Vec<u8>> {
-    decompress_with(archive, &DecodeOptions::default())
+    decompress_with(archive, &DecoderOptions::default())
 }
 
 /// Decompresses a whole archive from a slice.
 ///
 /// The content counts as memory of the run ([`Limits::memory`](crate::Limits::memory)), since all
 /// of it is held: what has more is for a [`Decoder`].
-pub fn decompress_with(archive: &[u8], options: &DecodeOptions) -> Result<Vec<u8>> {
+///
+/// # Errors
+///
+/// If the archive is damaged, names what is not there, or needs more than the limits allow.
+pub fn decompress_with(archive: &[u8], options: &DecoderOptions) -> Result<Vec<u8>> {
     let limit = options.limits.memory;
     let mut out = Vec::new();
     let mut decoder = Decoder::with_options(archive, options.clone());
@@ -24,7 +38,7 @@ pub fn decompress_with(archive: &[u8], options: &DecodeOptions) -> Result<Vec<u8
         for content in decoder.raw.drain(..) {
             append(&mut out, content, limit)?;
         }
-        decoder.options.limits.memory = limit.saturating_sub(out.capacity() as u64);
+        decoder.resolver.options.limits.memory = limit.saturating_sub(out.capacity() as u64);
     }
     Ok(out)
 }

@@ -8,6 +8,7 @@ pub const SYNC: [u8; 4] = [0xc3, b'B', b'L', b'K'];
 
 /// How a block's bytes are coded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Method {
     /// As they are.
     Stored,
@@ -50,6 +51,30 @@ impl Method {
             5 => Ok(Method::Bound),
             6 => Ok(Method::BoundAlone),
             _ => Err(FormatError::Unknown { what: "codec number", found }),
+        }
+    }
+
+    /// All methods, in the order of their numbers.
+    pub const ALL: [Self; 7] = [
+        Self::Stored,
+        Self::Fill,
+        Self::Coded,
+        Self::Mixed,
+        Self::Joint,
+        Self::Bound,
+        Self::BoundAlone,
+    ];
+
+    /// What the method is called, in one word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stored => "stored",
+            Self::Fill => "fill",
+            Self::Coded => "coded",
+            Self::Mixed => "mixed",
+            Self::Joint => "joint",
+            Self::Bound => "bound",
+            Self::BoundAlone => "boundalone",
         }
     }
 

@@ -71,13 +71,13 @@ impl HubName {
         self.revision.as_deref().filter(|revision| is_commit(revision))
     }
 
-    /// The same at another revision.
+    /// The name of the repository at another revision.
     pub fn at(&self, revision: &str) -> Option<Self> {
         let fits = revision.split('/').all(is_part);
         fits.then(|| Self { revision: Some(revision.into()), ..self.clone() })
     }
 
-    /// The same, of one checkpoint of the repository.
+    /// The name of one checkpoint of the repository.
     pub fn with_file(&self, file: &str) -> Option<Self> {
         let fits = is_part(file) && file.ends_with(".pth");
         fits.then(|| Self { file: Some(file.into()), ..self.clone() })

@@ -23,7 +23,7 @@ pub use hub_name::{HubName, is_commit, is_part};
 pub use layout::{Layout, Segment};
 pub use printable::{Printable, printable};
 pub use registry::{REGISTERED, Registered};
-pub use short::{ShortFrame, ShortModel};
+pub use short::{PPM_MEMORY, PPM_ORDER, ShortFrame, ShortModel};
 
 /// The version of the format, 1.0: the major number in the upper four bits, the minor in the lower.
 /// It changes when the frames do; what they hold grows by codec numbers, models and header fields.
@@ -34,18 +34,32 @@ fn dotted(version: u8) -> String {
     format!("{}.{}", version >> 4, version & 15)
 }
 
+/// Bytes of a block's content check.
+pub const CHECK: usize = 8;
+/// Bytes of a short frame's content check: the first ones of what a block would have.
+pub const SHORT_CHECK: usize = 4;
+
+/// Bytes of content in a block unless something else is asked for: 4 MiB.
+pub const BLOCK: usize = 4 << 20;
+
 /// Bounds on what a reader accepts, whatever the bytes claim.
+///
+/// ```
+/// let limits = lmz::Limits::default().memory(1 << 30).content(1 << 20);
+/// assert_eq!(limits.content, 1 << 20);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
-    /// Raw bytes of one block.
+    /// The most raw bytes of one block.
     pub block: u64,
-    /// Segments of one block, and streams.
+    /// The most segments of one block, and the most streams.
     pub segments: u64,
-    /// Models in a frame's table.
+    /// The most models in a frame's table.
     pub models: usize,
-    /// Bytes of one header field.
+    /// The most bytes of one header field.
     pub field: u64,
-    /// Raw bytes of the whole archive.
+    /// The most raw bytes of the whole archive.
     pub content: u64,
     /// Bytes of memory that reading an archive may take: blocks at once become fewer until they
     /// fit, and one that needs more by itself is refused.
@@ -61,6 +75,48 @@ impl Limits {
 
     /// Raw bytes that models may predict before [`expansion`](Self::expansion) counts: 1 MiB.
     pub const FREE_WORK: u64 = 1 << 20;
+
+    /// Sets the most raw bytes of one block.
+    pub fn block(mut self, bytes: u64) -> Self {
+        self.block = bytes;
+        self
+    }
+
+    /// Sets the most segments of one block, and the most streams.
+    pub fn segments(mut self, count: u64) -> Self {
+        self.segments = count;
+        self
+    }
+
+    /// Sets the most models in a frame's table.
+    pub fn models(mut self, count: usize) -> Self {
+        self.models = count;
+        self
+    }
+
+    /// Sets the most bytes of one header field.
+    pub fn field(mut self, bytes: u64) -> Self {
+        self.field = bytes;
+        self
+    }
+
+    /// Sets the most raw bytes of the whole archive.
+    pub fn content(mut self, bytes: u64) -> Self {
+        self.content = bytes;
+        self
+    }
+
+    /// Sets the most bytes of memory that reading an archive may take.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = bytes;
+        self
+    }
+
+    /// Sets the most raw bytes that models may have to predict for each byte of the archive.
+    pub fn expansion(mut self, bytes: u64) -> Self {
+        self.expansion = bytes;
+        self
+    }
 }
 
 impl Default for Limits {
@@ -79,31 +135,61 @@ impl Default for Limits {
 
 /// Bytes that are not what the format says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FormatError {
     /// The bytes end inside a part; with more of them it may be fine.
     #[error("the archive ends in the middle of a part")]
     Incomplete,
     /// No frame begins here.
     #[error("not an lmz frame: it begins with {found:02x?}")]
-    NotAFrame { found: Vec<u8> },
+    NotAFrame {
+        /// The first bytes, four at most.
+        found: Vec<u8>,
+    },
     /// Written by another version.
     #[error("format version {}; this program reads {}: use the lmz that wrote the \
         archive", dotted(*found), dotted(VERSION))]
-    Version { found: u8 },
+    Version {
+        /// The version: the major number in the upper four bits, the minor in the lower.
+        found: u8,
+    },
     /// A part whose check does not fit.
     #[error("damaged: the check of the {what} does not fit")]
-    BadCheck { what: &'static str },
+    BadCheck {
+        /// Which part.
+        what: &'static str,
+    },
     /// A part that holds something that cannot be.
     #[error("damaged: the {what} holds {found}")]
-    Malformed { what: &'static str, found: &'static str },
+    Malformed {
+        /// Which part.
+        what: &'static str,
+        /// What it holds.
+        found: &'static str,
+    },
     /// A part that a newer program may know.
     #[error("{what} {found} is not known to this program: a newer lmz may read it")]
-    Unknown { what: &'static str, found: u64 },
+    Unknown {
+        /// What it would be.
+        what: &'static str,
+        /// The number that is not known.
+        found: u64,
+    },
     /// More than the reader's limits allow.
-    #[error(
-        "{what}: {found} is over the limit of {limit}; raise the limit if you trust the archive"
-    )]
-    OverLimit { what: &'static str, found: u64, limit: u64 },
+    #[error("{what}: {found} is over the limit of {limit}")]
+    OverLimit {
+        /// What is too much.
+        what: &'static str,
+        /// How much the archive claims.
+        found: u64,
+        /// How much is allowed.
+        limit: u64,
+    },
+}
+
+/// Bytes in hexadecimal digits, as people write hashes.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// An error unless `found` is within `limit`.

@@ -12,6 +12,11 @@ pub(super) const SHORT_VERSION: u8 = 0x80;
 /// The first two are for those that have no number of their own.
 const NUMBERED: u8 = 6;
 
+/// The longest context of PPM in short frames, in bytes.
+pub const PPM_ORDER: u8 = 6;
+/// The memory of PPM for contexts in short frames: 2^26 bytes.
+pub const PPM_MEMORY: u8 = 26;
+
 /// How a short frame names a language model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShortModel {
@@ -62,8 +67,7 @@ impl ShortFrame {
     pub const SAVES: usize = 100;
 
     /// The model of method `Coded`: numbers 2 and 3 are PPM with these parameters.
-    pub const MODEL: Model =
-        Model::Ppm { order: crate::lm::ppm::ORDER, memory: crate::lm::ppm::MEMORY_LOG2 };
+    pub const MODEL: Model = Model::Ppm { order: PPM_ORDER, memory: PPM_MEMORY };
 
     /// How a short frame names a dictionary. Its content check tells whether it was the right one.
     pub fn name(hash: &DictionaryHash) -> [u8; 4] {

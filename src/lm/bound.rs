@@ -14,6 +14,7 @@ use crate::vocab::{Token, Vocabulary};
 
 /// Why a device-bound model cannot be computed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BoundError {
     /// What computes it failed.
     #[error("{}", printable(_0))]
@@ -21,11 +22,19 @@ pub enum BoundError {
     /// Too large for the device.
     #[error(
         "the model needs about {} MiB (weights {}, context of {batch} streams {}), and {} MiB are \
-        free: take fewer streams \
-         (--streams), a shorter context (--context) or a smaller model",
+        free",
         (weights + context) >> 20, weights >> 20, context >> 20, free >> 20
     )]
-    Memory { weights: u64, context: u64, batch: u64, free: u64 },
+    Memory {
+        /// Bytes of its weights.
+        weights: u64,
+        /// Bytes of what it remembers of its streams.
+        context: u64,
+        /// Streams at once.
+        batch: u64,
+        /// Bytes that the device has free.
+        free: u64,
+    },
 }
 
 /// A model ready to predict, with its files read; weights are loaded when they are first needed.
@@ -83,7 +92,7 @@ impl Bound {
         Self(model, None)
     }
 
-    /// The same, got from there.
+    /// The model, with a note of where on the hub it was got.
     pub fn with_origin(self, origin: HubName) -> Self {
         Self(self.0, Some(origin))
     }
@@ -93,6 +102,7 @@ impl Bound {
         self.1.as_ref()
     }
 
+    /// What it is called.
     pub fn name(&self) -> &str {
         self.0.name()
     }
@@ -107,6 +117,7 @@ impl Bound {
         self.0.identity()
     }
 
+    /// Its tokens.
     pub fn vocabulary(&self) -> &Vocabulary {
         self.0.vocabulary()
     }
@@ -123,7 +134,7 @@ impl Bound {
         1 << bytes.max(1).ilog2().clamp(SMALLEST.ilog2(), LARGEST.ilog2())
     }
 
-    /// Streams of a block of so many bytes.
+    /// Streams of a block of `length` bytes.
     pub(crate) fn streams(&self, length: usize) -> usize {
         (length / EACH).clamp(1, MOST)
     }

@@ -75,7 +75,7 @@ pub fn run<J: MixJob>(job: J) -> J::Output {
     exact(|fp| {
         #[cfg(target_arch = "x86_64")]
         if let Some(avx2) =
-            Avx2::get(fp).filter(|_| choice::Kernel::chosen() != choice::Kernel::Plain)
+            Avx2::get(fp).filter(|_| !matches!(choice::Kernel::chosen(), Ok(choice::Kernel::Plain)))
         {
             #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
             fn wide<J: MixJob>(job: J, k: Avx2<'_>) -> J::Output {

@@ -1,10 +1,10 @@
 //! The files of tests/golden/archives and how they are compressed; on every target the same.
 
-use lmz::{DecodeOptions, Dictionary, Options, Predictor};
+use lmz::{DecoderOptions, Dictionary, EncoderOptions, Predictor};
 
 pub struct Golden {
     pub name: &'static str,
-    pub options: Options,
+    pub options: EncoderOptions,
     pub raw: &'static [u8],
     pub archive: &'static [u8],
 }
@@ -31,32 +31,32 @@ fn dictionary() -> Dictionary {
     Dictionary::new(bytes!("message.txt")).expect("it is not empty")
 }
 
-pub fn decoding() -> DecodeOptions {
-    DecodeOptions { dictionaries: vec![dictionary()], ..DecodeOptions::default() }
+pub fn decoding() -> DecoderOptions {
+    DecoderOptions::new().dictionary(dictionary())
 }
 
 pub fn all() -> Vec<Golden> {
-    let defaults = || Options { predictor: Predictor::None, ..Options::default() };
-    let primed = || Options { dictionary: Some(dictionary()), ..defaults() };
-    let ppm = || Options { predictor: Predictor::Ppm, ..defaults() };
-    let ppm_primed = || Options { dictionary: Some(dictionary()), ..ppm() };
+    let defaults = || EncoderOptions::new().predictor(Predictor::None);
+    let primed = || defaults().dictionary(dictionary());
+    let ppm = || defaults().predictor(Predictor::Ppm);
+    let ppm_primed = || ppm().dictionary(dictionary());
     #[cfg_attr(not(feature = "nano"), expect(unused_mut))]
     let mut all = vec![
         golden!("empty", defaults()),
         golden!("noise.bin", defaults()),
         golden!("zeros.bin", defaults()),
         golden!("message.txt", ppm()),
-        golden!("mixed.bin", Options { block: 1000, ..ppm() }),
-        golden!("order2.txt", Options { block: 4000, ppm_order: 2, ..ppm() }),
-        golden!("full-memory.txt", Options { ppm_memory: 16, ..ppm() }),
+        golden!("mixed.bin", ppm().block_size(1000)),
+        golden!("order2.txt", ppm().block_size(4000).ppm_order(2)),
+        golden!("full-memory.txt", ppm().ppm_memory(16)),
         golden!("primed.txt", ppm_primed()),
-        golden!("primed-blocks.txt", Options { block: 4000, ..ppm_primed() }),
+        golden!("primed-blocks.txt", ppm_primed().block_size(4000)),
         golden!("mix-message.txt", defaults()),
-        golden!("mix-blocks.bin", Options { block: 1000, ..defaults() }),
+        golden!("mix-blocks.bin", defaults().block_size(1000)),
         golden!("mix-records.bin", defaults()),
-        golden!("mix-streams.txt", Options { streams: Some(5), ..defaults() }),
-        golden!("mix-stripes.txt", Options { streams: Some(2), ..defaults() }),
-        golden!("mix-primed.txt", Options { block: 3000, ..primed() }),
+        golden!("mix-streams.txt", defaults().streams(5)),
+        golden!("mix-stripes.txt", defaults().streams(2)),
+        golden!("mix-primed.txt", primed().block_size(3000)),
         golden!("mix-long.txt", defaults()),
     ];
     #[cfg(feature = "nano")]
@@ -67,22 +67,19 @@ pub fn all() -> Vec<Golden> {
 /// Codec 4, with built-in models.
 #[cfg(feature = "nano")]
 fn joint() -> Vec<Golden> {
-    let by = |name| Options {
-        predictor: Predictor::find(name).expect("it is built in"),
-        ..Options::default()
-    };
+    let by = |name| EncoderOptions::new().predictor(Predictor::find(name).expect("it is built in"));
     let (nano, base) = (|| by("nano"), || by("base"));
     vec![
         golden!("joint-message.txt", nano()),
-        golden!("joint-streams.txt", Options { streams: Some(5), ..nano() }),
-        golden!("joint-stripes.txt", Options { streams: Some(2), ..nano() }),
-        golden!("joint-blocks.txt", Options { block: 2500, streams: Some(2), ..nano() }),
-        golden!("joint-primed.txt", Options { dictionary: Some(dictionary()), ..nano() }),
-        golden!("joint-segments.bin", Options { block: 14_000, ..nano() }),
-        golden!("unmixed.txt", Options { mix: false, streams: Some(3), ..nano() }),
-        golden!("unmixed-base.txt", Options { mix: false, ..base() }),
-        golden!("joint-base-primed.txt", Options { dictionary: Some(dictionary()), ..base() }),
+        golden!("joint-streams.txt", nano().streams(5)),
+        golden!("joint-stripes.txt", nano().streams(2)),
+        golden!("joint-blocks.txt", nano().block_size(2500).streams(2)),
+        golden!("joint-primed.txt", nano().dictionary(dictionary())),
+        golden!("joint-segments.bin", nano().block_size(14_000)),
+        golden!("unmixed.txt", nano().mix(false).streams(3)),
+        golden!("unmixed-base.txt", base().mix(false)),
+        golden!("joint-base-primed.txt", base().dictionary(dictionary())),
         golden!("joint-base-message.txt", base()),
-        golden!("joint-base-streams.txt", Options { streams: Some(5), ..base() }),
+        golden!("joint-base-streams.txt", base().streams(5)),
     ]
 }

@@ -3,20 +3,20 @@
 
 use std::io::{Cursor, Read, Write};
 
+use lmz::Archive;
 use lmz::format::{
     BlockHead, FrameHeader, Index, Input, Limits, ShortFrame, Trailer, check32, start,
 };
-use lmz::scan::Archive;
-use lmz::{
-    DecodeOptions, Decoder, Dictionary, Encoder, Options, Predictor, compress_bare, decompress_bare,
-};
+use lmz::read::Decoder;
+use lmz::write::Encoder;
+use lmz::{DecoderOptions, Dictionary, EncoderOptions, Predictor, compress_bare, decompress_bare};
 
 use super::tiny;
 
 /// Claims of gigabytes are allowed by the format; here they would only cost time.
-fn options() -> DecodeOptions {
-    let limits = Limits { block: 1 << 16, content: 1 << 20, ..Limits::default() };
-    DecodeOptions { limits, models: vec![tiny::tiny()], ..DecodeOptions::default() }
+fn options() -> DecoderOptions {
+    let limits = Limits::default().block(1 << 16).content(1 << 20);
+    DecoderOptions::new().limits(limits).model(tiny::tiny())
 }
 
 /// Any bytes as an archive: read as a stream, seeked in, recovered. All that comes out well must
@@ -28,7 +28,7 @@ pub fn decode(bytes: &[u8]) {
         let mut seeked = Vec::new();
         if archive.read_to_end(&mut seeked).is_ok() && complete {
             assert_eq!(streamed, seeked);
-            assert_eq!(archive.raw(), seeked.len() as u64);
+            assert_eq!(archive.uncompressed_len(), seeked.len() as u64);
         }
     } else {
         assert!(!complete, "a stream that decodes can be opened");
@@ -96,22 +96,20 @@ pub fn round_trip(bytes: &[u8]) {
     let (dictionary, raw) =
         if flags & 1 == 1 { raw.split_at(raw.len() / 4) } else { (&[][..], raw) };
     let dictionary = Dictionary::new(dictionary).ok();
-    let options = Options {
-        block: 1 + usize::from(*block) * 8,
-        threads: 1 + usize::from(flags >> 6),
-        predictor: match (flags >> 5 & 1, order >> 7) {
+    let options = EncoderOptions::new()
+        .block_size(1 + usize::from(*block) * 8)
+        .threads(1 + usize::from(flags >> 6))
+        .predictor(match (flags >> 5 & 1, order >> 7) {
             (1, _) => Predictor::Ppm,
             (_, 1) => Predictor::Model(tiny::tiny()),
             _ => Predictor::None,
-        },
-        mix: memory >> 7 == 0,
-        streams: Some(1 + usize::from(order % 5)),
-        ppm_order: order % 40,
-        ppm_memory: memory % 20,
-        dictionary: dictionary.clone(),
-        ..Options::default()
-    };
-    let mut encoder = Encoder::new(Vec::new(), options.clone());
+        })
+        .mix(memory >> 7 == 0)
+        .streams(1 + usize::from(order % 5))
+        .ppm_order((order % 40).clamp(1, 32))
+        .ppm_memory((memory % 20).max(16))
+        .dictionary(dictionary.clone());
+    let mut encoder = Encoder::with_options(Vec::new(), options.clone()).unwrap();
     for (i, part) in raw.chunks(1 + usize::from(*piece) * 4).enumerate() {
         encoder.write_all(part).unwrap();
         if flags >> 1 & 3 == 1 && i % 3 == 0 {
@@ -119,16 +117,17 @@ pub fn round_trip(bytes: &[u8]) {
         }
     }
     let archive = encoder.finish().unwrap();
-    let dictionaries: Vec<Dictionary> = dictionary.into_iter().collect();
     let threads = 1 + usize::from(flags >> 3 & 3);
-    let decoding = DecodeOptions {
-        dictionaries,
-        threads,
-        models: vec![tiny::tiny()],
-        ..DecodeOptions::default()
-    };
+    let decoding = dictionary
+        .into_iter()
+        .fold(DecoderOptions::new(), DecoderOptions::dictionary)
+        .threads(threads)
+        .model(tiny::tiny());
     let mut found = Vec::new();
     Decoder::with_options(&archive[..], decoding).read_to_end(&mut found).unwrap();
     assert_eq!(found, raw);
-    assert_eq!(decompress_bare(&compress_bare(raw, &options), raw.len(), &options).unwrap(), raw);
+    assert_eq!(
+        decompress_bare(&compress_bare(raw, &options).unwrap(), raw.len(), &options).unwrap(),
+        raw
+    );
 }

@@ -3,11 +3,11 @@
 
 use std::path::PathBuf;
 
-use lmz::{DecodeOptions, decompress_with};
+use lmz::{DecoderOptions, decompress_with};
 
 /// Checks that the file `NAME.lmz` decodes to `raw`, which is `NAME`, and is what is written today.
 /// With LMZ_WRITE_GOLDEN set it is made where there is none.
-pub fn check(name: &str, raw: &[u8], written: &[u8], decoding: &DecodeOptions) {
+pub fn check(name: &str, raw: &[u8], written: &[u8], decoding: &DecoderOptions) {
     let path = PathBuf::from(format!("{}/tests/golden/{name}", env!("CARGO_MANIFEST_DIR")));
     let archive = path.with_added_extension("lmz");
     if std::env::var_os("LMZ_WRITE_GOLDEN").is_some() && !archive.exists() {

@@ -6,14 +6,16 @@ use std::io::{Cursor, Read};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use lmz::codec::block::{self, Models};
+use lmz::Archive;
+use lmz::codec::context::{self, BlockContext};
+use lmz::codec::decode;
 use lmz::format::{
     BlockHead, Entry, FrameHeader, Index, Input, Layout, Limits, Method, Model, Segment,
     ShortFrame, Start, Trailer, content_check, start,
 };
+use lmz::read::Decoder;
 use lmz::recover::recover;
-use lmz::scan::Archive;
-use lmz::{DecodeOptions, Decoder, Dictionary, Options, Predictor, compress};
+use lmz::{DecoderOptions, Dictionary, EncoderOptions, Predictor, compress_with};
 
 use super::counting::peak;
 use super::tiny;
@@ -35,10 +37,13 @@ fn dictionary() -> Dictionary {
     DICTIONARY.clone()
 }
 
-fn options(threads: usize) -> DecodeOptions {
-    let limits = Limits { block: BLOCK, content: CONTENT, memory: MEMORY, ..Limits::default() };
-    let (dictionaries, models) = (vec![dictionary()], vec![tiny::tiny()]);
-    DecodeOptions { limits, dictionaries, models, threads, ..DecodeOptions::default() }
+fn options(threads: usize) -> DecoderOptions {
+    let limits = Limits::default().block(BLOCK).content(CONTENT).memory(MEMORY);
+    DecoderOptions::new()
+        .limits(limits)
+        .dictionary(dictionary())
+        .model(tiny::tiny())
+        .threads(threads)
 }
 
 /// Archives to begin with: frames of every kind.
@@ -46,18 +51,25 @@ fn seeds() -> &'static [Vec<u8>] {
     static SEEDS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
         let text =
             b"a text of some words, and of some more words that follow, as words do. ".repeat(12);
-        let none = |block| Options { predictor: Predictor::None, block, ..Options::default() };
-        let ppm = Options { predictor: Predictor::Ppm, ..none(200) };
-        let primed = Options { dictionary: Some(dictionary()), ..none(300) };
+        let none = |block| EncoderOptions::new().predictor(Predictor::None).block_size(block);
+        let ppm = none(200).predictor(Predictor::Ppm);
+        let primed = none(300).dictionary(dictionary());
         let segments = [tiny::read(60), tiny::unread(30), tiny::read(40)];
-        let (full, short) = (compress(&text, &none(300)), compress(b"a short text", &none(300)));
+        let (full, short) = (
+            compress_with(&text, &none(300)).unwrap(),
+            compress_with(b"a short text", &none(300)).unwrap(),
+        );
         vec![
-            [&full[..], &short, &compress(b"", &none(9))].concat(),
-            [&compress(&text[..500], &ppm)[..], &compress(&[b'a'; 700], &none(300))].concat(),
-            compress(&text[..700], &Options { streams: Some(3), ..primed.clone() }),
+            [&full[..], &short, &compress_with(b"", &none(9)).unwrap()].concat(),
             [
-                &compress(b"some words", &primed)[..],
-                &compress(b"words", &Options { dictionary: None, ..ppm }),
+                &compress_with(&text[..500], &ppm).unwrap()[..],
+                &compress_with(&[b'a'; 700], &none(300)).unwrap(),
+            ]
+            .concat(),
+            compress_with(&text[..700], &primed.clone().streams(3)).unwrap(),
+            [
+                &compress_with(b"some words", &primed).unwrap()[..],
+                &compress_with(b"words", &ppm.dictionary(None)).unwrap(),
             ]
             .concat(),
             tiny::full(&[
@@ -154,17 +166,17 @@ fn parse(archive: &[u8]) -> Vec<Frame> {
 fn check(head: &BlockHead, coded: &[u8], models: &[Model], primed: bool) -> u64 {
     let mut written = Vec::new();
     head.write(&mut written);
-    if BlockHead::read(&mut Input::new(&written), models.len(), &options(1).limits).is_err() {
+    if BlockHead::read(&mut Input::new(&written), models.len(), &options(1).get_limits()).is_err() {
         return 0; // it is refused before the check is looked at
     }
     let ready = models.iter().map(|model| match model {
-        Model::Ppm { order, memory } => block::Model::Ppm { order: *order, memory: *memory },
-        _ => block::Model::Rwkv7(tiny::tiny()),
+        Model::Ppm { order, memory } => context::Model::Ppm { order: *order, memory: *memory },
+        _ => context::Model::Rwkv7(tiny::tiny()),
     });
     let (table, dictionary) = (ready.collect::<Vec<_>>(), dictionary());
-    let context = Models::to_decode(&table, primed.then_some(&dictionary), 1);
+    let context = BlockContext::to_decode(&table, primed.then_some(&dictionary), 1);
     let mut raw = Vec::new();
-    let decoded = block::decode(head.method, head.raw, &head.layout, &context, coded, &mut raw);
+    let decoded = decode::decode(head, &context, coded, &mut raw);
     decoded.map_or(0, |()| content_check(&raw, coded))
 }
 

@@ -12,6 +12,11 @@ impl CodecFailure {
     pub fn of(error: impl std::fmt::Display) -> Self {
         Self(error.to_string())
     }
+
+    /// The words of an error of lmz and of its causes.
+    pub fn of_lmz(error: lmz::Error) -> Self {
+        Self(lmz::error::told(&error))
+    }
 }
 
 /// What a decoder has to have besides its program.

@@ -51,8 +51,8 @@ pub struct Task {
     pub finder: Finder,
     /// Whether the length of blocks was given.
     pub block_given: bool,
-    pub options: lmz::Options,
-    pub decoding: lmz::DecodeOptions,
+    pub options: lmz::EncoderOptions,
+    pub decoding: lmz::DecoderOptions,
 }
 
 /// Standard input, as a file name.
@@ -97,22 +97,20 @@ impl Task {
             None => Target::Beside,
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let usual = if level == Some(9) { 16 << 20 } else { lmz::Options::BLOCK as u64 };
+        let usual =
+            if level == Some(9) { 16 << 20 } else { lmz::EncoderOptions::BLOCK_SIZE as u64 };
         let block = compressing.block.unwrap_or(usual);
         let memory =
             raw.finding.memory().unwrap_or_else(|| usual_memory(cores, block, memory::available()));
-        let options = lmz::Options {
-            block: block as usize,
-            threads: if raw.threads == 0 { cores } else { raw.threads },
-            predictor: lmz::Predictor::None,
-            mix: compressing.mix == Switch::On,
-            streams: compressing.streams.map(usize::from),
-            ppm_order: compressing.ppm_order,
-            ppm_memory: compressing.ppm_memory,
-            dictionary: None,
-            verify: !compressing.no_verify,
-            memory,
-        };
+        let options = lmz::EncoderOptions::new()
+            .block_size(block as usize)
+            .threads(if raw.threads == 0 { cores } else { raw.threads })
+            .mix(compressing.mix == Switch::On)
+            .streams(compressing.streams.map(usize::from))
+            .ppm_order(compressing.ppm_order)
+            .ppm_memory(compressing.ppm_memory)
+            .verify(!compressing.no_verify)
+            .memory(memory);
         let models = match level {
             Some(1) => vec!["none".to_owned()],
             Some(2) => vec!["nano".to_owned()],
@@ -120,15 +118,15 @@ impl Task {
             None => raw.model,
         };
         if action == Action::Compress
-            && !options.mix
+            && compressing.mix == Switch::Off
             && models.last().map_or(lmz::Predictor::DEFAULT, String::as_str) == "none"
         {
             return wrong("--mix off: without context mixing a --model has to predict");
         }
-        let mut decoding = lmz::DecodeOptions { threads: options.threads, ..Default::default() };
-        decoding.limits.memory = memory;
-        decoding.limits.content = given.limit_content.unwrap_or(decoding.limits.content);
-        decoding.limits.expansion = given.limit_expansion.unwrap_or(decoding.limits.expansion);
+        let mut limits = lmz::Limits::default().memory(memory);
+        limits.content = given.limit_content.unwrap_or(limits.content);
+        limits.expansion = given.limit_expansion.unwrap_or(limits.expansion);
+        let decoding = lmz::DecoderOptions::new().threads(options.get_threads()).limits(limits);
         if block == 0 || block > lmz::Limits::default().block {
             return wrong("--block: expected 1 byte to 1GiB");
         }
@@ -187,14 +185,17 @@ mod tests {
         assert_eq!(usual_memory(1, 4 << 20, None), lmz::Limits::MEMORY);
         assert_eq!(usual_memory(1, 1 << 30, Some(64 << 30)), 8 << 30);
         let task = parse("lmz --memory 1GiB --limit-content 5 --limit-expansion 7 a").unwrap();
-        let lmz::Limits { memory, content, expansion, .. } = task.decoding.limits;
-        assert_eq!((task.options.memory, memory, content, expansion), (1 << 30, 1 << 30, 5, 7));
+        let lmz::Limits { memory, content, expansion, .. } = *task.decoding.get_limits();
+        assert_eq!(
+            (task.options.get_memory(), memory, content, expansion),
+            (1 << 30, 1 << 30, 5, 7)
+        );
     }
 
     #[test]
     fn the_last_of_an_option_counts() {
         let task = parse("lmz -q -T1 -q --block 1K -T2 --block 2K a").unwrap();
-        assert_eq!((task.options.threads, task.options.block), (2, 2048));
+        assert_eq!((task.options.get_threads(), task.options.get_block_size()), (2, 2048));
     }
 
     #[test]
@@ -245,7 +246,7 @@ mod tests {
 
     #[test]
     fn blocks() {
-        assert_eq!(parse("lmz -9 a").unwrap().options.block, 16 << 20);
+        assert_eq!(parse("lmz -9 a").unwrap().options.get_block_size(), 16 << 20);
         assert_eq!(parse("lmz -9 --block 1K a").unwrap().options.block, 1024);
         assert!(parse("lmz -1 -9 a").is_err());
     }

@@ -8,6 +8,8 @@ use lmz::format::{HubName, printable};
 use lmz::lm::Found;
 use lmz::lm::rwkv7::ModelError;
 
+use super::advice::with_advice;
+
 #[cfg(feature = "hub")]
 pub use with_hub::{FindError, Finder, Settings, cached, list, provider, pull, remove};
 #[cfg(not(feature = "hub"))]
@@ -32,14 +34,15 @@ pub fn find(name: &str, finder: &Finder) -> Result<Found, FindError> {
 /// An error, with the model's name where the error does not have it.
 pub fn message(name: &str, error: &FindError) -> String {
     match load_error(error) {
-        None
-        | Some(ModelError::Unknown { .. } | ModelError::File { .. } | ModelError::Pth { .. }) => {
-            error.to_string()
-        }
-        Some(ModelError::Unsupported { .. }) => {
-            format!("{error} (cargo install lmz-cli --features hub installs such a command)")
-        }
-        Some(_) => format!("{}: {error}", printable(name)),
+        None => with_advice(error),
+        // What wraps it does not show in the chain of causes.
+        Some(
+            error @ (ModelError::Unknown { .. }
+            | ModelError::File { .. }
+            | ModelError::Pth { .. }
+            | ModelError::Unsupported { .. }),
+        ) => with_advice(error),
+        Some(error) => format!("{}: {}", printable(name), with_advice(error)),
     }
 }
 

@@ -8,6 +8,7 @@
 // What cannot be printed must not end the command in a panic: `say` prints.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod advice;
 mod ahead;
 mod args;
 mod explain;
@@ -36,7 +37,6 @@ use std::process::ExitCode;
 
 use args::{Action, Task};
 use lmz::Predictor;
-use lmz::format::FormatError;
 use pump::shown;
 use say::say;
 use tree::Asked;
@@ -63,7 +63,12 @@ fn work(mut task: Task) -> ExitCode {
     let taken = file::taken(&task);
     for path in &task.dictionaries {
         match file::dictionary(path) {
-            Ok(dictionary) => task.decoding.dictionaries.push(dictionary),
+            Ok(dictionary) => {
+                if task.options.get_dictionary().is_none() {
+                    task.options = task.options.dictionary(dictionary.clone());
+                }
+                task.decoding = task.decoding.dictionary(dictionary);
+            }
             Err(error) => {
                 say(format_args!("dictionary {}: {}", shown(path), told(&error)));
                 return ExitCode::from(1);
@@ -71,17 +76,20 @@ fn work(mut task: Task) -> ExitCode {
         }
     }
     if task.action == Action::Compress && task.models.is_empty() {
-        task.options.predictor = Predictor::default();
+        task.models.push(Predictor::DEFAULT.to_owned());
     }
     for name in &task.models {
         match hub::predictor(name, &task.finder, task.quiet) {
             Ok(predictor) => {
-                match &predictor {
-                    Predictor::None | Predictor::Ppm => {}
-                    Predictor::Model(model) => task.decoding.models.push(model.clone()),
-                    Predictor::Bound(model) => task.decoding.bound.push(model.clone()),
+                task.decoding = match predictor.clone() {
+                    Predictor::Model(model) => task.decoding.model(model),
+                    Predictor::Bound(model) => task.decoding.device_model(model),
+                    _ => task.decoding,
+                };
+                if !task.block_given {
+                    task.options = task.options.block_size(predictor.block_size());
                 }
-                task.options.predictor = predictor;
+                task.options = task.options.predictor(predictor);
             }
             Err(error) => {
                 say::say_lines(format_args!("lmz: {}", hub::message(name, &error)));
@@ -89,11 +97,7 @@ fn work(mut task: Task) -> ExitCode {
             }
         }
     }
-    task.decoding.provider = hub::provider(&task.finder);
-    if !task.block_given {
-        task.options.block = task.options.predictor.block();
-    }
-    task.options.dictionary = task.decoding.dictionaries.first().cloned();
+    task.decoding = task.decoding.provider(hub::provider(&task.finder));
     if task.action == Action::List
         && let Err(error) = say::print_line(list::HEADING)
     {
@@ -122,33 +126,7 @@ fn work(mut task: Task) -> ExitCode {
     })
 }
 
-/// An error with its causes, each once: many messages of the library tell their cause themselves.
-/// Then what to do about it here, if that is an option.
+/// An error with its causes, each once, and then what to do about it.
 pub fn told(error: &anyhow::Error) -> String {
-    let told = error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told
-        .contains(&cause)
-    {
-        true => told,
-        false if told.is_empty() => cause,
-        false => format!("{told}: {cause}"),
-    });
-    match error.chain().find_map(option) {
-        Some(option) => format!("{told} ({option})"),
-        None => told,
-    }
-}
-
-/// The option that lifts the bound which an error of the library is about.
-fn option(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
-    let inside = error.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref());
-    let library = inside.and_then(|inside| inside.downcast_ref()).or_else(|| error.downcast_ref());
-    match library? {
-        lmz::Error::Memory { .. } => Some("--memory"),
-        lmz::Error::Format { source: FormatError::OverLimit { what, .. }, .. } => match *what {
-            "bytes of content" => Some("--limit-content"),
-            "bytes to be predicted for each byte of the archive" => Some("--limit-expansion"),
-            _ => None,
-        },
-        _ => None,
-    }
+    advice::with_advice(error.as_ref())
 }

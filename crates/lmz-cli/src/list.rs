@@ -5,8 +5,8 @@ use std::io::{Read, Seek};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use lmz::format::{Method, Model, Registered, Start};
-use lmz::scan::{Archive, Frame};
+use lmz::format::{Method, Model, Registered, Start, hex};
+use lmz::{Archive, Frame};
 
 use super::args::Task;
 use super::file::ensure_seekable;
@@ -22,8 +22,8 @@ pub fn run(task: &Task, path: &Path) -> Result<bool> {
     let mut archive = Archive::open(std::io::BufReader::new(file), task.decoding.clone())?;
     let skips = archive.frames().iter().filter(|f| matches!(f.kind, Start::Skippable(_))).count();
     let blocks: usize = archive.frames().iter().map(|f| f.blocks.len()).sum();
-    let bytes: u64 = archive.frames().iter().map(|f| f.bytes).sum();
-    let raw = archive.raw();
+    let bytes: u64 = archive.frames().iter().map(|f| f.compressed_len).sum();
+    let raw = archive.uncompressed_len();
     print_line(format_args!(
         "{:>6}  {skips:>5}  {blocks:>6}  {bytes:>12}  {raw:>12}  {:>6}  {}",
         archive.frames().len() - skips,
@@ -49,24 +49,18 @@ fn describe(archive: &mut Archive<impl Read + Seek>, frame: &Frame) -> Result<St
         Start::Short => "short frame",
         Start::Skippable(_) => "skippable frame",
     };
-    let mut out = format!("  {kind} at {}: {} -> {} bytes", frame.at, frame.bytes, frame.raw());
+    let Frame { offset, compressed_len, .. } = frame;
+    let raw = frame.uncompressed_len();
+    let mut out = format!("  {kind} at {offset}: {compressed_len} -> {raw} bytes");
     let methods = frame
         .blocks
         .iter()
         .map(|block| archive.method(frame, block))
         .collect::<Result<Vec<_>, _>>()?;
-    for method in [
-        Method::Stored,
-        Method::Fill,
-        Method::Coded,
-        Method::Mixed,
-        Method::Joint,
-        Method::Bound,
-        Method::BoundAlone,
-    ] {
+    for method in Method::ALL {
         let count = methods.iter().filter(|m| **m == method).count();
         if count > 0 {
-            out += &format!(", {count} {}", method_name(method));
+            out += &format!(", {count} {}", method.name());
         }
     }
     for (number, model) in frame.models.iter().enumerate() {
@@ -96,23 +90,6 @@ fn describe(archive: &mut Archive<impl Read + Seek>, frame: &Frame) -> Result<St
         out += &format!(", dictionary {}", hex(hash));
     }
     Ok(out)
-}
-
-/// What a method is called in listings and messages.
-pub fn method_name(method: Method) -> &'static str {
-    match method {
-        Method::Stored => "stored",
-        Method::Fill => "fill",
-        Method::Coded => "coded",
-        Method::Mixed => "mixed",
-        Method::Joint => "joint",
-        Method::Bound => "bound",
-        Method::BoundAlone => "boundalone",
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// Compressed against raw bytes, in percent.

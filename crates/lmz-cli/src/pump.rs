@@ -6,13 +6,14 @@ use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use lmz::Archive;
+use lmz::BlockReport;
 use lmz::format::printable;
-use lmz::scan::Archive;
-use lmz::{BlockReport, Decoder, Encoder};
+use lmz::read::Decoder;
+use lmz::write::Encoder;
 
 use super::args::{Action, Task};
 use super::file::Input;
-use super::list::method_name;
 use super::progress::{Counted, bar};
 use super::say::{say, say_line};
 use super::signals;
@@ -40,7 +41,7 @@ pub fn pump(task: &Task, input: &mut Input, output: impl Write) -> Result<Moved>
 fn compress(task: &Task, input: &mut Input, output: impl Write) -> Result<Moved> {
     let bar = bar(task.quiet, &input.name(), input.length());
     let mut output = Counted::new(Told(output), None);
-    let mut encoder = Encoder::new(&mut output, task.options.clone());
+    let mut encoder = Encoder::with_options(&mut output, task.options.clone())?;
     if task.verbose > 0 {
         encoder.on_block(block_line());
     }
@@ -56,7 +57,7 @@ fn decompress(task: &Task, input: &mut Input, output: impl Write) -> Result<Move
     let bar = bar(task.quiet, &input.name(), input.length());
     let shown = input.shown();
     let mut output = Counted::new(Told(output), None);
-    let mut from = Counted::new(input.reader_ahead(task.decoding.threads), Some(bar.clone()));
+    let mut from = Counted::new(input.reader_ahead(task.decoding.get_threads()), Some(bar.clone()));
     let mut decoder = Decoder::with_options(&mut from, task.decoding.clone());
     if task.verbose > 0 {
         decoder.on_block(block_line());
@@ -110,13 +111,13 @@ impl<W: Write> Write for Told<W> {
 fn block_line() -> impl FnMut(BlockReport) {
     let mut number = 0;
     move |b| {
-        let method = method_name(b.method);
+        let method = b.method.name();
         let streams =
             if b.streams == 1 { "1 stream".to_owned() } else { format!("{} streams", b.streams) };
-        let why = if b.why.is_empty() { String::new() } else { format!(": {}", b.why) };
+        let why = b.reason.map_or_else(String::new, |reason| format!(": {reason}"));
         say_line(format_args!(
             "block {number}: {} raw, {} coded bytes, {method}, {streams}{why}",
-            b.raw, b.coded
+            b.uncompressed_len, b.compressed_len
         ));
         number += 1;
     }

@@ -217,18 +217,14 @@ const FAULTS: [(&str, &[How]); 13] = [
 ];
 
 fn archive() -> Vec<u8> {
-    lmz::compress(
-        &text(),
-        &lmz::Options { predictor: lmz::Predictor::Ppm, ..lmz::Options::default() },
-    )
+    lmz::compress_with(&text(), &lmz::EncoderOptions::new().predictor(lmz::Predictor::Ppm)).unwrap()
 }
 
 /// An archive of several blocks, so that parts can be read and something is left of it when one is
 /// damaged.
 fn blocks() -> Vec<u8> {
-    let options =
-        lmz::Options { predictor: lmz::Predictor::Ppm, block: 500, ..lmz::Options::default() };
-    lmz::compress(&text(), &options)
+    let options = lmz::EncoderOptions::new().predictor(lmz::Predictor::Ppm).block_size(500);
+    lmz::compress_with(&text(), &options).unwrap()
 }
 
 fn damaged() -> Vec<u8> {

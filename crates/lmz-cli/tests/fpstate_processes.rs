@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use std::thread;
 
 use archives::{Golden, decoding};
-use lmz::{Options, Predictor, compress, decompress, decompress_with};
+use lmz::{EncoderOptions, Predictor, compress_with, decompress, decompress_with};
 use state::{NORMAL, STATES, set};
 
 #[path = "../../../tests/common/archives.rs"]
@@ -44,7 +44,7 @@ fn some() -> impl Iterator<Item = Golden> {
 /// Each archive as it has to be, made and read.
 fn check(what: &str) {
     for golden in some() {
-        let archive = compress(golden.raw, &golden.options);
+        let archive = compress_with(golden.raw, &golden.options).unwrap();
         assert!(
             archive == golden.archive,
             "{what}: {} is compressed to something else",
@@ -103,7 +103,7 @@ fn the_first_use_in_a_state() {
     set(u64::from_str_radix(state, 16).unwrap());
     match first {
         "all" => check(&what),
-        "default" => drop(Options::default()),
+        "default" => drop(EncoderOptions::default()),
         #[cfg(feature = "nano")]
         "model" => drop(Predictor::find("nano").unwrap()),
         #[cfg(not(feature = "nano"))]
@@ -113,10 +113,11 @@ fn the_first_use_in_a_state() {
             assert!(decompress(golden.archive).unwrap() == golden.raw, "{what}");
         }
         "compress" => {
-            compress(
+            compress_with(
                 b"a few words, a few words",
-                &Options { predictor: Predictor::None, ..Options::default() },
-            );
+                &EncoderOptions::new().predictor(Predictor::None),
+            )
+            .unwrap();
         }
         _ => panic!("{what}: no such thing"),
     }

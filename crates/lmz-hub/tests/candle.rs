@@ -5,13 +5,14 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use lmz::Archive;
 use lmz::format::{DeviceBound, FrameHeader, Input, Limits, Method, Model};
 use lmz::lm::bound::Bound;
 use lmz::lm::rwkv7::ModelError;
 use lmz::recover::recover;
-use lmz::scan::Archive;
+use lmz::write::Encoder;
 use lmz::{
-    CodecError, DecodeOptions, Dictionary, Encoder, Error, Options, Predictor, decompress_with,
+    CodecError, DecoderOptions, Dictionary, EncoderOptions, Error, Predictor, decompress_with,
 };
 
 const NAMES: [&str; 8] =
@@ -28,20 +29,20 @@ fn open(folder: &Path) -> Result<Bound, ModelError> {
     }
 }
 
-fn options(name: &str) -> Options {
-    Options { predictor: Predictor::Bound(open(&folder(name)).unwrap()), ..Options::default() }
+fn options(name: &str) -> EncoderOptions {
+    EncoderOptions::new().predictor(Predictor::Bound(open(&folder(name)).unwrap()))
 }
 
 /// A full frame, however short the content is: its first block is flushed.
-fn compress(raw: &[u8], options: &Options) -> Result<Vec<u8>, Error> {
-    let mut encoder = Encoder::new(Vec::new(), options.clone());
+fn compress(raw: &[u8], options: &EncoderOptions) -> Result<Vec<u8>, Error> {
+    let mut encoder = Encoder::with_options(Vec::new(), options.clone()).unwrap();
     encoder.write_all(raw)?;
     encoder.flush()?;
     encoder.finish()
 }
 
 fn methods(archive: &[u8]) -> Vec<Method> {
-    let mut scan = Archive::open(std::io::Cursor::new(archive), DecodeOptions::default()).unwrap();
+    let mut scan = Archive::open(std::io::Cursor::new(archive), DecoderOptions::default()).unwrap();
     let frame = scan.frames()[0].clone();
     frame.blocks.iter().map(|block| scan.method(&frame, block).unwrap()).collect()
 }
@@ -80,8 +81,8 @@ fn every_architecture_gives_back_what_it_got() {
         // More tokens than the context has, which is 64 or fewer.
         for streams in [None, Some(3)] {
             for (mix, method) in [(true, Method::Bound), (false, Method::BoundAlone)] {
-                let options = Options { mix, streams, ..options(name) };
-                let archive = compress(KNOWN.as_bytes(), &options).unwrap();
+                let options = options(name).mix(mix).streams(streams);
+                let archive = compress_with(KNOWN.as_bytes(), &options).unwrap().unwrap();
                 assert_eq!(methods(&archive)[0], method, "{name}");
                 assert_eq!(
                     decompress_with(&archive, &options.decoding()).unwrap(),
@@ -91,7 +92,7 @@ fn every_architecture_gives_back_what_it_got() {
             }
         }
         // Each has learnt it, so that what is computed is what was trained.
-        let alone = compress(KNOWN.as_bytes(), &Options { mix: false, ..options(name) }).unwrap();
+        let alone = compress_with(KNOWN.as_bytes(), &options(name).mix(false)).unwrap().unwrap();
         assert!(alone.len() < 320, "{name}: {} bytes", alone.len());
     }
 }
@@ -101,7 +102,7 @@ fn every_architecture_gives_back_what_it_got() {
 #[test]
 fn the_header_has_to_pay() {
     let options = options("llama");
-    let short = lmz::compress(&KNOWN.as_bytes()[..113], &options);
+    let short = lmz::compress_with(&KNOWN.as_bytes()[..113], &options).unwrap();
     assert!(short.len() < 113, "{}", short.len());
     assert_eq!(lmz::decompress(&short).unwrap(), &KNOWN.as_bytes()[..113]);
 }
@@ -118,7 +119,7 @@ fn any_bytes_come_back() {
     let special = b"<|endoftext|>a<|pad|><bos> <0x41><unk>    \xe2\x96\x81x".repeat(3);
     for name in ["llama", "gemma", "mamba"] {
         for mix in [true, false] {
-            let options = Options { mix, ..options(name) };
+            let options = options(name).mix(mix);
             for raw in [
                 &b""[..],
                 b"a",
@@ -131,13 +132,13 @@ fn any_bytes_come_back() {
                 &[0; 500],
                 "e\u{301}\u{fb01}".as_bytes(),
             ] {
-                let coded = lmz::compress_bare(raw, &options);
+                let coded = lmz::compress_bare(raw, &options).unwrap();
                 assert_eq!(
                     lmz::decompress_bare(&coded, raw.len(), &options).unwrap(),
                     raw,
                     "{name}"
                 );
-                let archive = compress(raw, &options).unwrap();
+                let archive = compress_with(raw, &options).unwrap().unwrap();
                 assert_eq!(decompress_with(&archive, &options.decoding()).unwrap(), raw, "{name}");
             }
         }
@@ -149,14 +150,9 @@ fn several_blocks_and_a_dictionary() {
     let raw = KNOWN.repeat(3).into_bytes();
     let dictionary = Dictionary::new(&text(5)).unwrap();
     for dictionary in [None, Some(dictionary)] {
-        let options = Options {
-            block: KNOWN.len(),
-            streams: Some(2),
-            dictionary,
-            threads: 2,
-            ..options("qwen3")
-        };
-        let archive = compress(&raw, &options).unwrap();
+        let options =
+            options("qwen3").block_size(KNOWN.len()).streams(2).dictionary(dictionary).threads(2);
+        let archive = compress_with(&raw, &options).unwrap().unwrap();
         assert_eq!(methods(&archive)[0], Method::Bound);
         assert_eq!(decompress_with(&archive, &options.decoding()).unwrap(), raw);
         // Any block by itself.
@@ -195,8 +191,8 @@ fn with_entry(archive: &[u8], entry: DeviceBound) -> Vec<u8> {
 fn a_divergence_stops_at_once_and_says_where() {
     let raw = KNOWN.repeat(4);
     for mix in [true, false] {
-        let options = Options { mix, streams: Some(1), ..options("llama") };
-        let archive = compress(raw.as_bytes(), &options).unwrap();
+        let options = options("llama").mix(mix).streams(1);
+        let archive = compress_with(raw.as_bytes(), &options).unwrap().unwrap();
         // One weight is another.
         let folder = copy("llama");
         let path = folder.path().join("model.safetensors");
@@ -205,13 +201,13 @@ fn a_divergence_stops_at_once_and_says_where() {
         tensors[last] ^= 1;
         fs::write(&path, tensors).unwrap();
         let other = Predictor::Bound(open(folder.path()).unwrap());
-        let other = Options { predictor: other, ..options };
+        let other = options.predictor(other);
         let Error::NoBoundModel { .. } = decompress_with(&archive, &other.decoding()).unwrap_err()
         else {
             panic!()
         };
         // It forges what it needs to be taken for the first.
-        let theirs = entry(&compress(raw.as_bytes(), &other).unwrap());
+        let theirs = entry(&compress_with(raw.as_bytes(), &other).unwrap().unwrap());
         let (mine, forged) =
             (entry(&archive), DeviceBound { numerics: entry(&archive).numerics, ..theirs });
         assert_ne!((mine.identity, mine.probe), (forged.identity, forged.probe));
@@ -235,14 +231,14 @@ fn a_divergence_stops_at_once_and_says_where() {
 #[test]
 fn what_cannot_be_decoded_here_is_said() {
     let options = options("llama");
-    let archive = compress(KNOWN.as_bytes(), &options).unwrap();
+    let archive = compress_with(KNOWN.as_bytes(), &options).unwrap().unwrap();
     let mine = entry(&archive);
-    let error = |entry: DeviceBound, options: &DecodeOptions| {
+    let error = |entry: DeviceBound, options: &DecoderOptions| {
         decompress_with(&with_entry(&archive, entry), options).unwrap_err().to_string()
     };
     let said = error(DeviceBound { identity: [9; 32], ..mine.clone() }, &options.decoding());
     assert!(said.contains("--model PATH"), "{said}");
-    let said = error(mine.clone(), &DecodeOptions::default());
+    let said = error(mine.clone(), &DecoderOptions::default());
     assert!(said.contains("--model PATH"), "{said}");
     let mut numerics = mine.numerics.clone();
     numerics.device = numerics.device.replace("cpu", "tpu");
@@ -263,8 +259,8 @@ fn what_cannot_be_decoded_here_is_said() {
 
 #[test]
 fn damaged_archives_give_an_error_and_no_panic() {
-    let options = Options { streams: Some(2), ..options("llama") };
-    let archive = compress(KNOWN.as_bytes(), &options).unwrap();
+    let options = options("llama").streams(2);
+    let archive = compress_with(KNOWN.as_bytes(), &options).unwrap().unwrap();
     let decoding = options.decoding();
     for at in (0..archive.len()).step_by(7) {
         let mut damaged = archive.clone();
@@ -279,18 +275,18 @@ fn damaged_archives_give_an_error_and_no_panic() {
 #[test]
 fn blocks_are_recovered_without_their_header() {
     let raw = KNOWN.repeat(3).into_bytes();
-    let options = Options { block: KNOWN.len() * 5 / 4, streams: Some(2), ..options("llama") };
-    let mut archive = compress(&raw, &options).unwrap();
+    let options = options("llama").block_size(KNOWN.len() * 5 / 4).streams(2);
+    let mut archive = compress_with(&raw, &options).unwrap().unwrap();
     archive[5] ^= 1;
     let mut out = Vec::new();
-    let mut recover = |options: &DecodeOptions| {
+    let mut recover = |options: &DecoderOptions| {
         out.clear();
         let found =
             recover(std::io::Cursor::new(&archive), options, |raw| out.write_all(raw)).unwrap();
         (found.blocks, found.holes.len(), out.clone())
     };
     assert_eq!(recover(&options.decoding()), (4, 1, raw)); // three blocks, and the empty one that ends the frame
-    assert_eq!(recover(&DecodeOptions::default()).2, b"");
+    assert_eq!(recover(&DecoderOptions::default()).2, b"");
 }
 
 #[test]
@@ -305,8 +301,8 @@ fn folders_that_cannot_be_used_are_refused() {
             Err(error) => error.to_string(),
             // Shapes show only when the weights are loaded.
             Ok(model) => {
-                let options = Options { predictor: Predictor::Bound(model), ..Options::default() };
-                compress(KNOWN.as_bytes(), &options).unwrap_err().to_string()
+                let options = EncoderOptions::new().predictor(Predictor::Bound(model));
+                compress_with(KNOWN.as_bytes(), &options).unwrap().unwrap_err().to_string()
             }
         };
         drop(folder);
@@ -369,11 +365,13 @@ fn another_tokenizer_is_another_model() {
 #[test]
 fn a_reader_gets_the_same_as_a_slice() {
     let options = options("mistral");
-    let archive = compress(KNOWN.as_bytes(), &options).unwrap();
+    let archive = compress_with(KNOWN.as_bytes(), &options).unwrap().unwrap();
     let mut out = String::new();
-    lmz::Decoder::with_options(&archive[..], options.decoding()).read_to_string(&mut out).unwrap();
+    lmz::read::Decoder::with_options(&archive[..], options.decoding())
+        .read_to_string(&mut out)
+        .unwrap();
     assert_eq!(out, KNOWN);
     // Where the text cannot be worth a model, the archive needs none.
-    let archive = lmz::compress(&[7; 900], &options);
+    let archive = lmz::compress_with(&[7; 900], &options).unwrap();
     assert_eq!(lmz::decompress(&archive).unwrap(), [7; 900]);
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use lmz::lm::rwkv7::{Model, Ready};
-use lmz::{DecodeOptions, Options, Predictor};
+use lmz::{DecoderOptions, EncoderOptions, Predictor};
 use tempfile::TempDir;
 
 fn folder(layout: &str) -> PathBuf {
@@ -91,14 +91,12 @@ fn a_vocabulary_of_byte_level_bpe() {
         "another vocabulary is another model"
     );
     let raw = include_bytes!("../../../testdata/technical.md");
-    let options = Options {
-        predictor: Predictor::Model(model.clone()),
-        block: 4000,
-        mix: false,
-        ..Options::default()
-    };
-    let archive = lmz::compress(&raw[..9000], &options);
-    let options = DecodeOptions { models: vec![model], ..DecodeOptions::default() };
+    let options = EncoderOptions::new()
+        .predictor(Predictor::Model(model.clone()))
+        .block_size(4000)
+        .mix(false);
+    let archive = lmz::compress_with(&raw[..9000], &options).unwrap();
+    let options = DecoderOptions::new().model(model);
     assert!(lmz::decompress_with(&archive, &options).unwrap() == raw[..9000]);
     // Both there: the World vocabulary.
     std::fs::copy(

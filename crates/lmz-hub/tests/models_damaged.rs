@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use lmz::lm::Found;
-use lmz::{Encoder, Options, Predictor};
+use lmz::write::Encoder;
+use lmz::{EncoderOptions, Predictor};
 use lmz_hub::Finder;
 use serde_json::{Value, json};
 
@@ -83,14 +84,9 @@ impl Copy {
             Ok(Found::Exact(_)) => return String::new(),
             Ok(Found::Bound(model)) => Predictor::Bound(model),
         };
-        let options = Options {
-            predictor,
-            mix: false,
-            verify: false,
-            streams: Some(1),
-            ..Options::default()
-        };
-        let mut encoder = Encoder::new(Vec::new(), options);
+        let options =
+            EncoderOptions::new().predictor(predictor).mix(false).verify(false).streams(1);
+        let mut encoder = Encoder::with_options(Vec::new(), options).unwrap();
         let done = encoder.write_all(b"It was the best of times").and_then(|()| encoder.flush());
         done.map_or_else(|error| error.to_string(), |()| String::new())
     }

@@ -169,6 +169,14 @@ impl<T> Host<T> {
     pub fn into_inner(self) -> T {
         self.0
     }
+
+    pub fn get_ref(&self) -> &T {
+        &self.0
+    }
+
+    pub fn get_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
 }
 
 impl<R: Read> Read for Host<R> {

@@ -102,13 +102,13 @@ impl Kernel {
 
     /// [`from_environment`](Self::from_environment), looked up once.
     ///
-    /// # Panics
+    /// # Errors
     ///
     /// If the variable names no kernel that this processor has.
-    pub fn chosen() -> Self {
-        static CHOSEN: LazyLock<Kernel> =
-            LazyLock::new(|| Kernel::from_environment().unwrap_or_else(|error| panic!("{error}")));
-        *CHOSEN
+    pub fn chosen() -> Result<Self, UnknownKernel> {
+        static CHOSEN: LazyLock<Result<Kernel, UnknownKernel>> =
+            LazyLock::new(Kernel::from_environment);
+        CHOSEN.clone()
     }
 
     /// The layout of its weights.

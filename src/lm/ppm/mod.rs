@@ -19,12 +19,10 @@ use tree::{ROOT, Symbol, Tree};
 use super::LanguageModel;
 use crate::vocab::{Token, Vocabulary};
 
-/// Default longest context, in bytes.
-pub const ORDER: u8 = 6;
+pub use crate::format::{PPM_MEMORY as MEMORY_LOG2, PPM_ORDER as ORDER};
+
 /// Longest context that can be asked for.
 pub const MAX_ORDER: u8 = 32;
-/// Default limit of memory for contexts: 2^26 bytes.
-pub const MEMORY_LOG2: u8 = 26;
 /// Limits that can be asked for, as powers of two.
 pub const MEMORY_RANGE: std::ops::RangeInclusive<u8> = 16..=30;
 

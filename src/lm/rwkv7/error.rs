@@ -4,11 +4,13 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::exact::VERSION;
+use crate::exact::kernel::UnknownKernel;
 use crate::format::printable;
 use crate::vocab::VocabularyError;
 
 /// Why a model cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ModelError {
     /// Neither a built-in model nor a folder.
     #[error(
@@ -94,13 +96,15 @@ pub enum ModelError {
     Architecture { name: String, model_type: Option<String> },
     /// A model that is too large for the machine, or for what the caller allows.
     #[error(
-        "needs about {} of memory to be loaded, and {} is {}; use a smaller model, or allow more \
-        (--memory SIZE) to try",
+        "needs about {} of memory to be loaded, and {} is {}",
         size(*needed),
         size(*available),
         if *stated { "allowed" } else { "available" }
     )]
     Memory { needed: u64, available: u64, stated: bool },
+    /// The environment asks for a kernel that there is not.
+    #[error(transparent)]
+    Kernel(#[from] UnknownKernel),
     /// What this library leaves to others.
     #[error(
         "{} is not something that this lmz does by itself; with the package lmz-hub it does",

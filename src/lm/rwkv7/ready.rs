@@ -36,7 +36,7 @@ impl Ready {
     }
 
     fn pack(model: &Model) -> Result<Self, ModelError> {
-        let network = Arc::new(Network::for_model(model, Kernel::chosen())?);
+        let network = Arc::new(Network::for_model(model, Kernel::chosen()?)?);
         let (name, identity) = (model.name().to_owned(), model.identity());
         let vocabulary = model.vocabulary().clone();
         let longer =
@@ -78,8 +78,7 @@ impl Ready {
         let registered = Registered::by_identity(identity).map(|r| r.name);
         let mut names: Vec<_> = Model::builtin_names().collect();
         names.sort_by_key(|name| Some(*name) != registered);
-        let mut ready =
-            names.iter().map(|name| Self::find(name).expect("a built-in model can be loaded"));
+        let mut ready = names.iter().filter_map(|name| Self::find(name).ok());
         ready.find(|ready| ready.identity().0.starts_with(identity))
     }
 
@@ -98,31 +97,38 @@ impl Ready {
         self.0.origin.as_ref()
     }
 
+    /// Its tokens.
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.0.vocabulary
     }
 
     /// A bit for each byte that makes a token a longer one, 64 to a number. In greedy segmentation
     /// it does not follow.
+    #[doc(hidden)]
     pub fn makes_longer(&self, token: Token) -> &[u64; 4] {
         &self.0.longer[token as usize]
     }
 
     /// What the context models begin with beside it.
+    #[doc(hidden)]
     pub fn start(&self) -> &Prior {
         &self.0.start
     }
 
+    /// Its weights, packed for the kernel.
+    #[doc(hidden)]
     pub fn network(&self) -> &Arc<Network> {
         &self.0.network
     }
 
     /// A stream at the beginning of a document. Computed once.
+    #[doc(hidden)]
     pub fn first(&self) -> Arc<LmStream> {
         Arc::clone(self.0.first.get_or_init(|| Arc::new(self.read(b""))))
     }
 
     /// A stream that has read a text from its beginning, cut greedily.
+    #[doc(hidden)]
     pub fn read(&self, text: &[u8]) -> LmStream {
         exact(|_| {
             let mut engine = Engine::new(Arc::clone(self.network()));

@@ -3,7 +3,7 @@
 use crate::codec::{Codec, CodecFailure, ModelSize};
 use crate::sample::Form;
 use ::lmz::lm::rwkv7::{Model, ModelError};
-use ::lmz::{DecodeOptions, Options, Predictor};
+use ::lmz::{DecoderOptions, EncoderOptions, Predictor};
 
 /// What names of codecs begin with that use a model without context mixing.
 pub const UNMIXED: &str = "lmz-unmixed-";
@@ -11,8 +11,8 @@ pub const UNMIXED: &str = "lmz-unmixed-";
 /// lmz with the options of its command but for the predictor.
 pub struct Lmz {
     name: String,
-    options: Options,
-    decoding: DecodeOptions,
+    options: EncoderOptions,
+    decoding: DecoderOptions,
     model: Option<ModelSize>,
 }
 
@@ -46,7 +46,7 @@ impl Lmz {
             _ => return Ok(None),
         };
         let threads = threads.max(1);
-        let options = Options { predictor, mix, threads, ..Options::default() };
+        let options = EncoderOptions::new().predictor(predictor).mix(mix).threads(threads);
         let decoding = options.decoding();
         Ok(Some(Self { name: name.to_owned(), options, decoding, model }))
     }
@@ -54,7 +54,7 @@ impl Lmz {
 
 impl Lmz {
     /// What it compresses with.
-    pub fn options(&self) -> &Options {
+    pub fn options(&self) -> &EncoderOptions {
         &self.options
     }
 }
@@ -73,21 +73,19 @@ impl Codec for Lmz {
     }
 
     fn version(&self) -> String {
-        let Options { predictor, mix, .. } = &self.options;
-        let what = match predictor {
-            Predictor::None => "context mixing alone".to_owned(),
-            Predictor::Ppm => format!(
-                "PPM, order {}, 2^{} bytes",
-                self.options.ppm_order, self.options.ppm_memory
-            ),
-            Predictor::Model(model) => {
-                let mix = if *mix { "" } else { " without context mixing" };
+        let mix = if self.options.get_mix() { "" } else { " without context mixing" };
+        let what = match self.options.get_predictor() {
+            Some(Predictor::Ppm) => {
+                let order = self.options.get_ppm_order();
+                format!("PPM, order {order}, 2^{} bytes", self.options.get_ppm_memory())
+            }
+            Some(Predictor::Model(model)) => {
                 format!("model {} {}{mix}", model.name(), model.identity())
             }
-            Predictor::Bound(model) => {
-                let mix = if *mix { "" } else { " without context mixing" };
+            Some(Predictor::Bound(model)) => {
                 format!("model {} {}{mix}", model.name(), model.identity())
             }
+            _ => "context mixing alone".to_owned(),
         };
         format!("lmz {}, {what}", env!("CARGO_PKG_VERSION"))
     }
@@ -97,16 +95,16 @@ impl Codec for Lmz {
     }
 
     fn compress(&self, bytes: &[u8], _: &Form) -> Result<Vec<u8>, CodecFailure> {
-        Ok(::lmz::compress(bytes, &self.options))
+        ::lmz::compress_with(bytes, &self.options).map_err(CodecFailure::of_lmz)
     }
 
     fn decompress(&self, coded: &[u8], _: &Form) -> Result<Vec<u8>, CodecFailure> {
-        ::lmz::decompress_with(coded, &self.decoding).map_err(CodecFailure::of)
+        ::lmz::decompress_with(coded, &self.decoding).map_err(CodecFailure::of_lmz)
     }
 
     /// Many at once where there is a model: each archive is the same as alone.
     fn compress_each(&self, pieces: &[(&[u8], &Form)]) -> Result<Vec<Vec<u8>>, CodecFailure> {
         let messages: Vec<&[u8]> = pieces.iter().map(|(bytes, _)| *bytes).collect();
-        Ok(::lmz::compress_many(&messages, &self.options))
+        ::lmz::compress_many(&messages, &self.options).map_err(CodecFailure::of_lmz)
     }
 }

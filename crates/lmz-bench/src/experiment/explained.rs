@@ -9,7 +9,7 @@ use crate::data::DataSet;
 use crate::state::Key;
 use crate::{Codec, Job, Sample, Settings};
 use ::lmz::explain::explain_archive;
-use ::lmz::{DecodeOptions, Explanation, Options, parallel};
+use ::lmz::{DecoderOptions, EncoderOptions, Explanation, parallel};
 
 /// Sums over pieces. Costs are of archives that were decoded and whose checks were right.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -108,11 +108,11 @@ impl Bench<'_> {
     }
 }
 
-fn explain(pieces: &[Sample], options: &Options) -> ::lmz::Result<Explained> {
+fn explain(pieces: &[Sample], options: &EncoderOptions) -> ::lmz::Result<Explained> {
     let messages: Vec<&[u8]> = pieces.iter().map(|piece| &piece.bytes[..]).collect();
-    let archives = ::lmz::compress_many(&messages, options);
-    let decoding = DecodeOptions { threads: 1, ..options.decoding() };
-    let each = archives.len().div_ceil(options.threads.max(1)).max(1);
+    let archives = ::lmz::compress_many(&messages, options)?;
+    let decoding = options.decoding().threads(1);
+    let each = archives.len().div_ceil(options.get_threads()).max(1);
     let work = |archives: &[Vec<u8>]| {
         let mut sum = Explained::default();
         for archive in archives {

@@ -143,9 +143,9 @@ fn record(entry: &Entry) -> Record {
 /// The tokens of the model of a codec of this name, if it is lmz with one.
 fn vocabulary(codec: &str) -> Result<Option<usize>, ExperimentError> {
     let lmz = Lmz::find(codec, 1).map_err(FindError::Model)?;
-    Ok(lmz.and_then(|lmz| match &lmz.options().predictor {
+    Ok(lmz.and_then(|lmz| match lmz.options().get_predictor()? {
         Predictor::Model(model) => Some(model.vocabulary().len()),
         Predictor::Bound(model) => Some(model.vocabulary().len()),
-        Predictor::None | Predictor::Ppm => None,
+        _ => None,
     }))
 }

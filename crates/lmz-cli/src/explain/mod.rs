@@ -10,17 +10,18 @@ mod curve;
 mod data;
 mod page;
 
-use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use lmz::explain::explain_archive;
-use lmz::{Encoder, Explanation, Limits, Options, Predictor};
+use lmz::write::Encoder;
+use lmz::{EncoderOptions, Explanation, Limits, Predictor, Reason};
 
 use super::args::STDIN;
 use super::file::Input;
@@ -79,15 +80,13 @@ pub struct ExplainArgs {
 
 /// Makes the page of one file.
 pub fn run(args: &ExplainArgs) -> ExitCode {
-    let predictor = match &args.model {
-        None => Predictor::default(),
-        Some(name) => match hub::predictor(name, &args.finding.finder(), args.quiet) {
-            Ok(predictor) => predictor,
-            Err(error) => {
-                say::say_lines(format_args!("lmz: {}", hub::message(name, &error)));
-                return hub::exit_code(&error);
-            }
-        },
+    let name = args.model.as_deref().unwrap_or(Predictor::DEFAULT);
+    let predictor = match hub::predictor(name, &args.finding.finder(), args.quiet) {
+        Ok(predictor) => predictor,
+        Err(error) => {
+            say::say_lines(format_args!("lmz: {}", hub::message(name, &error)));
+            return hub::exit_code(&error);
+        }
     };
     match explain(args, predictor) {
         Ok(()) => ExitCode::SUCCESS,
@@ -136,29 +135,27 @@ fn explain(args: &ExplainArgs, predictor: Predictor) -> Result<()> {
         file::dictionary(path).with_context(|| format!("dictionary {}", path.display()))
     });
     let memory = args.finding.memory().unwrap_or(Limits::MEMORY);
-    let options = Options {
-        predictor,
-        memory,
-        threads: if args.threads == 0 { cores() } else { args.threads },
-        dictionary: dictionary.transpose()?,
-        ..Options::default()
-    };
+    let options = EncoderOptions::new()
+        .predictor(predictor.clone())
+        .memory(memory)
+        .threads(if args.threads == 0 { cores() } else { args.threads })
+        .dictionary(dictionary.transpose()?);
     let work = Work { args, raw: &raw };
     let (both, whys) = work.explained(&options)?;
-    let contexts = match options.predictor {
+    let contexts = match predictor {
         Predictor::None => None,
-        _ => Some(work.explained(&Options { predictor: Predictor::None, ..options.clone() })?.0),
+        _ => Some(work.explained(&options.clone().predictor(Predictor::None))?.0),
     };
-    let model = match options.predictor {
+    let model = match predictor {
         Predictor::Model(_) | Predictor::Bound(_) => {
-            Some(work.compressed(&Options { mix: false, ..options.clone() })?.0.len() as u64)
+            Some(work.compressed(&options.clone().mix(false))?.0.len() as u64)
         }
-        Predictor::None | Predictor::Ppm => None,
+        _ => None,
     };
     let page = Page {
         path: &args.file,
         raw: &raw,
-        predictor: &options.predictor,
+        predictor: &predictor,
         both: &both,
         whys: &whys,
         contexts: contexts.as_ref(),
@@ -192,23 +189,26 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// The archive, and why each block of it is coded as it is.
-    fn compressed(&self, options: &Options) -> Result<(Vec<u8>, Vec<&'static str>)> {
+    fn compressed(&self, options: &EncoderOptions) -> Result<(Vec<u8>, Vec<Reason>)> {
         let name = self.args.file.file_name().map_or_else(|| "-".into(), |n| n.to_string_lossy());
         let bar = bar(self.args.quiet, &name, Some(self.raw.len() as u64));
-        let whys = Rc::new(RefCell::new(Vec::new()));
-        let mut encoder = Encoder::new(Vec::new(), options.clone());
-        let told = Rc::clone(&whys);
-        encoder.on_block(move |report| told.borrow_mut().push(report.why));
+        let whys = Arc::new(Mutex::new(Vec::new()));
+        let mut encoder = Encoder::with_options(Vec::new(), options.clone())?;
+        let told = Arc::clone(&whys);
+        encoder.on_block(move |report| {
+            told.lock().unwrap_or_else(PoisonError::into_inner).extend(report.reason);
+        });
         for part in self.raw.chunks(1 << 16) {
             encoder.write_all(part)?;
             bar.inc(part.len() as u64);
         }
         let archive = encoder.finish()?;
         bar.finish_and_clear();
-        Ok((archive, whys.take()))
+        let whys = mem::take(&mut *whys.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok((archive, whys))
     }
 
-    fn explained(&self, options: &Options) -> Result<(Explanation, Vec<&'static str>)> {
+    fn explained(&self, options: &EncoderOptions) -> Result<(Explanation, Vec<Reason>)> {
         let (archive, whys) = self.compressed(options)?;
         Ok((explain_archive(&archive, &options.decoding(), self.args.limit)?, whys))
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use lmz::explain::BlockCost;
 use lmz::format::Method;
 use lmz::vocab::Vocabulary;
-use lmz::{Explanation, Predictor};
+use lmz::{Explanation, Predictor, Reason};
 
 use super::super::args::STDIN;
 use super::cells::{End, Row, Shown, visible};
@@ -31,7 +31,7 @@ pub struct Page<'a> {
     /// The explanation of the first bytes in the archive that lmz makes.
     pub both: &'a Explanation,
     /// Why each block is coded as it is.
-    pub whys: &'a [&'static str],
+    pub whys: &'a [Reason],
     /// The explanation of an archive by context mixing alone, if something else predicts in `both`.
     pub contexts: Option<&'a Explanation>,
     /// Bytes of the archive that a language model makes without context mixing.
@@ -75,6 +75,7 @@ fn way(method: Method, read: bool) -> &'static str {
         (Method::Joint | Method::Bound, true) => "model and context mixing",
         (Method::Mixed, _) | (Method::Joint | Method::Bound, false) => "context mixing alone",
         (Method::Coded | Method::BoundAlone, _) => "model alone",
+        (other, _) => other.name(),
     }
 }
 
@@ -90,7 +91,7 @@ impl Page<'_> {
         match self.predictor {
             Predictor::Model(model) => model.vocabulary(),
             Predictor::Bound(model) => model.vocabulary(),
-            Predictor::None | Predictor::Ppm => Vocabulary::bytes(),
+            _ => Vocabulary::bytes(),
         }
     }
 
@@ -144,7 +145,6 @@ impl Page<'_> {
             bpb(archive as f64 * 8.0, raw)
         )?;
         let model = match self.predictor {
-            Predictor::None => "no model, context mixing alone".to_owned(),
             Predictor::Ppm => "ppm, the baseline".to_owned(),
             Predictor::Model(model) => {
                 let name = visible(model.name().as_bytes());
@@ -158,6 +158,7 @@ impl Page<'_> {
                     model.identity()
                 )
             }
+            _ => "no model, context mixing alone".to_owned(),
         };
         writeln!(out, "<p class=soft>lmz {}; {model}</p>", env!("CARGO_PKG_VERSION"))
     }
@@ -166,13 +167,13 @@ impl Page<'_> {
     fn totals(&self, out: &mut String) -> fmt::Result {
         let (raw, both) = (self.raw.len() as u64, self.both.archive);
         let name = match self.predictor {
-            Predictor::None => "context mixing alone",
             Predictor::Ppm => "ppm",
             // Where the model helps nowhere, context mixing works alone.
             Predictor::Model(_) | Predictor::Bound(_) if self.reads() => {
                 "what lmz makes: both together"
             }
             Predictor::Model(_) | Predictor::Bound(_) => "what lmz makes",
+            _ => "context mixing alone",
         };
         let mut rows = vec![("", "as it is", raw)];
         rows.extend(
@@ -259,7 +260,7 @@ impl Page<'_> {
                 range.end - 1,
                 block.coded,
                 bpb(block.coded as f64 * 8.0, length),
-                Escaped(&sentence(why))
+                Escaped(&sentence(why.words()))
             )?;
             for segment in block.segments.iter().filter(|s| s.range.start < end) {
                 let Range { start, end } = segment.range;

@@ -69,9 +69,8 @@ impl Order {
             return Err(BoundError::Failed(message.into()));
         }
         // Token 0 is empty and sorts first.
-        fpstate::exact(|fp| {
-            Kernel::chosen().run(fp, RowSums { fp, logits: room, massless: 1, sums: to })
-        });
+        let kernel = Kernel::chosen().map_err(|error| BoundError::Failed(error.to_string()))?;
+        fpstate::exact(|fp| kernel.run(fp, RowSums { fp, logits: room, massless: 1, sums: to }));
         Ok(())
     }
 }
@@ -202,7 +201,7 @@ mod tests {
     use lmz::lm::rwkv7::Identity;
     use lmz::mix::Prior;
     use lmz::vocab::Vocabulary;
-    use lmz::{Options, Predictor};
+    use lmz::{EncoderOptions, Predictor};
 
     /// 65,536 tokens in an order of their own.
     fn order() -> Order {
@@ -351,8 +350,9 @@ mod tests {
                 let begin = Instant::now();
                 lmz::compress_bare(
                     text,
-                    &Options { predictor: predictor.clone(), mix, ..Options::default() },
-                );
+                    &EncoderOptions::new().predictor(predictor.clone()).mix(mix),
+                )
+                .unwrap();
                 let (whole, sums) = (begin.elapsed() / tokens, *took.lock().unwrap() / tokens);
                 println!(
                     "65,536 tokens, {:.2} bytes each, {name}: {whole:?} a token, of which \

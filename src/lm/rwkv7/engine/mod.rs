@@ -44,7 +44,7 @@ impl Engine {
 
     /// Packs a model for the kernel that is chosen ([`Kernel::chosen`]).
     pub fn from_weights(weights: &Weights) -> Result<Self, ModelError> {
-        Ok(Self::new(Arc::new(Network::new(weights, Kernel::chosen())?)))
+        Ok(Self::new(Arc::new(Network::new(weights, Kernel::chosen()?)?)))
     }
 
     pub fn network(&self) -> &Arc<Network> {

@@ -1,61 +1,84 @@
 //! Archives that can be seeked in: what is in them, and parts of their content.
 
+mod scan;
 mod stored;
-mod structure;
 
 use std::collections::HashSet;
+use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 
-use crate::cancel::CancellationToken;
-use crate::codec::block::{self, Content};
+use crate::codec::content::Content;
+use crate::codec::decode::{self, RawBlock};
 use crate::codec::memory;
 use crate::codec::work::Work;
 use crate::error::{Error, Result};
 use crate::exact::fpstate::{Host, exact, host};
-use crate::format::{BlockHead, FormatError, Method, Model, Origins, Start, within};
-use crate::options::DecodeOptions;
+use crate::format::{CHECK, FormatError, Method, Model, Origins, SHORT_CHECK, Start, within};
+use crate::options::{DecoderOptions, Needs, Resolved, Resolver};
 use crate::parallel;
-use stored::{Resolved, Stored, decode, fetch_head, fetch_rest};
-use structure::Structure;
+use scan::Structure;
+use stored::{Stored, decode, fetch_head, fetch_rest};
 
 /// Bytes of the list of frames and blocks that do not count as memory beside a block.
 const LISTED: u64 = 1 << 20;
 
 /// A block, or the whole of a short frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Block {
     /// Where it begins in the archive.
-    pub at: u64,
+    pub offset: u64,
     /// Where its content begins in the content of the archive.
-    pub raw_at: u64,
+    pub content_offset: u64,
     /// Bytes in the archive, head and check included.
-    pub bytes: u64,
-    /// Raw bytes.
-    pub raw: u64,
+    pub compressed_len: u64,
+    /// Bytes of content.
+    pub uncompressed_len: u64,
+}
+
+impl Block {
+    /// Where its content ends in the content of the archive.
+    fn content_end(&self) -> u64 {
+        self.content_offset + self.uncompressed_len
+    }
 }
 
 /// A frame and its blocks.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Frame {
     /// Where it begins in the archive.
-    pub at: u64,
+    pub offset: u64,
     /// Bytes in the archive.
-    pub bytes: u64,
+    pub compressed_len: u64,
+    /// Whether it is a full frame, a short one or one that is passed over.
     pub kind: Start,
     /// What its blocks may be predicted by; of a short frame what it is predicted by.
     pub models: Vec<Model>,
-    /// Of these models, by their number, where on the hub they were got.
+    /// Where models of the frame were got on the hub, by their number.
     pub origins: Origins,
     /// The hash of the dictionary that its blocks need, or how it begins (in short frames).
     pub dictionary: Option<Vec<u8>>,
+    /// Its blocks, in order.
     pub blocks: Vec<Block>,
 }
 
 impl Frame {
-    /// Raw bytes.
-    pub fn raw(&self) -> u64 {
-        self.blocks.iter().map(|b| b.raw).sum()
+    /// Bytes of content.
+    pub fn uncompressed_len(&self) -> u64 {
+        self.blocks.iter().map(|b| b.uncompressed_len).sum()
+    }
+
+    /// What its blocks need to be decoded.
+    pub(crate) fn needs(&self) -> Needs<'_> {
+        let Self { models, origins, dictionary, .. } = self;
+        Needs { models, origins, dictionary: dictionary.as_deref() }
+    }
+
+    /// Bytes of a block's check.
+    fn check_len(&self) -> usize {
+        if self.kind == Start::Short { SHORT_CHECK } else { CHECK }
     }
 }
 
@@ -65,7 +88,7 @@ impl Frame {
 /// indexes; where there is no trailer (short frames, skippable frames) it reads the heads from the
 /// beginning on. A read decodes the whole block that it falls in and keeps the last one.
 ///
-/// What is read is verified as by a [`Decoder`](crate::Decoder): every block that is touched,
+/// What is read is verified as by a [`Decoder`](crate::read::Decoder): every block that is touched,
 /// against its frame's index and its own check, and also those without any content that lie there.
 /// Who reads all of the content gets an error where a decoder would, [`Error::TrailingData`] too.
 /// After an error, by damage or by the inner reader, every later read and seek gives it again; a
@@ -77,8 +100,8 @@ impl Frame {
 /// use std::io::{Cursor, Read, Seek, SeekFrom};
 ///
 /// let text = b"a line of text\n".repeat(10_000);
-/// let archive = lmz::compress(&text, &lmz::Options { block: 32 << 10, ..lmz::Options::default() });
-/// let mut content = lmz::scan::Archive::open(Cursor::new(archive), lmz::DecodeOptions::default())?;
+/// let archive = lmz::compress_with(&text, &lmz::EncoderOptions::new().block_size(32 << 10))?;
+/// let mut content = lmz::Archive::open(Cursor::new(archive), lmz::DecoderOptions::new())?;
 /// content.seek(SeekFrom::End(-5))?;
 /// let mut end = String::new();
 /// content.read_to_string(&mut end)?;
@@ -87,7 +110,7 @@ impl Frame {
 /// ```
 pub struct Archive<R> {
     inner: Host<R>,
-    options: DecodeOptions,
+    resolver: Resolver,
     frames: Vec<Frame>,
     /// Of each frame, where its content ends.
     ends: Vec<u64>,
@@ -98,8 +121,8 @@ pub struct Archive<R> {
     position: u64,
     /// The block decoded last, and its content.
     last: Option<(Block, Content)>,
-    /// What a frame needs that was read last, by the frame's number.
-    resolved: Option<Resolved>,
+    /// What the frame's blocks are decoded with that was read last, and the frame's number.
+    resolved: Option<(usize, Resolved)>,
     /// Blocks, by frame and number, before which those without content have been verified.
     verified: HashSet<(usize, usize)>,
     work: Work,
@@ -108,7 +131,7 @@ pub struct Archive<R> {
 
 impl<R: Read + Seek> Archive<R> {
     /// Reads what the archive holds. No content is decoded, and no dictionary or model needed yet.
-    pub fn open(inner: R, options: DecodeOptions) -> Result<Self> {
+    pub fn open(inner: R, options: DecoderOptions) -> Result<Self> {
         let mut inner = Host::new(inner);
         let length = inner.seek(SeekFrom::End(0))?;
         let Structure { mut frames, trailing, memory } =
@@ -120,8 +143,8 @@ impl<R: Read + Seek> Archive<R> {
         let mut ends = Vec::with_capacity(frames.len());
         for frame in &mut frames {
             for block in &mut frame.blocks {
-                block.raw_at = raw_at;
-                raw_at = within("bytes of a block", block.raw, options.limits.block)
+                block.content_offset = raw_at;
+                raw_at = within("bytes of a block", block.uncompressed_len, options.limits.block)
                     .and_then(|raw| {
                         raw_at.checked_add(raw).ok_or(FormatError::Malformed {
                             what: "index",
@@ -129,13 +152,13 @@ impl<R: Read + Seek> Archive<R> {
                         })
                     })
                     .and_then(|end| within("bytes of content", end, options.limits.content))
-                    .map_err(|source| Error::Format { at: block.at, source })?;
+                    .map_err(|source| Error::Format { at: block.offset, source })?;
             }
             ends.push(raw_at);
         }
         Ok(Self {
             inner,
-            options,
+            resolver: Resolver::new(options),
             frames,
             ends,
             memory,
@@ -149,6 +172,7 @@ impl<R: Read + Seek> Archive<R> {
         })
     }
 
+    /// The frames, in order.
     pub fn frames(&self) -> &[Frame] {
         &self.frames
     }
@@ -161,23 +185,38 @@ impl<R: Read + Seek> Archive<R> {
 
     /// How a block is coded: read from its head.
     pub fn method(&mut self, frame: &Frame, block: &Block) -> Result<Method> {
-        Ok(structure::head(&mut self.inner, &self.options.limits, frame, block)?.method)
+        Ok(scan::head(&mut self.inner, self.resolver.limits(), frame, block)?.method)
     }
 
-    /// A block as it stands in the archive: its head, its coded bytes and its check.
-    pub(crate) fn block(
-        &mut self,
-        frame: &Frame,
-        number: usize,
-    ) -> Result<(BlockHead, Vec<u8>, Vec<u8>)> {
-        let mut stored = fetch_head(&mut self.inner, frame, number, &self.options.limits)?;
+    /// A block as it stands in the archive.
+    pub(crate) fn block(&mut self, frame: &Frame, number: usize) -> Result<RawBlock> {
+        let mut stored = fetch_head(&mut self.inner, frame, number, self.resolver.limits())?;
         fetch_rest(&mut self.inner, &mut stored)?;
-        let check = stored.bytes.split_off(stored.head.coded as usize);
-        Ok((stored.head, stored.bytes, check))
+        Ok(stored.into_raw())
     }
 
-    /// Raw bytes of all frames.
-    pub fn raw(&self) -> u64 {
+    /// What the blocks of a frame are decoded with.
+    pub(crate) fn resolve_frame(&mut self, frame: &Frame) -> Result<Resolved> {
+        self.resolver.resolve(&frame.needs(), frame.offset)
+    }
+
+    /// The inner reader.
+    pub fn get_ref(&self) -> &R {
+        self.inner.get_ref()
+    }
+
+    /// The inner reader. Where it stands does not matter to the archive.
+    pub fn get_mut(&mut self) -> &mut R {
+        self.inner.get_mut()
+    }
+
+    /// The inner reader.
+    pub fn into_inner(self) -> R {
+        self.inner.into_inner()
+    }
+
+    /// Bytes of the content of all frames.
+    pub fn uncompressed_len(&self) -> u64 {
         self.ends.last().copied().unwrap_or(0)
     }
 
@@ -202,7 +241,9 @@ impl<R: Read + Seek> Archive<R> {
                 archive.read_frame(number, &range, &mut write)?;
             }
             match archive.trailing {
-                Some(at) if range.end >= archive.raw() => Err(Error::TrailingData { at }),
+                Some(at) if range.end >= archive.uncompressed_len() => {
+                    Err(Error::TrailingData { at })
+                }
                 _ => Ok(()),
             }
         })
@@ -216,12 +257,12 @@ impl<R: Read + Seek> Archive<R> {
         write: &mut impl FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<()> {
         let blocks = &self.frames[frame].blocks;
-        let first = blocks.partition_point(|b| b.raw_at + b.raw < range.start);
-        let touched = |b: &Block| match b.raw {
-            0 => (range.start..=range.end).contains(&b.raw_at),
-            _ => range.start.max(b.raw_at) < range.end.min(b.raw_at + b.raw),
+        let first = blocks.partition_point(|b| b.content_end() < range.start);
+        let touched = |b: &Block| match b.uncompressed_len {
+            0 => (range.start..=range.end).contains(&b.content_offset),
+            _ => range.start.max(b.content_offset) < range.end.min(b.content_end()),
         };
-        let rest = blocks[first..].iter().take_while(|b| b.raw_at <= range.end);
+        let rest = blocks[first..].iter().take_while(|b| b.content_offset <= range.end);
         let numbers: Vec<usize> =
             rest.zip(first..).filter(|(b, _)| touched(b)).map(|(_, number)| number).collect();
         if numbers.is_empty() {
@@ -229,7 +270,7 @@ impl<R: Read + Seek> Archive<R> {
         }
         self.last = None;
         self.resolve(frame)?;
-        let most = parallel::at_once(self.options.threads);
+        let most = parallel::at_once(self.resolver.options.threads);
         let (mut group, mut memory) = (Vec::new(), 0u64);
         for number in numbers {
             // What comes before is delivered first, whatever is wrong here.
@@ -240,7 +281,8 @@ impl<R: Read + Seek> Archive<R> {
                     return Err(error);
                 }
             };
-            if group.len() >= most || memory.saturating_add(needed) > self.options.limits.memory {
+            if group.len() >= most || memory.saturating_add(needed) > self.resolver.limits().memory
+            {
                 self.write_group(frame, std::mem::take(&mut group), range, write)?;
                 memory = 0;
             }
@@ -257,11 +299,9 @@ impl<R: Read + Seek> Archive<R> {
     /// Reads a block's head, and says how much memory the block needs, if that and its work are
     /// allowed.
     fn begin(&mut self, frame: usize, number: usize) -> Result<(Stored, u64)> {
-        if self.options.cancel.as_ref().is_some_and(CancellationToken::is_cancelled) {
-            return Err(Error::Cancelled);
-        }
-        let stored =
-            fetch_head(&mut self.inner, &self.frames[frame], number, &self.options.limits)?;
+        self.resolver.go_on()?;
+        let limits = self.resolver.limits();
+        let stored = fetch_head(&mut self.inner, &self.frames[frame], number, limits)?;
         let needed = self.allow(frame, &stored)?;
         Ok((stored, needed))
     }
@@ -275,16 +315,16 @@ impl<R: Read + Seek> Archive<R> {
         write: &mut impl FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<()> {
         self.resolve(frame)?;
-        let (resolved, options) = (&self.resolved, &self.options);
-        let uses = |stored: &Stored| block::uses(stored.head.method);
+        let (resolved, options) = (self.resolved.as_ref().map(|(_, r)| r), &self.resolver.options);
+        let uses = |stored: &Stored| decode::uses(stored.head.method);
         let results = parallel::share(group, options.threads, uses, |stored, threads| {
-            (stored.block, decode(stored, resolved.as_ref(), options, threads))
+            (stored.block, decode(stored, resolved, options, threads))
         });
         for (b, content) in results {
             let content = content?;
-            let (from, to) = (range.start.max(b.raw_at), range.end.min(b.raw_at + b.raw));
+            let (from, to) = (range.start.max(b.content_offset), range.end.min(b.content_end()));
             if from < to {
-                content.write(from - b.raw_at, to - b.raw_at, &mut *write)?;
+                content.write(from - b.content_offset, to - b.content_offset, &mut *write)?;
             }
         }
         Ok(())
@@ -292,29 +332,25 @@ impl<R: Read + Seek> Archive<R> {
 
     /// Finds what a frame's blocks are predicted by.
     fn resolve(&mut self, number: usize) -> Result<()> {
-        if self.resolved.as_ref().is_some_and(|r| r.frame == number) {
-            return Ok(());
+        if self.resolved.as_ref().is_none_or(|(found, _)| *found != number) {
+            self.resolved = None;
+            let frame = &self.frames[number];
+            let resolved = self.resolver.resolve(&frame.needs(), frame.offset)?;
+            self.resolved = Some((number, resolved));
         }
-        self.resolved = None;
-        let frame = &self.frames[number];
-        self.options.look_up(&frame.models, &frame.origins, frame.at)?;
-        let dictionary = self.options.dictionary(frame.dictionary.as_deref(), frame.at)?.cloned();
-        let models = self.options.models(&frame.models, &frame.origins, frame.at)?;
-        self.resolved = Some(Resolved { frame: number, models, dictionary });
         Ok(())
     }
 
     /// The memory that a block needs, if that and its work are within the limits.
     fn allow(&mut self, frame: usize, stored: &Stored) -> Result<u64> {
         self.resolve(frame)?;
-        let Some(Resolved { models, dictionary, .. }) = &self.resolved else { return Ok(0) };
-        let (context, limits) =
-            (self.options.context(models, dictionary.as_ref(), 1), &self.options.limits);
+        let Some((_, resolved)) = &self.resolved else { return Ok(0) };
+        let (context, limits) = (resolved.context(1, None), self.resolver.limits());
         let listed = self.memory.saturating_sub(LISTED);
         let needed = memory::decoding(&stored.head, &context).saturating_add(listed);
         memory::allow("a block", needed, limits.memory)?;
-        let added = self.work.add(&stored.head, stored.block.bytes, &context, limits);
-        added.map_err(|source| Error::Format { at: stored.block.at, source })?;
+        let added = self.work.add(&stored.head, stored.block.compressed_len, &context, limits);
+        added.map_err(|source| Error::Format { at: stored.block.offset, source })?;
         Ok(needed)
     }
 
@@ -323,13 +359,18 @@ impl<R: Read + Seek> Archive<R> {
         let (mut stored, _) = self.begin(frame, number)?;
         fetch_rest(&mut self.inner, &mut stored)?;
         let block = stored.block;
-        Ok((block, decode(stored, self.resolved.as_ref(), &self.options, self.options.threads)?))
+        let (resolved, options) = (self.resolved.as_ref(), &self.resolver.options);
+        Ok((block, decode(stored, resolved.map(|(_, r)| r), options, options.threads)?))
     }
 
     /// Decodes the block at the current position, unless it is the last one decoded.
     fn load(&mut self) -> Result<()> {
         let at = self.position;
-        if self.last.as_ref().is_some_and(|(b, _)| (b.raw_at..b.raw_at + b.raw).contains(&at)) {
+        if self
+            .last
+            .as_ref()
+            .is_some_and(|(b, _)| (b.content_offset..b.content_end()).contains(&at))
+        {
             return Ok(());
         }
         self.last = None;
@@ -340,7 +381,7 @@ impl<R: Read + Seek> Archive<R> {
         // Frames without content end where the one before them ends, or at 0: they are passed over.
         let frame = self.ends.partition_point(|end| *end <= at);
         let blocks = self.frames.get(frame).map_or(&[][..], |frame| &frame.blocks);
-        let number = blocks.partition_point(|b| b.raw_at + b.raw <= at);
+        let number = blocks.partition_point(|b| b.content_end() <= at);
         self.verify_before(frame, number)?;
         if frame < self.frames.len() {
             self.last = Some(self.decode(frame, number)?);
@@ -361,7 +402,7 @@ impl<R: Read + Seek> Archive<R> {
             place = match place {
                 (0, 0) => break,
                 (frame, 0) => (frame - 1, self.frames[frame - 1].blocks.len()),
-                (frame, number) if self.frames[frame].blocks[number - 1].raw == 0 => {
+                (frame, number) if self.frames[frame].blocks[number - 1].uncompressed_len == 0 => {
                     empty.push((frame, number - 1));
                     (frame, number - 1)
                 }
@@ -401,7 +442,7 @@ impl<R: Read + Seek> Read for Archive<R> {
         }
         self.once(Self::load)?;
         let Some((b, content)) = &self.last else { return Ok(0) };
-        let n = content.copy(self.position - b.raw_at, out);
+        let n = content.copy(self.position - b.content_offset, out);
         self.position += n as u64;
         Ok(n)
     }
@@ -412,7 +453,7 @@ impl<R: Read + Seek> Seek for Archive<R> {
         self.go_on()?;
         let position = match to {
             SeekFrom::Start(at) => Some(at),
-            SeekFrom::End(by) => self.raw().checked_add_signed(by),
+            SeekFrom::End(by) => self.uncompressed_len().checked_add_signed(by),
             SeekFrom::Current(by) => self.position.checked_add_signed(by),
         };
         self.position = position.ok_or_else(|| {
@@ -422,5 +463,14 @@ impl<R: Read + Seek> Seek for Archive<R> {
             )
         })?;
         Ok(self.position)
+    }
+}
+
+impl<R> fmt::Debug for Archive<R> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let mut out = f.debug_struct("Archive");
+        out.field("frames", &self.frames.len()).field("trailing", &self.trailing);
+        out.field("position", &self.position).field("failure", &self.failure);
+        out.finish_non_exhaustive()
     }
 }

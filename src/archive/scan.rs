@@ -15,6 +15,8 @@ use crate::window::Window;
 /// Bytes that are read around a place: headers of small frames lie near each other.
 const BEFORE: u64 = 32 << 10;
 const BEHIND: usize = 32 << 10;
+/// Bytes that a part is taken to have at first.
+const FIRST: u64 = 128;
 /// How many times its bytes an index takes in memory, at most: two bytes can be an entry.
 const INDEX_GROWS: u64 = 32;
 
@@ -37,7 +39,7 @@ impl Structure {
                 frames = scan.backward(end)?;
             }
         }
-        let begin = frames.first().map_or(length, |f| f.at);
+        let begin = frames.first().map_or(length, |f| f.offset);
         let mut trailing = None;
         if begin > 0 {
             scan.at = 0;
@@ -68,7 +70,7 @@ pub fn head<R: Read + Seek>(
     frame: &Frame,
     block: &Block,
 ) -> Result<BlockHead> {
-    let mut scan = Scan { inner, limits, window: Window::new(0, 0), at: block.at, memory: 0 };
+    let mut scan = Scan { inner, limits, window: Window::new(0, 0), at: block.offset, memory: 0 };
     if frame.kind == Start::Short {
         return Ok(scan.parse(ShortFrame::LONGEST as u64, ShortFrame::read)?.into_head());
     }
@@ -93,22 +95,9 @@ impl<R: Read + Seek> Scan<'_, R> {
         most: u64,
         read: impl Fn(&mut Input) -> Result<T, FormatError>,
     ) -> Result<T> {
-        let mut want = 128.min(most);
-        loop {
-            let n = usize::try_from(want).unwrap_or(usize::MAX);
-            let bytes = self.window.get(self.inner, self.at, n)?;
-            let mut input = Input::new(&bytes[..bytes.len().min(n)]);
-            match read(&mut input) {
-                Err(FormatError::Incomplete) if bytes.len() >= n && want < most => {
-                    want = want.saturating_mul(8).min(most);
-                }
-                Err(source) => return Err(Error::Format { at: self.at, source }),
-                Ok(part) => {
-                    self.at += input.position() as u64;
-                    return Ok(part);
-                }
-            }
-        }
+        let (part, n) = self.window.parse(self.inner, self.at, FIRST, most, read)?;
+        self.at += n as u64;
+        Ok(part)
     }
 
     /// Where the zeros begin that an archive ends with.
@@ -157,7 +146,7 @@ impl<R: Read + Seek> Scan<'_, R> {
         loop {
             match self.frame_before(end) {
                 Ok(Some(frame)) => {
-                    end = frame.at;
+                    end = frame.offset;
                     frames.push(self.hold(frame)?);
                 }
                 Err(error @ (Error::Io(_) | Error::Memory { .. })) => return Err(error),
@@ -192,10 +181,15 @@ impl<R: Read + Seek> Scan<'_, R> {
         frame.blocks.reserve_exact(index.0.len());
         for entry in index.0 {
             let Some(next) = self.at.checked_add(entry.bytes) else { return Ok(None) };
-            frame.blocks.push(Block { at: self.at, raw_at: 0, bytes: entry.bytes, raw: entry.raw });
+            frame.blocks.push(Block {
+                offset: self.at,
+                content_offset: 0,
+                compressed_len: entry.bytes,
+                uncompressed_len: entry.raw,
+            });
             self.at = next;
         }
-        frame.bytes = trailer.frame;
+        frame.compressed_len = trailer.frame;
         Ok((self.at == index_at).then_some(frame))
     }
 
@@ -205,8 +199,8 @@ impl<R: Read + Seek> Scan<'_, R> {
             self.parse(FrameHeader::longest(limits), |input| FrameHeader::read(input, limits))?;
         let dictionary = dictionary.map(|hash| hash.to_vec());
         Ok(Frame {
-            at,
-            bytes: 0,
+            offset: at,
+            compressed_len: 0,
             kind: Start::Full,
             models,
             origins,
@@ -250,21 +244,29 @@ impl<R: Read + Seek> Scan<'_, R> {
         })?;
         self.at = at;
         let (models, origins, blocks) = (Vec::new(), Origins::new(), Vec::new());
-        let mut frame = Frame { at, bytes: 0, kind, models, origins, dictionary: None, blocks };
+        let mut frame = Frame {
+            offset: at,
+            compressed_len: 0,
+            kind,
+            models,
+            origins,
+            dictionary: None,
+            blocks,
+        };
         match kind {
             Start::Skippable(length) => self.at += 8 + length,
             Start::Short => {
                 let short = self.parse(ShortFrame::LONGEST as u64, ShortFrame::read)?;
                 frame.models = short.models();
                 frame.dictionary = short.dictionary.map(|d| d.to_vec());
-                self.block(&mut frame, at, short.raw, short.coded, 4)?;
+                self.block(&mut frame, at, short.raw, short.coded)?;
             }
             Start::Full => {
                 frame = self.header()?;
                 self.blocks(&mut frame)?;
             }
         }
-        frame.bytes = self.at - at;
+        frame.compressed_len = self.at - at;
         Ok(frame)
     }
 
@@ -275,14 +277,14 @@ impl<R: Read + Seek> Scan<'_, R> {
             let at = self.at;
             let head =
                 self.parse(BlockHead::longest(limits), |i| BlockHead::read(i, models, limits))?;
-            self.block(frame, at, head.raw, head.coded, 8)?;
+            self.block(frame, at, head.raw, head.coded)?;
             if head.last {
                 break;
             }
         }
         let at = self.at;
         let index = self.parse(Index::longest(frame.blocks.len() as u64), Index::read)?;
-        let entries = frame.blocks.iter().map(|b| (b.bytes, b.raw));
+        let entries = frame.blocks.iter().map(|b| (b.compressed_len, b.uncompressed_len));
         if !index.0.iter().map(|e| (e.bytes, e.raw)).eq(entries) {
             let source =
                 FormatError::Malformed { what: "index", found: "other blocks than the frame" };
@@ -291,7 +293,7 @@ impl<R: Read + Seek> Scan<'_, R> {
         let index = self.at - at;
         let at = self.at;
         let trailer = self.parse(TRAILER_BYTES as u64, Trailer::read)?;
-        if trailer != (Trailer { frame: self.at - frame.at, index }) {
+        if trailer != (Trailer { frame: self.at - frame.offset, index }) {
             let source =
                 FormatError::Malformed { what: "trailer", found: "other lengths than the frame's" };
             return Err(Error::Format { at, source });
@@ -300,16 +302,11 @@ impl<R: Read + Seek> Scan<'_, R> {
     }
 
     /// Notes a block that begins at `at` and whose head has just been read, and moves behind it.
-    fn block(
-        &mut self,
-        frame: &mut Frame,
-        at: u64,
-        raw: u64,
-        coded: u64,
-        check: u64,
-    ) -> Result<()> {
-        self.at = self.at.saturating_add(coded).saturating_add(check);
-        frame.blocks.push(Block { at, raw_at: 0, bytes: self.at - at, raw });
+    fn block(&mut self, frame: &mut Frame, at: u64, raw: u64, coded: u64) -> Result<()> {
+        self.at = self.at.saturating_add(coded).saturating_add(frame.check_len() as u64);
+        let (compressed_len, uncompressed_len) = (self.at - at, raw);
+        let block = Block { offset: at, content_offset: 0, compressed_len, uncompressed_len };
+        frame.blocks.push(block);
         let blocks = (frame.blocks.capacity() * size_of::<Block>()) as u64;
         memory::allow(
             "the list of all frames and blocks",

@@ -1,0 +1,148 @@
+//! Encoding a block: from raw bytes to the method that makes them smallest.
+
+use super::choice::{Choice, Precoded, Read};
+use super::context::{BlockContext, Coded, Model, USED_BY_NEURAL, block, stream};
+use super::range::Encoder;
+use super::reason::Reason;
+use super::{bound, cm, lm_only, sample};
+use crate::error::CodecError;
+use crate::format::{Layout, Method};
+use crate::vocab::Token;
+
+/// How a block is to be coded: what is found out before it is.
+#[derive(Debug)]
+pub enum Plan {
+    /// It has been coded, in a simple way.
+    Done(Coded),
+    /// By context models alone, and why.
+    Alone(Reason),
+    /// By PPM.
+    Ppm,
+    /// By the language model alone.
+    Unmixed,
+    /// By the language model and context models, as far as the model covers the block.
+    Neural(Read),
+    /// By a device-bound model.
+    Bound,
+}
+
+impl Plan {
+    /// What a block needs; with the first of the models if that makes it smaller.
+    pub fn of(raw: &[u8], context: &BlockContext) -> Self {
+        let Some(&first) = raw.first() else {
+            return Self::Done(Coded::stored(raw, Reason::Empty));
+        };
+        if raw.iter().all(|&b| b == first) {
+            return Self::Done(Coded {
+                method: Method::Fill,
+                layout: Layout::default(),
+                bytes: vec![first],
+                reason: Reason::OneByte,
+            });
+        }
+        if !sample::looks_compressible(raw, context) {
+            return Self::Done(Coded::stored(raw, Reason::LooksRandom));
+        }
+        match context.table {
+            [] => Self::Alone(Reason::ContextModels),
+            [Model::Ppm { .. }, ..] => Self::Ppm,
+            [Model::Bound(..), ..] => Self::Bound,
+            [Model::Rwkv7(_), ..] if !context.mix => Self::Unmixed,
+            [Model::Rwkv7(model), ..] => match Read::of(raw, model, context) {
+                Read::Nothing => Self::Alone(Reason::WithoutModelOnPieces),
+                read => Self::Neural(read),
+            },
+        }
+    }
+
+    /// How many threads the work keeps busy.
+    pub fn uses(&self) -> usize {
+        match self {
+            Self::Neural(_) | Self::Unmixed => USED_BY_NEURAL,
+            // One block at once: a device is busy with it, and has memory for one.
+            Self::Bound => usize::MAX,
+            _ => 1,
+        }
+    }
+
+    /// Codes the block that the plan was made for. `streams`: how many it is cut into, unless that
+    /// is decided by its length. `apart`: bytes that more than one segment costs around the block.
+    /// `precoded`: what codec 4 makes of the block in one stream, where that is there already.
+    ///
+    /// # Errors
+    ///
+    /// If a device-bound model fails.
+    pub fn encode(
+        self,
+        raw: &[u8],
+        context: &BlockContext,
+        streams: Option<usize>,
+        apart: usize,
+        precoded: Option<&Precoded>,
+    ) -> Result<Coded, CodecError> {
+        let choice = Choice { context, streams, apart, precoded };
+        let coded = match (self, context.table) {
+            (Self::Done(coded), _) => return Ok(coded),
+            (Self::Bound, [Model::Bound(model, entry), ..]) => choice.bound(raw, model, entry)?,
+            (Self::Neural(read), [Model::Rwkv7(model), ..]) => choice.smallest(raw, model, read),
+            (Self::Ppm, _) => {
+                let layout = Layout::whole(raw.len() as u64, Some(0));
+                let bytes = bare(raw, context)?;
+                Coded { method: Method::Coded, layout, bytes, reason: Reason::Model }
+            }
+            (Self::Alone(reason), _) => choice.alone(raw, reason),
+            (Self::Unmixed, [Model::Rwkv7(model), ..]) => choice.unmixed(raw, model),
+            (Self::Neural(_) | Self::Unmixed | Self::Bound, _) => {
+                choice.alone(raw, Reason::NoModel)
+            }
+        };
+        if coded.bytes.len() >= raw.len() {
+            return Ok(Coded::stored(raw, Reason::NoSmaller));
+        }
+        Ok(coded)
+    }
+}
+
+/// Bytes, about, of what is around the coded bytes in a full frame, without its header.
+const REST_OF_FRAME: usize = 60;
+
+/// How else a short block is to be tried that was coded by a device-bound model: the header that
+/// names such a model can be more than it gains.
+pub fn instead(coded: &Coded, mix: bool) -> Option<Plan> {
+    (coded.method.is_bound() && mix).then_some(Plan::Alone(Reason::HeaderTooLong))
+}
+
+/// Whether a block without the device-bound model is smaller than with it and the header that names
+/// the model.
+pub fn is_header_too_long(coded: &Coded, header: usize, alone: &Coded) -> bool {
+    alone.bytes.len() < coded.bytes.len() + header + REST_OF_FRAME
+}
+
+/// The bitstream of `raw` in one stream, by the first of the models, or by context models.
+///
+/// # Errors
+///
+/// If a device-bound model fails.
+pub fn bare(raw: &[u8], context: &BlockContext) -> Result<Vec<u8>, CodecError> {
+    Ok(match context.table {
+        _ if raw.is_empty() => Vec::new(),
+        [] => cm::encode(raw, &Layout::whole(raw.len() as u64, None), context.dictionary()),
+        [Model::Rwkv7(model), ..] => {
+            let layout = Layout::whole(raw.len() as u64, Some(0));
+            let block = block(&layout, model, context);
+            if context.mix { block.encode(raw) } else { lm_only::encode(&block, raw) }
+        }
+        [Model::Bound(model, entry), ..] => {
+            let layout = &Layout::whole(raw.len() as u64, Some(0));
+            let (dictionary, mix) = (context.dictionary, context.mix);
+            bound::Block { layout, dictionary, model, entry, mix }.encode(raw)?
+        }
+        [Model::Ppm { .. }, ..] => {
+            let mut coder = Encoder::default();
+            let known = |at| Token::from(raw[at as usize]);
+            let mut model = context.begin(Some(0))?;
+            stream(&mut coder, &mut *model, 0..raw.len() as u64, known, |_| ())?;
+            coder.finish()
+        }
+    })
+}
