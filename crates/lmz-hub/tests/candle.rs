@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 
 use lmz::Archive;
 use lmz::format::{DeviceBound, FrameHeader, Input, Limits, Method, Model};
+use lmz::lm::Found;
 use lmz::lm::bound::Bound;
-use lmz::lm::rwkv7::ModelError;
 use lmz::recover::recover;
 use lmz::write::Encoder;
 use lmz::{
-    CodecError, DecoderOptions, Dictionary, EncoderOptions, Error, Predictor, decompress_with,
+    CodecError, DecoderOptions, Dictionary, EncoderOptions, Error, Predictor, compress_with,
+    decompress_with,
 };
+use lmz_hub::{Finder, HubError};
 
 const NAMES: [&str; 8] =
     ["llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "mamba"];
@@ -22,9 +24,9 @@ fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/hub").join(name)
 }
 
-fn open(folder: &Path) -> Result<Bound, ModelError> {
-    match Predictor::find(folder.to_str().expect("paths here are UTF-8"))? {
-        Predictor::Bound(model) => Ok(model),
+fn open(folder: &Path) -> Result<Bound, HubError> {
+    match Finder::default().find(folder.to_str().expect("paths here are UTF-8"))? {
+        Found::Bound(model) => Ok(model),
         other => panic!("{other:?}"),
     }
 }

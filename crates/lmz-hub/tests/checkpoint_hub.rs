@@ -1,12 +1,17 @@
-//! What the feature `hub` adds to RWKV-7 checkpoints: files that PyTorch wrote, vocabularies of
+//! What this package adds to RWKV-7 checkpoints: files that PyTorch wrote, vocabularies of
 //! byte-level BPE; and the engine against candle's own RWKV-7, in float32.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use lmz::lm::rwkv7::{Model, Ready};
+use lmz::lm::rwkv7::Ready;
 use lmz::{DecoderOptions, EncoderOptions, Predictor};
 use tempfile::TempDir;
+
+#[path = "common/open.rs"]
+mod open;
+
+use open::exact;
 
 fn folder(layout: &str) -> PathBuf {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/checkpoint")).join(layout)
@@ -14,12 +19,11 @@ fn folder(layout: &str) -> PathBuf {
 
 #[test]
 fn what_pytorch_wrote_is_the_same_model() {
-    let safetensors = Model::open(&folder("reference")).unwrap();
+    let safetensors = exact(&folder("reference")).unwrap();
     for path in [folder("pth"), folder("pth/rwkv7-tiny.pth")] {
-        let pth = Model::open(&path).unwrap();
+        let pth = exact(&path).unwrap();
         assert_eq!(pth.weights(), safetensors.weights());
         assert_eq!(pth.identity(), safetensors.identity());
-        assert_eq!(Model::find(path.to_str().unwrap()).unwrap().identity(), safetensors.identity());
     }
 }
 
@@ -37,7 +41,7 @@ fn damage_in_what_pytorch_wrote_is_an_error() {
     let file = std::fs::read(folder("pth/rwkv7-tiny.pth")).unwrap();
     let open = |bytes: &[u8]| {
         std::fs::write(&path, bytes).unwrap();
-        Model::open(&path)
+        exact(&path)
     };
     assert!(open(&file).is_ok());
     for cut in (0..file.len()).step_by(20_011) {
@@ -82,12 +86,12 @@ fn a_vocabulary_of_byte_level_bpe() {
         ],
     });
     std::fs::write(to.path().join("tokenizer.json"), file.to_string()).unwrap();
-    let model = Ready::find(to.path().to_str().unwrap()).unwrap();
+    let model = Ready::new(&exact(to.path()).unwrap()).unwrap();
     let tokens: Vec<&[u8]> = [0, 1, 258, 260, 319].map(|t| model.vocabulary().token(t)).to_vec();
     assert_eq!(tokens, [&b""[..], b"", b" the", b"    ", b""]);
     assert_ne!(
         model.identity(),
-        Model::open(&folder("pth")).unwrap().identity(),
+        exact(&folder("pth")).unwrap().identity(),
         "another vocabulary is another model"
     );
     let raw = include_bytes!("../../../testdata/technical.md");
@@ -104,12 +108,9 @@ fn a_vocabulary_of_byte_level_bpe() {
         to.path().join("rwkv_vocab_v20230424.txt"),
     )
     .unwrap();
-    assert_eq!(
-        Model::open(to.path()).unwrap().identity(),
-        Model::open(&folder("pth")).unwrap().identity()
-    );
+    assert_eq!(exact(to.path()).unwrap().identity(), exact(&folder("pth")).unwrap().identity());
     std::fs::remove_file(to.path().join("rwkv_vocab_v20230424.txt")).unwrap();
     std::fs::remove_file(to.path().join("tokenizer.json")).unwrap();
-    let error = Model::open(to.path()).unwrap_err().to_string();
+    let error = exact(to.path()).unwrap_err().to_string();
     assert!(error.contains("rwkv_vocab_v20230424.txt (or tokenizer.json)"), "{error}");
 }

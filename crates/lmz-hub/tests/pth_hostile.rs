@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use lmz::lm::memory;
 use lmz::lm::rwkv7::{Model, ModelError};
-use lmz_hub::Finder;
+use lmz_hub::HubError;
 
 #[path = "../../../tests/common/counting.rs"]
 mod counting;
+#[path = "common/open.rs"]
+mod open;
 
 #[global_allocator]
 static COUNTING: counting::Counting = counting::Counting;
@@ -30,14 +32,13 @@ impl Place {
 
     /// Opens a file of this content as a model, in every way there is; at most so much memory more
     /// than the file's own length.
-    fn open(&self, case: &str, bytes: &[u8], most: usize) -> Result<Model, ModelError> {
+    fn open(&self, case: &str, bytes: &[u8], most: usize) -> Result<Model, HubError> {
         let path = self.0.path().join("x.pth");
         fs::write(&path, bytes).unwrap();
         let since = Instant::now();
         let (found, peak) = counting::peak(|| {
             memory::needed(&path);
-            let _ = Finder::default().find(path.to_str().unwrap());
-            Model::open(&path)
+            open::exact(&path)
         });
         assert!(
             peak <= most + 2 * bytes.len(),
@@ -236,7 +237,7 @@ fn tensors_that_cannot_be(place: &Place) {
         let said = place
             .open(storage, &with_pickle(&tensor(storage, all, 0, &shape, &stride)), 64 << 20)
             .unwrap_err();
-        assert!(matches!(said, ModelError::Missing { .. }), "{said}");
+        assert!(matches!(said, HubError::Load(ModelError::Missing { .. })), "{said}");
     }
     // The storage is not there, is not a storage, or there is none.
     let good = tensor("FloatStorage", 16, 0, &[4, 4], &[4, 1]);
@@ -306,7 +307,7 @@ fn archives_that_cannot_be(place: &Place) {
     let tail = [claims, locator, b"PK\x05\x06".to_vec(), vec![255; 16], vec![0; 2]].concat();
     std::io::Write::write_all(&mut fs::OpenOptions::new().append(true).open(&path).unwrap(), &tail)
         .unwrap();
-    let (found, peak) = counting::peak(|| Model::open(&path));
+    let (found, peak) = counting::peak(|| open::exact(&path));
     assert!(
         found.unwrap_err().to_string().contains("expected a directory of at most")
             && peak < 1 << 20,
