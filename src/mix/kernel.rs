@@ -38,14 +38,7 @@ pub trait MixKernel: Copy {
 /// Begins to load what will be needed soon, without waiting for it as a load would.
 #[inline(always)]
 pub fn prefetch<T>(place: &T) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: every x86-64 processor has the instruction, and it changes nothing.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(place).cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = place;
+    crate::exact::kernel::prefetch(std::ptr::from_ref(place));
 }
 
 /// What a function gives for each lane: written out, so that it stays in registers.
