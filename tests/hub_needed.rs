@@ -24,11 +24,7 @@ fn what_is_needed_is_said() {
         .write(&mut archive);
     archive.extend([0; 48]);
     let said = lmz::decompress(&archive).unwrap_err().to_string();
-    let what = "--model PATH";
-    assert!(
-        said.contains("cpu of another kind") && said.contains("abababab") && said.contains(what),
-        "{said}"
-    );
+    assert!(said.contains("cpu of another kind") && said.contains("abababab"), "{said}");
 }
 
 #[test]

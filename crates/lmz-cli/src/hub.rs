@@ -34,7 +34,7 @@ pub fn find(name: &str, finder: &Finder) -> Result<Found, FindError> {
 /// An error, with the model's name where the error does not have it.
 pub fn message(name: &str, error: &FindError) -> String {
     match load_error(error) {
-        None => with_advice(error),
+        None => with_advice(cause(error)),
         // What wraps it does not show in the chain of causes.
         Some(
             error @ (ModelError::Unknown { .. }
@@ -61,9 +61,9 @@ pub fn is_unknown(error: &FindError) -> bool {
 }
 
 #[cfg(feature = "hub")]
-use with_hub::{is_no_name, load_error};
+use with_hub::{cause, is_no_name, load_error};
 #[cfg(not(feature = "hub"))]
-use without_hub::{is_no_name, load_error};
+use without_hub::{cause, is_no_name, load_error};
 
 #[cfg(feature = "hub")]
 mod with_hub {
@@ -84,6 +84,15 @@ mod with_hub {
         match error {
             FindError::Load(error) => Some(error),
             _ => None,
+        }
+    }
+
+    /// What an error passes on as it is, if that is all it does.
+    pub fn cause(error: &FindError) -> &(dyn std::error::Error + 'static) {
+        match error {
+            FindError::Load(error) => error,
+            FindError::Device(error) => error,
+            error => error,
         }
     }
 
@@ -205,6 +214,10 @@ mod without_hub {
 
     pub fn load_error(error: &FindError) -> Option<&FindError> {
         Some(error)
+    }
+
+    pub fn cause(error: &FindError) -> &(dyn std::error::Error + 'static) {
+        error
     }
 
     pub fn is_no_name(_: &FindError) -> bool {
