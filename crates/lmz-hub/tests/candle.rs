@@ -12,8 +12,7 @@ use lmz::lm::bound::Bound;
 use lmz::recover::recover;
 use lmz::write::Encoder;
 use lmz::{
-    CodecError, DecoderOptions, Dictionary, EncoderOptions, Error, Predictor, compress_with,
-    decompress_with,
+    CodecError, DecoderOptions, Dictionary, EncoderOptions, Error, Predictor, decompress_with,
 };
 use lmz_hub::{Finder, HubError};
 
