@@ -16,7 +16,7 @@ use super::file::whole;
 const LONGEST: u64 = 32 << 20;
 const TENSORS: usize = 1 << 17;
 const DIMENSIONS: usize = 8;
-/// Of a tensor's name, in bytes.
+/// Bytes of a tensor's name, at most.
 const NAME: usize = 512;
 
 /// Where a tensor is.
