@@ -1,5 +1,6 @@
 //! Archives that can be seeked in: what is in them, and parts of their content.
 
+mod listed;
 mod scan;
 mod stored;
 
@@ -14,73 +15,15 @@ use crate::codec::memory;
 use crate::codec::work::Work;
 use crate::error::{Error, Result};
 use crate::exact::fpstate::{Host, exact, host};
-use crate::format::{CHECK, FormatError, Method, Model, Origins, SHORT_CHECK, Start, within};
-use crate::options::{DecoderOptions, Needs, Resolved, Resolver};
+use crate::format::{FormatError, Method, within};
+use crate::options::{DecoderOptions, Resolved, Resolver};
 use crate::parallel;
+pub use listed::{Block, Frame};
 use scan::Structure;
 use stored::{Stored, decode, fetch_head, fetch_rest};
 
 /// Bytes of the list of frames and blocks that do not count as memory beside a block.
 const LISTED: u64 = 1 << 20;
-
-/// A block, or the whole of a short frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Block {
-    /// Where it begins in the archive.
-    pub offset: u64,
-    /// Where its content begins in the content of the archive.
-    pub content_offset: u64,
-    /// Bytes in the archive, head and check included.
-    pub compressed_len: u64,
-    /// Bytes of content.
-    pub uncompressed_len: u64,
-}
-
-impl Block {
-    /// Where its content ends in the content of the archive.
-    fn content_end(&self) -> u64 {
-        self.content_offset + self.uncompressed_len
-    }
-}
-
-/// A frame and its blocks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Frame {
-    /// Where it begins in the archive.
-    pub offset: u64,
-    /// Bytes in the archive.
-    pub compressed_len: u64,
-    /// Whether it is a full frame, a short one or one that is passed over.
-    pub kind: Start,
-    /// What its blocks may be predicted by; of a short frame what it is predicted by.
-    pub models: Vec<Model>,
-    /// Where models of the frame were got on the hub, by their number.
-    pub origins: Origins,
-    /// The hash of the dictionary that its blocks need, or how it begins (in short frames).
-    pub dictionary: Option<Vec<u8>>,
-    /// Its blocks, in order.
-    pub blocks: Vec<Block>,
-}
-
-impl Frame {
-    /// Bytes of content.
-    pub fn uncompressed_len(&self) -> u64 {
-        self.blocks.iter().map(|b| b.uncompressed_len).sum()
-    }
-
-    /// What its blocks need to be decoded.
-    pub(crate) fn needs(&self) -> Needs<'_> {
-        let Self { models, origins, dictionary, .. } = self;
-        Needs { models, origins, dictionary: dictionary.as_deref() }
-    }
-
-    /// Bytes of a block's check.
-    fn check_len(&self) -> usize {
-        if self.kind == Start::Short { SHORT_CHECK } else { CHECK }
-    }
-}
 
 /// An archive that can be seeked in, and read from as if it were its content.
 ///
@@ -112,7 +55,7 @@ pub struct Archive<R> {
     inner: Host<R>,
     resolver: Resolver,
     frames: Vec<Frame>,
-    /// Of each frame, where its content ends.
+    /// Where the content of each frame ends.
     ends: Vec<u64>,
     /// Bytes of memory that the list of frames takes.
     memory: u64,

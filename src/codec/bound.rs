@@ -24,7 +24,7 @@ use crate::vocab::{START, Token, Vocabulary};
 const STEPS: u32 = 64;
 /// Bits of a check.
 const BITS: u32 = 16;
-/// So many prefix sums of a row go into the hash. Every frequency is part of the last of them.
+/// How many prefix sums of a row go into the hash. Every frequency is part of the last of them.
 const SUMS: usize = 16;
 
 /// A block: its parts, and what predicts it.

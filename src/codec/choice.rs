@@ -26,7 +26,7 @@ const SAMPLES: usize = 16 << 10;
 /// text seems to gain 1.5%, because weights that text and base64 share suit neither, as those of
 /// segments would.
 const LEAST_GAIN: u64 = 40;
-/// The same of a sample that costs as many bits a byte as no text does, where the weights have
+/// The part that it has to gain of a sample that costs as many bits a byte as no text does, where the weights have
 /// learnt less.
 const LEAST_GAIN_IN_SAMPLES: u64 = 20;
 const NO_TEXT: u64 = 4;
@@ -40,7 +40,7 @@ const CLEAR_GAIN: u64 = 5;
 /// What it costs to begin another segment: the model and the contexts begin again, and it is
 /// listed.
 const CHANGE: u64 = 8 * 64 * BIT;
-/// The same between samples, which stand for more than themselves.
+/// What it costs to begin another segment between samples, which stand for more than themselves.
 const SAMPLE_CHANGE: u64 = 8 * BIT;
 
 /// What codec 4 makes of a block in one stream that the model reads all of: the bitstream, and what

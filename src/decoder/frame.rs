@@ -13,7 +13,7 @@ pub struct Inside {
     pub resolved: Resolved,
     /// Where the frame begins in the archive.
     pub begin: u64,
-    /// Of a short frame, the only block is all of it.
+    /// Whether it is a short frame, whose only block is all of it.
     pub short: bool,
     pub blocks: u64,
     /// What the index has to say of the blocks so far, as it is written.

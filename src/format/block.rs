@@ -107,8 +107,8 @@ pub struct BlockHead {
     pub raw: u64,
     /// Coded bytes, which follow the head; the content check of 8 bytes follows them.
     pub coded: u64,
-    /// Of methods other than `Stored` and `Fill`, whose segments' lengths sum to `raw`; the others
-    /// have an empty one.
+    /// Segments whose lengths sum to `raw`, and streams; empty where the method is `Stored` or
+    /// `Fill`.
     pub layout: Layout,
 }
 

@@ -65,7 +65,7 @@ pub enum Model {
     Bound(DeviceBound),
 }
 
-/// Of models of a table, by their number, where they were got.
+/// Where models of a table were got, by their number.
 pub type Origins = BTreeMap<usize, HubName>;
 
 /// Field types. A reader refuses an odd type that it does not know and skips an even one.

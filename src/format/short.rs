@@ -47,10 +47,10 @@ impl ShortModel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShortFrame {
     pub method: Method,
-    /// Of method `Joint`: the model.
+    /// The model, where the method is `Joint`.
     pub model: Option<ShortModel>,
-    /// Of methods `Coded`, `Mixed` and `Joint`: the first four bytes of the hash of a dictionary
-    /// that came before.
+    /// The first four bytes of the hash of a dictionary that came before, where the method is
+    /// `Coded`, `Mixed` or `Joint`.
     pub dictionary: Option<[u8; 4]>,
     /// Raw bytes, below [`ShortFrame::LIMIT`].
     pub raw: u64,
@@ -113,7 +113,7 @@ impl ShortFrame {
         }
     }
 
-    /// The same as the head of a block: the one of its frame.
+    /// The head as that of a block: the only one of its frame.
     pub fn into_head(self) -> BlockHead {
         let Self { method, raw, coded, .. } = self;
         let layout = match method {

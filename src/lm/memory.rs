@@ -24,7 +24,7 @@ pub fn check(path: &Path, allowed: Option<u64>) -> Result<(), ModelError> {
     allow(estimate(path)?, allowed)
 }
 
-/// The same, of a number of bytes.
+/// An error unless `needed` bytes are there or, if something is allowed, are within that.
 pub fn allow(needed: u64, allowed: Option<u64>) -> Result<(), ModelError> {
     match allowed.or_else(available) {
         Some(available) if needed > available => {
@@ -77,7 +77,7 @@ fn files(folder: &Path) -> Result<Vec<String>, ModelError> {
 /// The tensors of a file as its header has them, and the bytes of the file.
 type Stored = (BTreeMap<String, Place>, u64);
 
-/// Those of a file, or nothing if it is not there.
+/// The places of a file's tensors, or nothing if the file is not there.
 fn places(folder: &Path, name: &str) -> Result<Option<Stored>, ModelError> {
     let wrong = |what: String| ModelError::Container(format!("{name}: {what}"));
     match file::open(&folder.join(name)) {

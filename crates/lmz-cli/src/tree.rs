@@ -257,7 +257,8 @@ mod tests {
                 format!("lmz --threads 2 -v {word} -- a b"),
             ] {
                 let task = task(&line);
-                let found = (task.action, task.inputs.len(), task.verbose, task.options.get_threads());
+                let found =
+                    (task.action, task.inputs.len(), task.verbose, task.options.get_threads());
                 assert_eq!(found, (action, 2, 1, 2), "{line}");
             }
         }

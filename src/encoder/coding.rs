@@ -1,0 +1,48 @@
+//! Coding one block, and making sure that it decodes.
+
+use crate::codec::choice::Precoded;
+use crate::codec::context::{BlockContext, Coded};
+use crate::codec::decode::RawBlock;
+use crate::codec::encode::Plan;
+use crate::error::{CodecError, Error, Result};
+use crate::format::{BlockHead, content_check};
+
+/// How a block is to be coded, and where it is.
+#[derive(Clone, Copy)]
+pub struct Coding<'a> {
+    /// Streams that it is cut into, unless its length decides.
+    pub streams: Option<usize>,
+    /// Bytes that more than one segment costs around the block.
+    pub apart: usize,
+    /// Whether what is device-bound is decoded and compared.
+    pub verify: bool,
+    /// Where the first block that is coded together with it begins in the content.
+    pub raw_at: u64,
+    /// What codec 4 makes of it in one stream, if that is there already.
+    pub precoded: Option<&'a Precoded>,
+}
+
+/// Codes a block, and makes sure that it decodes where that is not certain.
+pub fn code_block(raw: &[u8], plan: Plan, context: &BlockContext, coding: Coding) -> Result<Coded> {
+    let Coding { streams, apart, verify, raw_at, precoded } = coding;
+    let failed = |error| match error {
+        CodecError::Bound(error) => Error::Bound(error),
+        source => Error::NotReproduced { raw_at, source },
+    };
+    let coded = plan.encode(raw, context, streams, apart, precoded).map_err(failed)?;
+    if coded.method.is_bound() && verify {
+        let Coded { method, ref layout, ref bytes, .. } = coded;
+        let head = BlockHead {
+            last: true,
+            method,
+            raw: raw.len() as u64,
+            coded: bytes.len() as u64,
+            layout: layout.clone(),
+        };
+        let check = content_check(raw, bytes).to_le_bytes().to_vec();
+        let block = RawBlock { head, coded: bytes.clone(), check };
+        let context = BlockContext::to_decode(context.table, context.dictionary, context.threads);
+        block.decode_bytes(&context).map_err(failed)?;
+    }
+    Ok(coded)
+}
