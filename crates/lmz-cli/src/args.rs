@@ -459,7 +459,7 @@ mod tests {
     #[test]
     fn blocks() {
         assert_eq!(parse("lmz -9 a").unwrap().options.get_block_size(), 16 << 20);
-        assert_eq!(parse("lmz -9 --block 1K a").unwrap().options.block, 1024);
+        assert_eq!(parse("lmz -9 --block 1K a").unwrap().options.get_block_size(), 1024);
         assert!(parse("lmz -1 -9 a").is_err());
     }
 }

@@ -9,7 +9,7 @@ use crate::data::DataSet;
 use crate::state::Key;
 use crate::{Codec, Job, Sample, Settings};
 use ::lmz::explain::explain_archive;
-use ::lmz::{DecoderOptions, EncoderOptions, Explanation, parallel};
+use ::lmz::{EncoderOptions, Explanation, parallel};
 
 /// Sums over pieces. Costs are of archives that were decoded and whose checks were right.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
