@@ -102,7 +102,7 @@ fn a_decoder_that_is_written_to_gives_blocks_as_they_arrive() {
 fn a_decoder_that_is_written_to_finds_damage_and_keeps_what_precedes_it() {
     let raw = text(10_000);
     let archive = compress_with(&raw, &options()).unwrap();
-    for n in 0..archive.len() {
+    for n in (0..archive.len()).step_by(97) {
         let mut decoder = write::Decoder::new(Vec::new());
         decoder.write_all(&archive[..n]).unwrap();
         assert!(decoder.try_finish().is_err(), "{n} bytes of {}", archive.len());

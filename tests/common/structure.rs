@@ -166,7 +166,7 @@ fn parse(archive: &[u8]) -> Vec<Frame> {
 fn check(head: &BlockHead, coded: &[u8], models: &[Model], primed: bool) -> u64 {
     let mut written = Vec::new();
     head.write(&mut written);
-    if BlockHead::read(&mut Input::new(&written), models.len(), &options(1).get_limits()).is_err() {
+    if BlockHead::read(&mut Input::new(&written), models.len(), options(1).get_limits()).is_err() {
         return 0; // it is refused before the check is looked at
     }
     let ready = models.iter().map(|model| match model {
