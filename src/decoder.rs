@@ -15,7 +15,7 @@ use crate::codec::work::Work;
 use crate::error::{Error, Result, told};
 use crate::exact::fpstate::{Host, exact, host};
 use crate::format::{
-    BlockHead, CHECK, FormatError, FrameHeader, Input, SHORT_CHECK, ShortFrame, Start, start,
+    BlockHead, CHECK, FormatError, FrameHeader, FrameKind, Input, SHORT_CHECK, ShortFrame, start,
     within,
 };
 use crate::options::{DecoderOptions, Needs, Resolver};
@@ -240,7 +240,7 @@ impl<R: Read> Decoder<R> {
             }
         };
         match kind {
-            Ok(Start::Full) => {
+            Ok(FrameKind::Full) => {
                 let limits = self.resolver.limits();
                 let header = self.source.parse(FrameHeader::longest(limits), true, |input| {
                     FrameHeader::read(input, limits)
@@ -250,7 +250,7 @@ impl<R: Read> Decoder<R> {
                 let resolved = self.resolver.resolve(&Needs::of(&header), begin)?;
                 self.state = State::Blocks(Inside::new(resolved, begin));
             }
-            Ok(Start::Short) => {
+            Ok(FrameKind::Short) => {
                 let Some(short) =
                     self.source.parse(ShortFrame::LONGEST as u64, true, ShortFrame::read)?
                 else {
@@ -264,7 +264,7 @@ impl<R: Read> Decoder<R> {
                 self.state =
                     State::Blocks(Inside { short: true, next, ..Inside::new(resolved, begin) });
             }
-            Ok(Start::Skippable(length)) => {
+            Ok(FrameKind::Skippable(length)) => {
                 self.source.skip(8);
                 self.state = State::Skippable(length);
             }

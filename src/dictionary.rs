@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::error::{Error, Result};
 use crate::format::{DictionaryHash, hex};
 use crate::lm::ppm::{self, Ppm};
-use crate::lm::rwkv7::{Identity, LmStream, Ready};
+use crate::lm::rwkv7::{Identity, LmStream, LoadedModel};
 
 /// A reference text, like what is to be compressed: earlier messages, an older version, a sample.
 ///
@@ -94,7 +94,7 @@ impl Dictionary {
     }
 
     /// The stream of a neural model that has read the end of it.
-    fn stream(&self, model: &Ready) -> Arc<LmStream> {
+    fn stream(&self, model: &LoadedModel) -> Arc<LmStream> {
         let mut streams = self.0.streams.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, found)) = streams.iter().find(|(identity, _)| *identity == model.identity())
         {
@@ -108,7 +108,7 @@ impl Dictionary {
 }
 
 /// The stream of a neural model that all streams of a block begin as.
-pub(crate) fn first(dictionary: Option<&Dictionary>, model: &Ready) -> Arc<LmStream> {
+pub(crate) fn first(dictionary: Option<&Dictionary>, model: &LoadedModel) -> Arc<LmStream> {
     dictionary.map_or_else(|| model.first(), |dictionary| dictionary.stream(model))
 }
 

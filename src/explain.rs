@@ -168,7 +168,7 @@ fn trace(
     let mut decoder = TracingDecoder::new(fp, coded, limit, context.cancel);
     block.decode_by(&mut decoder, context)?;
     let (mut notes, mut bits) = decoder.finish();
-    if matches!(method, Method::Stored | Method::Fill) {
+    if matches!(method, Method::Stored | Method::Rle) {
         (notes, bits) = trace::share(fp, coded.len(), raw, limit);
     }
     let mut begin = 0;

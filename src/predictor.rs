@@ -3,7 +3,7 @@
 use crate::exact::fpstate::exact;
 use crate::format::BLOCK;
 use crate::lm::bound::Bound;
-use crate::lm::rwkv7::{ModelError, Ready};
+use crate::lm::rwkv7::{LoadedModel, ModelError};
 use crate::lm::{self, Found};
 
 /// What predicts the content.
@@ -15,7 +15,7 @@ pub enum Predictor {
     /// PPM, the baseline.
     Ppm,
     /// A neural language model, together with context mixing. A decoder needs the same model.
-    Model(Ready),
+    Model(LoadedModel),
     /// Any other language model, computed by ordinary floating-point kernels (package `lmz-hub`). A
     /// decoder needs the same model, and a device that gives the same numbers.
     Bound(Bound),
@@ -53,14 +53,14 @@ impl Predictor {
             "none" => Some(Ok(Self::None)),
             "ppm" => Some(Ok(Self::Ppm)),
             // Built-in models are loaded once.
-            _ => exact(|_| Ready::builtin(name)).map(|ready| ready.map(Self::Model)),
+            _ => exact(|_| LoadedModel::builtin(name)).map(|ready| ready.map(Self::Model)),
         }
     }
 
     /// What predicts if it is this model.
     pub fn of(found: Found) -> Result<Self, ModelError> {
         match found {
-            Found::Exact(model) => Ready::new(&model).map(Self::Model),
+            Found::Exact(model) => LoadedModel::new(&model).map(Self::Model),
             Found::Bound(model) => Ok(Self::Bound(model)),
         }
     }

@@ -18,12 +18,12 @@ use crate::codec::work::Work;
 use crate::error::{CodecError, Error, Result};
 use crate::exact::fpstate::{Host, exact, host};
 use crate::format::{
-    BlockHead, CHECK, FormatError, FrameHeader, Index, Input, Limits, Method, SHORT_CHECK,
-    ShortFrame, Start, TRAILER_BYTES, Trailer, start, within,
+    BlockHead, CHECK, FormatError, FrameHeader, FrameKind, Index, Input, Limits, Method,
+    SHORT_CHECK, ShortFrame, TRAILER_BYTES, Trailer, start, within,
 };
 use crate::lm::bound::Bound;
 use crate::lm::ppm;
-use crate::lm::rwkv7::{self, Ready};
+use crate::lm::rwkv7::{self, LoadedModel};
 use crate::options::{DecoderOptions, Needs, Resolved, Resolver};
 use crate::window::{Window, read_up_to};
 
@@ -321,7 +321,8 @@ impl<R: Read + Seek> Search<R> {
         // All blocks of a frame were computed with as many rows as the longest has streams.
         self.rows = self.rows.max(head.layout.streams);
         let ppm = Model::Ppm { order: ppm::ORDER, memory: ppm::MEMORY_LOG2 };
-        let built_in = rwkv7::Model::builtin_names().filter_map(|name| Ready::find(name).ok());
+        let built_in =
+            rwkv7::Model::builtin_names().filter_map(|name| LoadedModel::find(name).ok());
         let neural =
             || self.resolver.options.models.iter().cloned().chain(built_in).map(Model::Rwkv7);
         // With what would be computed here, if nothing was said when compressing.
@@ -329,11 +330,11 @@ impl<R: Read + Seek> Search<R> {
             Some(Model::Bound(model.clone(), Box::new(model.0.entry(self.rows).ok()?)))
         };
         match head.method {
-            Method::Joint => neural().collect(),
-            Method::Bound | Method::BoundAlone => {
+            Method::LmCm => neural().collect(),
+            Method::DeviceLmCm | Method::DeviceLm => {
                 self.resolver.options.bound.iter().filter_map(bound).collect()
             }
-            Method::Coded => std::iter::once(ppm).chain(neural()).collect(),
+            Method::Modelled => std::iter::once(ppm).chain(neural()).collect(),
             _ => vec![ppm],
         }
     }
@@ -436,7 +437,7 @@ impl Found {
             [0xeb, b'L', b'Z', _] => FrameHeader::read(input, limits).map(Found::Header),
             [0xeb, b'L', ..] => ShortFrame::read(input).map(Found::Short),
             [0x50..0x60, 0x2a, 0x4d, 0x18] => match input.take(8).and_then(start) {
-                Ok(Start::Skippable(skip)) => Ok(Found::Skippable { skip }),
+                Ok(FrameKind::Skippable(skip)) => Ok(Found::Skippable { skip }),
                 Ok(_) => Err(FormatError::NotAFrame { found: Vec::new() }),
                 Err(error) => Err(error),
             },

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use counting::peak;
 use lmz::Archive;
 use lmz::format::{
-    BlockHead, FrameHeader, Index, Layout, Limits, Method, Model, Segment, content_check,
+    BlockHead, FrameHeader, Index, Layout, Limits, Method, ModelRef, Segment, content_check,
 };
 use lmz::read::Decoder;
 use lmz::recover::recover;
@@ -53,7 +53,7 @@ fn fill_bomb(blocks: usize) -> Vec<u8> {
     for _ in 0..blocks {
         BlockHead {
             last: false,
-            method: Method::Fill,
+            method: Method::Rle,
             raw: 1 << 30,
             coded: 1,
             layout: Layout::default(),
@@ -249,8 +249,7 @@ fn work_bomb(coded: usize) -> Vec<u8> {
     let mut out = Vec::new();
     FrameHeader::default().write(&mut out);
     let layout = Layout::whole(raw, None);
-    BlockHead { last: true, method: Method::Mixed, raw, coded: coded as u64, layout }
-        .write(&mut out);
+    BlockHead { last: true, method: Method::Cm, raw, coded: coded as u64, layout }.write(&mut out);
     out.extend(vec![0; coded + 8]);
     out
 }
@@ -404,14 +403,14 @@ fn time_in_proportion() {
 /// of its own whose parameters are out of range: all are one model by another name.
 fn primed(count: usize) -> f64 {
     let dictionary = Dictionary::new(&text(1 << 20)).unwrap();
-    let models: Vec<Model> =
-        (0..count as u8).map(|i| Model::Ppm { order: 40 + i, memory: 40 + i }).collect();
+    let models: Vec<ModelRef> =
+        (0..count as u8).map(|i| ModelRef::Ppm { order: 40 + i, memory: 40 + i }).collect();
     let mut archive = Vec::new();
     FrameHeader { models, dictionary: Some(*dictionary.hash()), ..FrameHeader::default() }
         .write(&mut archive);
     let segments = (0..count).map(|i| Segment { length: 1, model: Some(i) }).collect();
     let (raw, layout) = (count as u64, Layout::of(segments));
-    BlockHead { last: true, method: Method::Coded, raw, coded: 500, layout }.write(&mut archive);
+    BlockHead { last: true, method: Method::Modelled, raw, coded: 500, layout }.write(&mut archive);
     archive.extend([1; 508]);
     let options = DecoderOptions::new().dictionary(dictionary);
     let started = Instant::now();

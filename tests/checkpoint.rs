@@ -10,7 +10,7 @@ mod tiny;
 use std::path::{Path, PathBuf};
 
 use lmz::exact::Activations;
-use lmz::lm::rwkv7::{Model, Oracle, Ready, Weights};
+use lmz::lm::rwkv7::{LoadedModel, Model, Oracle, Weights};
 use lmz::{DecoderOptions, EncoderOptions, Predictor};
 use safetensors::SafeTensors;
 use tempfile::TempDir;
@@ -71,7 +71,7 @@ fn logits_are_those_of_float32() {
 /// Activations of 16 bits, and the names and numbers of published checkpoints.
 #[test]
 fn golden_archive() {
-    let model = Ready::find(folder("reference").to_str().unwrap()).unwrap();
+    let model = LoadedModel::find(folder("reference").to_str().unwrap()).unwrap();
     let raw = b"what a checkpoint has made once, every later version reads";
     let decoding = DecoderOptions::new().model(model.clone());
     golden_archive::check("checkpoint/message.txt", raw, &tiny::short_by(&model, raw), &decoding);
@@ -79,7 +79,7 @@ fn golden_archive() {
 
 #[test]
 fn text_goes_there_and_back() {
-    let model = Ready::find(folder("transformers").to_str().unwrap()).unwrap();
+    let model = LoadedModel::find(folder("transformers").to_str().unwrap()).unwrap();
     let raw = include_bytes!("../testdata/technical.md");
     for mix in [true, false] {
         let options = EncoderOptions::new()
@@ -90,7 +90,7 @@ fn text_goes_there_and_back() {
         let archive = lmz::compress_with(&raw[..9000], &options).unwrap();
         assert!(lmz::decompress(&archive).is_err(), "the model is needed");
         // The other layout is the same model.
-        let model = Ready::find(folder("reference").to_str().unwrap()).unwrap();
+        let model = LoadedModel::find(folder("reference").to_str().unwrap()).unwrap();
         let options = DecoderOptions::new().model(model);
         assert!(lmz::decompress_with(&archive, &options).unwrap() == raw[..9000]);
     }

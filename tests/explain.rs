@@ -95,10 +95,10 @@ fn small_contents_of_every_kind() {
 fn methods_are_said() {
     let method = |raw: &[u8], options: &EncoderOptions| check(raw, options).blocks[0].method;
     let none = options(Predictor::None);
-    assert_eq!(method(&[7; 1000], &none), Method::Fill);
+    assert_eq!(method(&[7; 1000], &none), Method::Rle);
     assert_eq!(method(&noise(1000), &none), Method::Stored);
-    assert_eq!(method(TEXT.as_bytes(), &none), Method::Mixed);
-    assert_eq!(method(TEXT.as_bytes(), &options(Predictor::Ppm)), Method::Coded);
+    assert_eq!(method(TEXT.as_bytes(), &none), Method::Cm);
+    assert_eq!(method(TEXT.as_bytes(), &options(Predictor::Ppm)), Method::Modelled);
 }
 
 #[test]
@@ -159,7 +159,10 @@ mod with_nano {
         let raw = TEXT.repeat(3).into_bytes();
         let both = check(&raw, &EncoderOptions::default());
         let alone = check(&raw, &EncoderOptions::new().mix(false));
-        assert_eq!((both.blocks[0].method, alone.blocks[0].method), (Method::Joint, Method::Coded));
+        assert_eq!(
+            (both.blocks[0].method, alone.blocks[0].method),
+            (Method::LmCm, Method::Modelled)
+        );
         assert_eq!(both.tokens.len(), alone.tokens.len());
         for (a, b) in both.tokens.iter().zip(&alone.tokens) {
             assert_eq!((&a.range, &a.said), (&b.range, &b.said));

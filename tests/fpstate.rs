@@ -142,13 +142,13 @@ fn every_way_in_in_every_state() {
 /// Models are read and quantised alike: their identity is a hash of all of their numbers.
 #[test]
 fn models_are_loaded_in_every_state() {
-    use lmz::lm::rwkv7::{Model, Ready};
+    use lmz::lm::rwkv7::{LoadedModel, Model};
 
     let golden = |folder| format!("{}/tests/golden/{folder}", env!("CARGO_MANIFEST_DIR"));
     for folder in [golden("checkpoint/reference"), golden("tiny-model")] {
         let load = || {
             let model = Model::find(&folder).unwrap_or_else(|error| panic!("{folder}: {error}"));
-            let ready = Ready::new(&model).unwrap();
+            let ready = LoadedModel::new(&model).unwrap();
             let archive = compress_bare(
                 b"a few words",
                 &EncoderOptions::new().predictor(Predictor::Model(ready.clone())),

@@ -1,6 +1,6 @@
 //! Archives that need a model of the hub, in a build that may have none.
 
-use lmz::format::{BlockHead, DeviceBound, FrameHeader, Layout, Method, Model, Numerics};
+use lmz::format::{BlockHead, DeviceBound, FrameHeader, Layout, Method, ModelRef, Numerics};
 
 #[test]
 fn what_is_needed_is_said() {
@@ -18,9 +18,10 @@ fn what_is_needed_is_said() {
         numerics,
     };
     let mut archive = Vec::new();
-    FrameHeader { models: vec![Model::Bound(entry)], ..FrameHeader::default() }.write(&mut archive);
+    FrameHeader { models: vec![ModelRef::Bound(entry)], ..FrameHeader::default() }
+        .write(&mut archive);
     let layout = Layout::whole(100, Some(0));
-    BlockHead { last: true, method: Method::Bound, raw: 100, coded: 40, layout }
+    BlockHead { last: true, method: Method::DeviceLmCm, raw: 100, coded: 40, layout }
         .write(&mut archive);
     archive.extend([0; 48]);
     let said = lmz::decompress(&archive).unwrap_err().to_string();

@@ -87,7 +87,7 @@ fn content_of_every_kind() {
 fn a_message_is_much_smaller() {
     let message = b"The meeting has been moved to Thursday afternoon because the train from the north is late again.";
     let (archive, blocks) = explained(message, nano());
-    assert_eq!(blocks, [(Method::Joint, 1, "the model makes it smaller")]);
+    assert_eq!(blocks, [(Method::LmCm, 1, "the model makes it smaller")]);
     // A registered model costs no more than none.
     let (bare, without) = (
         compress_bare(message, &nano()).unwrap().len(),
@@ -119,7 +119,7 @@ fn blocks_are_judged_one_by_one() {
     let raw = [&TEXT[..2000], &digits, &[9; 2000]].concat();
     let (archive, blocks) = explained(&raw, nano().block_size(2000));
     let methods: Vec<Method> = blocks.iter().map(|b| b.0).collect();
-    assert_eq!(methods, [Method::Joint, Method::Mixed, Method::Fill], "{blocks:?}");
+    assert_eq!(methods, [Method::LmCm, Method::Cm, Method::Rle], "{blocks:?}");
     assert_eq!(decompress(&archive).unwrap(), raw);
 }
 
@@ -127,13 +127,13 @@ fn blocks_are_judged_one_by_one() {
 fn large_blocks_are_judged_by_pieces() {
     let raw = include_bytes!("../testdata/sources.txt");
     let (archive, blocks) = explained(raw, nano().threads(2));
-    assert_eq!(blocks, [(Method::Joint, 4, "the model makes pieces of it smaller")]);
+    assert_eq!(blocks, [(Method::LmCm, 4, "the model makes pieces of it smaller")]);
     assert!(decompress(&archive).unwrap() == raw);
     let numbers: Vec<u8> = (0..66_000u32).flat_map(|i| (i * 7919 % 30_011).to_le_bytes()).collect();
     let (archive, blocks) = explained(&numbers, nano());
     assert_eq!(
         blocks,
-        [(Method::Mixed, 1, "context models alone make pieces of it smaller than with the model")]
+        [(Method::Cm, 1, "context models alone make pieces of it smaller than with the model")]
     );
     assert!(
         archive == compress_with(&numbers, &none()).unwrap(),
@@ -159,7 +159,7 @@ fn after_a_dictionary() {
     let decoding = DecoderOptions::new().dictionary(dictionary);
     let raw = &TEXT[3000..5000];
     let (archive, blocks) = explained(raw, options.clone());
-    assert_eq!(blocks[0].0, Method::Joint);
+    assert_eq!(blocks[0].0, Method::LmCm);
     assert_eq!(decompress_with(&archive, &decoding).unwrap(), raw);
     assert!(
         archive.len() * 10 < compress_with(raw, &nano()).unwrap().len() * 8,
@@ -168,7 +168,7 @@ fn after_a_dictionary() {
     let (archive, blocks) = explained(raw, options.block_size(700).streams(2));
     assert_eq!(
         (blocks[2].0, blocks[2].1),
-        (Method::Joint, 2),
+        (Method::LmCm, 2),
         "none of this block is in the dictionary"
     );
     assert_eq!(decompress_with(&archive, &decoding).unwrap(), raw);

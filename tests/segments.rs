@@ -112,7 +112,7 @@ fn a_mail_with_an_attachment() {
             .concat();
     let archive = archive(&raw);
     let (method, segments) = block(&archive);
-    assert_eq!(method, Method::Joint);
+    assert_eq!(method, Method::LmCm);
     assert!(read_by_model(&segments, 0..text) > text * 9 / 10, "{segments:?}");
     assert!(read_by_model(&segments, text..raw.len()) < attachment / 10, "{segments:?}");
     // No larger than the text with the model and the attachment without.
@@ -134,7 +134,7 @@ fn a_small_file_in_parts() {
     let raw = [&prose[..20_000], &program(25_000)].concat();
     let archive = archive(&raw);
     let (method, segments) = block(&archive);
-    assert_eq!(method, Method::Joint);
+    assert_eq!(method, Method::LmCm);
     assert!(
         segments[0].length.abs_diff(20_000) <= 2048 && segments[0].model.is_some(),
         "{segments:?}"
@@ -158,7 +158,7 @@ fn what_is_no_text() {
         };
         let read = read_by_model(&segments, 0..raw.len());
         assert!(
-            method == Method::Mixed && read == 0,
+            method == Method::Cm && read == 0,
             "{name}: the model reads {read} bytes of {}",
             raw.len()
         );
@@ -177,7 +177,7 @@ fn all_in_one_file() {
     ];
     let raw = parts.concat();
     let (method, segments) = block(&archive(&raw));
-    assert_eq!(method, Method::Joint);
+    assert_eq!(method, Method::LmCm);
     let mut at = 0;
     for (i, part) in parts.into_iter().enumerate() {
         let read = read_by_model(&segments, at..at + part.len());

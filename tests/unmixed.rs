@@ -5,7 +5,7 @@ use std::io::{Cursor, Read, Write};
 use std::sync::{Arc, Mutex};
 
 use lmz::Archive;
-use lmz::format::{BlockHead, FrameHeader, Layout, Method, Model, Segment, content_check};
+use lmz::format::{BlockHead, FrameHeader, Layout, Method, ModelRef, Segment, content_check};
 use lmz::read::Decoder;
 use lmz::recover::recover;
 use lmz::write::Encoder;
@@ -60,7 +60,7 @@ fn the_archive_does_not_depend_on_threads() {
     let raw = &TEXT[..6000];
     for (options, streams) in [(unmixed(), 1), (unmixed().streams(7), 7)] {
         let (expected, blocks) = explained(raw, options.clone());
-        assert_eq!(blocks, [(Method::Coded, streams)]);
+        assert_eq!(blocks, [(Method::Modelled, streams)]);
         for threads in [2, 3] {
             assert!(
                 compress_with(raw, &options.clone().threads(threads)).unwrap() == expected,
@@ -71,7 +71,7 @@ fn the_archive_does_not_depend_on_threads() {
         }
     }
     let long = &TEXT.repeat(17)[..132_000];
-    assert_eq!(explained(long, unmixed()).1, [(Method::Coded, 2)]);
+    assert_eq!(explained(long, unmixed()).1, [(Method::Modelled, 2)]);
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn sought_and_recovered() {
     let mut archive = compress_with(raw, &unmixed().block_size(400)).unwrap();
     let mut content = Archive::open(Cursor::new(&archive), DecoderOptions::default()).unwrap();
     let frame = content.frames()[0].clone();
-    assert_eq!(content.method(&frame, &frame.blocks[1]).unwrap(), Method::Coded);
+    assert_eq!(content.method(&frame, &frame.blocks[1]).unwrap(), Method::Modelled);
     let mut part = Vec::new();
     content.read_range(390..410, |bytes| part.write_all(bytes)).unwrap();
     assert_eq!(part, &raw[390..410]);
@@ -130,7 +130,7 @@ fn sought_and_recovered() {
 
 /// An archive of one block whose head says what an encoder would not.
 fn forged(
-    models: Vec<Model>,
+    models: Vec<ModelRef>,
     raw: u64,
     segments: &[(u64, usize)],
     streams: u64,
@@ -143,7 +143,7 @@ fn forged(
         .map(|(length, model)| Segment { length: *length, model: Some(*model) })
         .collect();
     let layout = Layout { segments, streams, stripe: 1 };
-    BlockHead { last: true, method: Method::Coded, raw, coded: coded.len() as u64, layout }
+    BlockHead { last: true, method: Method::Modelled, raw, coded: coded.len() as u64, layout }
         .write(&mut out);
     out.extend(coded);
     out.extend(content_check(&[], coded).to_le_bytes());
@@ -155,17 +155,16 @@ fn claims_that_cannot_be() {
     let Predictor::Model(nano) = Predictor::find("nano").unwrap() else {
         unreachable!("it is a model")
     };
-    let neural = || Model::Rwkv7 { identity: nano.identity().0.to_vec() };
-    let error =
-        |models: &[Model], raw, segments: &[(u64, usize)], streams, coded: &[u8]| match decompress(
-            &forged(models.to_vec(), raw, segments, streams, coded),
-        ) {
+    let neural = || ModelRef::Rwkv7 { identity: nano.identity().0.to_vec() };
+    let error = |models: &[ModelRef], raw, segments: &[(u64, usize)], streams, coded: &[u8]| {
+        match decompress(&forged(models.to_vec(), raw, segments, streams, coded)) {
             Err(Error::Block { source, .. }) => source,
             other => panic!("{other:?}"),
-        };
+        }
+    };
     // Minutes of the network for a few bytes.
     assert_eq!(error(&[neural()], 1 << 20, &[(1 << 20, 0)], 1, &[0; 16]), CodecError::TooShort);
-    let ppm = Model::Ppm { order: 6, memory: 26 };
+    let ppm = ModelRef::Ppm { order: 6, memory: 26 };
     // Streams of PPM; and a thousand states of the network for a few bytes.
     assert_eq!(
         error(std::slice::from_ref(&ppm), 60, &[(60, 0)], 2, &[1; 50]),

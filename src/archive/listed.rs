@@ -1,6 +1,6 @@
 //! What an archive holds, without its content: frames and blocks.
 
-use crate::format::{CHECK, Model, Origins, SHORT_CHECK, Start};
+use crate::format::{CHECK, FrameKind, ModelRef, Origins, SHORT_CHECK};
 use crate::options::Needs;
 
 /// A block, or the whole of a short frame.
@@ -33,9 +33,9 @@ pub struct Frame {
     /// Bytes in the archive.
     pub compressed_len: u64,
     /// Whether it is a full frame, a short one or one that is passed over.
-    pub kind: Start,
+    pub kind: FrameKind,
     /// What its blocks may be predicted by; of a short frame what it is predicted by.
-    pub models: Vec<Model>,
+    pub models: Vec<ModelRef>,
     /// Where models of the frame were got on the hub, by their number.
     pub origins: Origins,
     /// The hash of the dictionary that its blocks need, or how it begins (in short frames).
@@ -58,6 +58,6 @@ impl Frame {
 
     /// Bytes of a block's check.
     pub(super) fn check_len(&self) -> usize {
-        if self.kind == Start::Short { SHORT_CHECK } else { CHECK }
+        if self.kind == FrameKind::Short { SHORT_CHECK } else { CHECK }
     }
 }

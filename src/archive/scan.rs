@@ -7,7 +7,7 @@ use super::{Block, Frame};
 use crate::codec::memory;
 use crate::error::{Error, Result};
 use crate::format::{
-    BlockHead, FormatError, FrameHeader, Index, Input, Limits, Origins, ShortFrame, Start,
+    BlockHead, FormatError, FrameHeader, FrameKind, Index, Input, Limits, Origins, ShortFrame,
     TRAILER_BYTES, Trailer, start,
 };
 use crate::window::Window;
@@ -71,7 +71,7 @@ pub fn head<R: Read + Seek>(
     block: &Block,
 ) -> Result<BlockHead> {
     let mut scan = Scan { inner, limits, window: Window::new(0, 0), at: block.offset, memory: 0 };
-    if frame.kind == Start::Short {
+    if frame.kind == FrameKind::Short {
         return Ok(scan.parse(ShortFrame::LONGEST as u64, ShortFrame::read)?.into_head());
     }
     scan.parse(BlockHead::longest(limits), |input| {
@@ -201,7 +201,7 @@ impl<R: Read + Seek> Scan<'_, R> {
         Ok(Frame {
             offset: at,
             compressed_len: 0,
-            kind: Start::Full,
+            kind: FrameKind::Full,
             models,
             origins,
             dictionary,
@@ -254,14 +254,14 @@ impl<R: Read + Seek> Scan<'_, R> {
             blocks,
         };
         match kind {
-            Start::Skippable(length) => self.at += 8 + length,
-            Start::Short => {
+            FrameKind::Skippable(length) => self.at += 8 + length,
+            FrameKind::Short => {
                 let short = self.parse(ShortFrame::LONGEST as u64, ShortFrame::read)?;
                 frame.models = short.models();
                 frame.dictionary = short.dictionary.map(|d| d.to_vec());
                 self.block(&mut frame, at, short.raw, short.coded)?;
             }
-            Start::Full => {
+            FrameKind::Full => {
                 frame = self.header()?;
                 self.blocks(&mut frame)?;
             }

@@ -7,7 +7,7 @@ use crate::codec::content::Content;
 use crate::codec::context::BlockContext;
 use crate::codec::decode::RawBlock;
 use crate::error::{Error, Result};
-use crate::format::{BlockHead, FormatError, Limits, ShortFrame, Start};
+use crate::format::{BlockHead, FormatError, FrameKind, Limits, ShortFrame};
 use crate::options::{DecoderOptions, Resolved};
 use crate::window::{Window, read_up_to};
 
@@ -42,7 +42,7 @@ pub fn fetch_head<R: Read + Seek>(
     let most = block.compressed_len.min(BlockHead::longest(limits));
     let mut window = Window::new(0, 0);
     let (head, n) = window.parse(inner, block.offset, FIRST, most, |input| match frame.kind {
-        Start::Short => ShortFrame::read(input).map(ShortFrame::into_head),
+        FrameKind::Short => ShortFrame::read(input).map(ShortFrame::into_head),
         _ => BlockHead::read(input, frame.models.len(), limits),
     })?;
     let whole = head.coded.saturating_add(frame.check_len() as u64);

@@ -62,7 +62,7 @@ impl Block<'_> {
     ) -> Result<(), CodecError> {
         let claimed: u64 = self.layout.segments.iter().map(|s| s.length).sum();
         let streams = self.layout.streams;
-        if claimed > Method::Bound.most_raw(coded as u64)
+        if claimed > Method::DeviceLmCm.most_raw(coded as u64)
             || streams > BlockHead::most_streams(claimed)
         {
             return Err(CodecError::TooShort);

@@ -9,7 +9,7 @@ use super::{bound, cm, lm_only, streams};
 use crate::error::CodecError;
 use crate::format::{BlockHead, DeviceBound, Layout, Limits, Method, Segment};
 use crate::lm::bound::Bound;
-use crate::lm::rwkv7::Ready;
+use crate::lm::rwkv7::LoadedModel;
 
 /// Blocks of up to this are coded both ways, and then in parts if windows of so many bytes differ.
 const BOTH: usize = 64 << 10;
@@ -76,7 +76,7 @@ impl Choice<'_> {
         let whole = Segment { length: raw.len() as u64, model: None };
         let layout = streams::cut(vec![whole], self.streams.unwrap_or(1));
         let (bytes, costs) = cm::encode_by_windows(raw, &layout, self.context.dictionary(), window);
-        (Coded { method: Method::Mixed, layout, bytes, reason }, costs)
+        (Coded { method: Method::Cm, layout, bytes, reason }, costs)
     }
 
     /// A block whose parts are these, at least one of them with the model, and what its windows
@@ -84,7 +84,7 @@ impl Choice<'_> {
     fn together(
         &self,
         raw: &[u8],
-        model: &Ready,
+        model: &LoadedModel,
         parts: &[Part],
         window: usize,
     ) -> (Coded, Vec<u64>) {
@@ -100,20 +100,20 @@ impl Choice<'_> {
             [_] => Reason::Model,
             _ => Reason::ModelOnParts,
         };
-        (Coded { method: Method::Joint, layout, bytes, reason }, costs)
+        (Coded { method: Method::LmCm, layout, bytes, reason }, costs)
     }
 
     /// A block, not empty, with the first model of the table, which is this one, or without it, or
     /// parts of it with and parts without, whichever makes it smallest.
-    pub fn smallest(&self, raw: &[u8], model: &Ready, read: Read) -> Coded {
+    pub fn smallest(&self, raw: &[u8], model: &LoadedModel, read: Read) -> Coded {
         let coded = match read {
             Read::Nothing => return self.alone(raw, Reason::NothingRead),
             Read::Unknown => self.by_coding(raw, model),
             Read::Parts { parts, clear: true } => self.together(raw, model, &parts, raw.len()).0,
             Read::Parts { parts, clear: false } => self.by_trying(raw, model, &parts),
         };
-        if coded.method == Method::Joint
-            && raw.len() as u64 > Method::Joint.most_raw(coded.bytes.len() as u64)
+        if coded.method == Method::LmCm
+            && raw.len() as u64 > Method::LmCm.most_raw(coded.bytes.len() as u64)
         {
             return self.alone(raw, Reason::RepeatsItself);
         }
@@ -121,7 +121,7 @@ impl Choice<'_> {
     }
 
     /// A block by its parts, or alone, or as a whole.
-    fn by_trying(&self, raw: &[u8], model: &Ready, parts: &[Part]) -> Coded {
+    fn by_trying(&self, raw: &[u8], model: &LoadedModel, parts: &[Part]) -> Coded {
         let (coded, _) = self.together(raw, model, parts, raw.len());
         let best = self.smaller(self.alone(raw, Reason::WithoutModel), coded);
         if parts.len() == 1 || raw.len() > WHOLE {
@@ -133,7 +133,7 @@ impl Choice<'_> {
 
     /// A block, not empty, by the first model of the table, which is this one, without context
     /// models.
-    pub fn unmixed(&self, raw: &[u8], model: &Ready) -> Coded {
+    pub fn unmixed(&self, raw: &[u8], model: &LoadedModel) -> Coded {
         let whole = [Part { begin: 0, end: raw.len(), model: true }];
         let streams =
             self.streams.unwrap_or_else(|| streams::count(raw.len(), &model.network().config));
@@ -146,7 +146,7 @@ impl Choice<'_> {
             return self.alone(raw, Reason::RepeatsItself);
         }
         let reason = Reason::ModelAlone;
-        Coded { method: Method::Coded, layout, bytes, reason }
+        Coded { method: Method::Modelled, layout, bytes, reason }
     }
 
     /// A block, not empty, by the first model of the table, which is this one and device-bound, or
@@ -165,8 +165,8 @@ impl Choice<'_> {
         let BlockContext { dictionary, mix, .. } = *self.context;
         let bytes = bound::Block { layout: &layout, dictionary, model, entry, mix }.encode(raw)?;
         let (method, reason) = match mix {
-            true => (Method::Bound, Reason::Model),
-            false => (Method::BoundAlone, Reason::ModelAlone),
+            true => (Method::DeviceLmCm, Reason::Model),
+            false => (Method::DeviceLm, Reason::ModelAlone),
         };
         let coded = Coded { method, layout, bytes, reason };
         if raw.len() as u64 > method.most_raw(coded.bytes.len() as u64) {
@@ -175,7 +175,7 @@ impl Choice<'_> {
         Ok(if mix { self.smaller(self.alone(raw, Reason::WithoutModel), coded) } else { coded })
     }
 
-    fn by_coding(&self, raw: &[u8], model: &Ready) -> Coded {
+    fn by_coding(&self, raw: &[u8], model: &LoadedModel) -> Coded {
         let whole = Part { begin: 0, end: raw.len(), model: true };
         let (with, costs_with) = self.together(raw, model, &[whole], WINDOW);
         let (without, costs_without) = self.alone_by_windows(raw, WINDOW, Reason::WithoutModel);
@@ -227,7 +227,7 @@ pub enum Read {
 
 impl Read {
     /// What the model is to read of a block: of more than [`BOTH`] bytes, judged by samples.
-    pub fn of(raw: &[u8], model: &Ready, context: &BlockContext) -> Self {
+    pub fn of(raw: &[u8], model: &LoadedModel, context: &BlockContext) -> Self {
         if raw.len() <= BOTH {
             return Self::Unknown;
         }
@@ -251,7 +251,12 @@ fn handicapped([with, without]: Costs, least_gain: u64) -> Costs {
 
 /// What samples of pieces cost with the model and without, when they are coded as a block of their
 /// own: the second half of each, when all that takes part has begun to learn.
-fn samples(raw: &[u8], begins: &[usize], model: &Ready, context: &BlockContext) -> Vec<Costs> {
+fn samples(
+    raw: &[u8],
+    begins: &[usize],
+    model: &LoadedModel,
+    context: &BlockContext,
+) -> Vec<Costs> {
     let count = begins.len();
     let sample = SAMPLE.max(SAMPLES / count);
     let ends = begins.iter().copied().skip(1).chain([raw.len()]);

@@ -13,7 +13,7 @@ use crate::format::{self, DeviceBound, Layout, Method, Segment};
 use crate::lm::LanguageModel;
 use crate::lm::bound::Bound;
 use crate::lm::ppm::Ppm;
-use crate::lm::rwkv7::Ready;
+use crate::lm::rwkv7::LoadedModel;
 use crate::vocab::Token;
 
 /// How many threads a block with a neural model keeps busy: the coder is one, and has about as much
@@ -46,18 +46,18 @@ pub enum Model {
     /// PPM with contexts of up to `order` bytes in 2^`memory` bytes.
     Ppm { order: u8, memory: u8 },
     /// A neural language model.
-    Rwkv7(Ready),
+    Rwkv7(LoadedModel),
     /// One that is device-bound, and what the archive says of it.
     Bound(Bound, Box<DeviceBound>),
 }
 
 impl Model {
     /// As a frame's header names it.
-    pub fn named(&self) -> format::Model {
+    pub fn named(&self) -> format::ModelRef {
         match self {
-            Self::Ppm { order, memory } => format::Model::Ppm { order: *order, memory: *memory },
-            Self::Rwkv7(model) => format::Model::Rwkv7 { identity: model.identity().0.to_vec() },
-            Self::Bound(_, entry) => format::Model::Bound(DeviceBound::clone(entry)),
+            Self::Ppm { order, memory } => format::ModelRef::Ppm { order: *order, memory: *memory },
+            Self::Rwkv7(model) => format::ModelRef::Rwkv7 { identity: model.identity().0.to_vec() },
+            Self::Bound(_, entry) => format::ModelRef::Bound(DeviceBound::clone(entry)),
         }
     }
 
@@ -126,7 +126,7 @@ impl<'a> BlockContext<'a> {
     }
 
     /// A model of the table that codec 4 uses, or codec 2 for streams in lock step.
-    pub(super) fn in_common(&self, segments: &[Segment]) -> Result<&Ready, CodecError> {
+    pub(super) fn in_common(&self, segments: &[Segment]) -> Result<&LoadedModel, CodecError> {
         let number = segments.iter().find_map(|s| s.model);
         match self.get(number)? {
             Model::Rwkv7(model)
@@ -163,7 +163,7 @@ impl<'a> BlockContext<'a> {
 /// What a block of codecs 4 and 2 is coded with.
 pub(super) fn block<'a>(
     layout: &'a Layout,
-    model: &'a Ready,
+    model: &'a LoadedModel,
     context: &'a BlockContext,
 ) -> lm_cm::LmBlock<'a> {
     lm_cm::LmBlock { layout, dictionary: context.dictionary, model, threads: context.threads }
@@ -172,11 +172,13 @@ pub(super) fn block<'a>(
 /// The method of a bitstream without a frame, and the model that its one segment names.
 pub fn bare_method(models: &BlockContext) -> (Method, Option<usize>) {
     match models.table {
-        [] => (Method::Mixed, None),
-        [Model::Ppm { .. }, ..] => (Method::Coded, Some(0)),
-        [Model::Rwkv7(_), ..] => (if models.mix { Method::Joint } else { Method::Coded }, Some(0)),
+        [] => (Method::Cm, None),
+        [Model::Ppm { .. }, ..] => (Method::Modelled, Some(0)),
+        [Model::Rwkv7(_), ..] => {
+            (if models.mix { Method::LmCm } else { Method::Modelled }, Some(0))
+        }
         [Model::Bound(..), ..] => {
-            (if models.mix { Method::Bound } else { Method::BoundAlone }, Some(0))
+            (if models.mix { Method::DeviceLmCm } else { Method::DeviceLm }, Some(0))
         }
     }
 }

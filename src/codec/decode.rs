@@ -10,8 +10,8 @@ use crate::format::{BlockHead, Method, content_check};
 /// How many threads decoding a block keeps busy.
 pub fn uses(method: Method) -> usize {
     match method {
-        Method::Joint => USED_BY_NEURAL,
-        Method::Bound | Method::BoundAlone => usize::MAX,
+        Method::LmCm => USED_BY_NEURAL,
+        Method::DeviceLmCm | Method::DeviceLm => usize::MAX,
         _ => 1,
     }
 }
@@ -43,7 +43,7 @@ impl RawBlock {
     pub fn decode(self, context: &BlockContext) -> Result<Content, CodecError> {
         let content = match self.head.method {
             Method::Stored => Content::Bytes(self.coded),
-            Method::Fill => {
+            Method::Rle => {
                 let byte = *self.coded.first().ok_or(CodecError::TooShort)?;
                 Content::Fill { byte, left: self.head.raw }
             }
@@ -109,21 +109,21 @@ fn decode_by<C: Coder>(
     let segments = &layout.segments;
     match method {
         Method::Stored => out.extend_from_slice(coded),
-        Method::Fill => {
+        Method::Rle => {
             let byte = *coded.first().ok_or(CodecError::TooShort)?;
             out.resize(out.len() + raw as usize, byte);
         }
-        Method::Coded if context.are_neural(segments) => {
+        Method::Modelled if context.are_neural(segments) => {
             if segments.iter().any(|s| s.model.is_none()) {
                 return Err(CodecError::NoModel);
             }
             let model = context.in_common(segments)?;
             lm_only::decode(&block(layout, model, context), coder, coded.len(), out)?;
         }
-        Method::Coded if layout.streams > 1 => {
+        Method::Modelled if layout.streams > 1 => {
             return Err(CodecError::Streams { found: layout.streams });
         }
-        Method::Coded => {
+        Method::Modelled => {
             let mut begin = 0;
             // One without bytes decodes nothing: a model that has read a dictionary is dear.
             for segment in segments.iter().filter(|s| s.length > 0) {
@@ -133,16 +133,16 @@ fn decode_by<C: Coder>(
                 begin = end;
             }
         }
-        Method::Mixed => {
+        Method::Cm => {
             cm::decode(coder, layout, context.dictionary(), out)?;
         }
-        Method::Joint => {
+        Method::LmCm => {
             let model = context.in_common(segments)?;
             block(layout, model, context).decode_by(coder, out)?;
         }
-        Method::Bound | Method::BoundAlone => {
+        Method::DeviceLmCm | Method::DeviceLm => {
             let (model, entry) = context.bound_in_common(segments)?;
-            let (dictionary, mix) = (context.dictionary, method == Method::Bound);
+            let (dictionary, mix) = (context.dictionary, method == Method::DeviceLmCm);
             bound::Block { layout, dictionary, model, entry, mix }.decode(
                 coder,
                 coded.len(),

@@ -34,7 +34,7 @@ impl Plan {
         };
         if raw.iter().all(|&b| b == first) {
             return Self::Done(Coded {
-                method: Method::Fill,
+                method: Method::Rle,
                 layout: Layout::default(),
                 bytes: vec![first],
                 reason: Reason::OneByte,
@@ -88,7 +88,7 @@ impl Plan {
             (Self::Ppm, _) => {
                 let layout = Layout::whole(raw.len() as u64, Some(0));
                 let bytes = bare(raw, context)?;
-                Coded { method: Method::Coded, layout, bytes, reason: Reason::Model }
+                Coded { method: Method::Modelled, layout, bytes, reason: Reason::Model }
             }
             (Self::Alone(reason), _) => choice.alone(raw, reason),
             (Self::Unmixed, [Model::Rwkv7(model), ..]) => choice.unmixed(raw, model),

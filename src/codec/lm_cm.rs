@@ -18,7 +18,7 @@ use crate::dictionary::{self, Dictionary};
 use crate::error::CodecError;
 use crate::exact::fpstate::{Exact, exact};
 use crate::format::Layout;
-use crate::lm::rwkv7::Ready;
+use crate::lm::rwkv7::LoadedModel;
 use crate::mix::kernel::{self, MixJob, MixKernel};
 use crate::mix::observe::Observer;
 use crate::mix::{Ending, Lengths, LmHint, Mix};
@@ -32,7 +32,7 @@ pub struct LmBlock<'a> {
     pub layout: &'a Layout,
     /// Read by the context models first; the language model reads the end of it.
     pub dictionary: Option<&'a Dictionary>,
-    pub model: &'a Ready,
+    pub model: &'a LoadedModel,
     /// The coder's and others that compute the model. The result does not depend on it.
     pub threads: usize,
 }

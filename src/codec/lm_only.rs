@@ -17,7 +17,7 @@ use std::ops::Range;
 /// The most raw bytes that a block of `coded` bytes may hold: as in codec 4, because its time is
 /// the network's too.
 pub fn most_raw(coded: usize) -> u64 {
-    Method::Joint.most_raw(coded as u64)
+    Method::LmCm.most_raw(coded as u64)
 }
 
 /// The bitstream of a block.

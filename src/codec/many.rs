@@ -9,7 +9,7 @@ use super::memory;
 use super::range::Coder;
 use super::walk::Walk;
 use crate::dictionary::{self, Dictionary};
-use crate::lm::rwkv7::{Engine, LmStream, Ready};
+use crate::lm::rwkv7::{Engine, LmStream, LoadedModel};
 use crate::mix::kernel::{self, MixJob, MixKernel};
 use crate::mix::{Lengths, Mix};
 use crate::vocab::{START, Token};
@@ -22,7 +22,7 @@ const MEMORY: u64 = 512 << 20;
 
 /// What messages are coded with.
 pub struct Batch<'a> {
-    pub model: &'a Ready,
+    pub model: &'a LoadedModel,
     pub dictionary: Option<&'a Dictionary>,
     /// Rows, as far as `ROWS` and memory allow.
     pub rows: usize,
@@ -131,7 +131,7 @@ impl<'m, N: FnMut() -> Option<(usize, &'m [u8])>, D: FnMut(usize, Precoded)> Mix
 impl Message<'_> {
     /// Codes its next token.
     #[inline(always)]
-    fn code<K: MixKernel>(&mut self, k: K, model: &Ready) {
+    fn code<K: MixKernel>(&mut self, k: K, model: &LoadedModel) {
         let known = model.vocabulary().longest(self.rest).0;
         self.coder.at(self.at);
         let walk = Walk::of(&model, self.stream.sums(), self.token, self.rest.len());

@@ -8,7 +8,7 @@ use super::context::{BlockContext, Model};
 use crate::error::{CodecError, Error};
 use crate::format::{BlockHead, Method};
 use crate::lm::ppm;
-use crate::lm::rwkv7::{Config, Ready};
+use crate::lm::rwkv7::{Config, LoadedModel};
 use crate::mix::Lengths;
 
 /// Coded bytes are read through a buffer up to this many in a block; more are read into their
@@ -48,13 +48,13 @@ fn stream(config: &Config) -> u64 {
     (numbers as u64).saturating_add(8 * config.vocab as u64).saturating_add(MIX_STREAM)
 }
 
-fn streams(model: &Ready, count: u64) -> u64 {
+fn streams(model: &LoadedModel, count: u64) -> u64 {
     // One more is what they all begin as.
     stream(&model.network().config).saturating_mul(count.saturating_add(1)).saturating_add(ENGINE)
 }
 
 /// What coding a message in one stream of a language model and context mixing takes.
-pub fn one_stream(dictionary: u64, raw: u64, model: &Ready) -> u64 {
+pub fn one_stream(dictionary: u64, raw: u64, model: &LoadedModel) -> u64 {
     mix(dictionary, raw, 1) + stream(&model.network().config) + 4 * raw
 }
 
@@ -78,11 +78,11 @@ pub fn decoding(head: &BlockHead, context: &BlockContext) -> u64 {
     let model = layout.segments.iter().find_map(|s| s.model).and_then(|n| context.table.get(n));
     let kinds = if layout.segments.iter().any(|s| s.model.is_none()) { 2 } else { 1 };
     let work = match (method, model) {
-        (Method::Stored | Method::Fill, _) => return held,
-        (Method::Mixed, _) => {
+        (Method::Stored | Method::Rle, _) => return held,
+        (Method::Cm, _) => {
             mix(dictionary, raw, 1).saturating_add(layout.streams.saturating_mul(MIX_STREAM))
         }
-        (Method::Coded, Some(&Model::Ppm { .. })) => {
+        (Method::Modelled, Some(&Model::Ppm { .. })) => {
             let each =
                 layout.segments.iter().filter_map(|s| match *context.table.get(s.model?)? {
                     Model::Ppm { order, memory } => Some(ppm(
@@ -95,7 +95,7 @@ pub fn decoding(head: &BlockHead, context: &BlockContext) -> u64 {
                 });
             each.max().unwrap_or(0).saturating_add(raw)
         }
-        (Method::Coded, Some(Model::Rwkv7(model))) => {
+        (Method::Modelled, Some(Model::Rwkv7(model))) => {
             streams(model, layout.streams).saturating_add(raw)
         }
         (_, Some(Model::Rwkv7(model))) => {

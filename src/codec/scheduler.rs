@@ -3,7 +3,7 @@
 
 use super::range::Coder;
 use crate::error::CodecError;
-use crate::lm::rwkv7::{LmStream, Ready};
+use crate::lm::rwkv7::{LmStream, LoadedModel};
 use crate::vocab::{Token, Vocabulary};
 
 /// What is kept of a stream between its steps.
@@ -66,9 +66,9 @@ pub trait Reading {
 }
 
 /// Greedy segmentation: what would have made a token longer cannot follow it.
-impl Reading for &Ready {
+impl Reading for &LoadedModel {
     fn vocabulary(&self) -> &Vocabulary {
-        Ready::vocabulary(self)
+        LoadedModel::vocabulary(self)
     }
 
     fn impossible(&self, token: Token) -> &[u64; 4] {
@@ -76,6 +76,6 @@ impl Reading for &Ready {
     }
 
     fn next(&mut self, _: usize, rest: &[u8]) -> Token {
-        Ready::vocabulary(self).longest(rest).0
+        LoadedModel::vocabulary(self).longest(rest).0
     }
 }

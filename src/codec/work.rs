@@ -41,8 +41,8 @@ impl Work {
 fn predicted(head: &BlockHead, context: &BlockContext) -> u64 {
     let dictionary = context.dictionary().len() as u64;
     let times = match head.method {
-        Method::Stored | Method::Fill => return 0,
-        Method::Coded => head.layout.segments.iter().filter(|s| s.length > 0).count() as u64,
+        Method::Stored | Method::Rle => return 0,
+        Method::Modelled => head.layout.segments.iter().filter(|s| s.length > 0).count() as u64,
         _ => 1,
     };
     let before = dictionary.saturating_add(BEGIN).saturating_mul(times);

@@ -35,7 +35,7 @@ impl<W: Write> Encoder<W> {
             }
         }
         let default = match coded.method {
-            Method::Coded => self.models[0].named() == ShortFrame::MODEL,
+            Method::Modelled => self.models[0].named() == ShortFrame::MODEL,
             method => !method.is_bound(),
         };
         if !default || coded.layout.segments.len() > 1 || coded.layout.streams > 1 {
@@ -51,7 +51,7 @@ impl<W: Write> Encoder<W> {
         };
         let head = ShortFrame {
             method: coded.method,
-            model: model.filter(|_| coded.method == Method::Joint),
+            model: model.filter(|_| coded.method == Method::LmCm),
             dictionary: self.options.dictionary.as_ref().map(|d| ShortFrame::name(d.hash())),
             raw: raw.len() as u64,
             coded: coded.bytes.len() as u64,

@@ -13,43 +13,43 @@ pub enum Method {
     /// As they are.
     Stored,
     /// All bytes are the same; the coded bytes are that one byte.
-    Fill,
+    Rle,
     /// Range-coded decisions of the models that the segments name (codec number 2).
-    Coded,
+    Modelled,
     /// Range-coded bits of bytes, predicted by context mixing (codec number 3).
-    Mixed,
+    Cm,
     /// Range-coded decisions of tokens, predicted by a language model and context mixing together
     /// (codec number 4).
-    Joint,
-    /// As `Joint` with a device-bound model: segmented by its own tokenizer, with bits that check
+    LmCm,
+    /// As `LmCm` with a device-bound model: segmented by its own tokenizer, with bits that check
     /// its frequencies (codec number 5).
-    Bound,
+    DeviceLmCm,
     /// What a device-bound model alone makes of a block, with such bits too (codec number 6).
-    BoundAlone,
+    DeviceLm,
 }
 
 impl Method {
     fn number(self) -> u64 {
         match self {
             Method::Stored => 0,
-            Method::Fill => 1,
-            Method::Coded => 2,
-            Method::Mixed => 3,
-            Method::Joint => 4,
-            Method::Bound => 5,
-            Method::BoundAlone => 6,
+            Method::Rle => 1,
+            Method::Modelled => 2,
+            Method::Cm => 3,
+            Method::LmCm => 4,
+            Method::DeviceLmCm => 5,
+            Method::DeviceLm => 6,
         }
     }
 
     fn from_number(found: u64) -> Result<Self, FormatError> {
         match found {
             0 => Ok(Method::Stored),
-            1 => Ok(Method::Fill),
-            2 => Ok(Method::Coded),
-            3 => Ok(Method::Mixed),
-            4 => Ok(Method::Joint),
-            5 => Ok(Method::Bound),
-            6 => Ok(Method::BoundAlone),
+            1 => Ok(Method::Rle),
+            2 => Ok(Method::Modelled),
+            3 => Ok(Method::Cm),
+            4 => Ok(Method::LmCm),
+            5 => Ok(Method::DeviceLmCm),
+            6 => Ok(Method::DeviceLm),
             _ => Err(FormatError::Unknown { what: "codec number", found }),
         }
     }
@@ -57,30 +57,30 @@ impl Method {
     /// All methods, in the order of their numbers.
     pub const ALL: [Self; 7] = [
         Self::Stored,
-        Self::Fill,
-        Self::Coded,
-        Self::Mixed,
-        Self::Joint,
-        Self::Bound,
-        Self::BoundAlone,
+        Self::Rle,
+        Self::Modelled,
+        Self::Cm,
+        Self::LmCm,
+        Self::DeviceLmCm,
+        Self::DeviceLm,
     ];
 
     /// What the method is called, in one word.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Stored => "stored",
-            Self::Fill => "fill",
-            Self::Coded => "coded",
-            Self::Mixed => "mixed",
-            Self::Joint => "joint",
-            Self::Bound => "bound",
-            Self::BoundAlone => "boundalone",
+            Self::Rle => "fill",
+            Self::Modelled => "coded",
+            Self::Cm => "mixed",
+            Self::LmCm => "joint",
+            Self::DeviceLmCm => "bound",
+            Self::DeviceLm => "boundalone",
         }
     }
 
     /// Whether a device-bound model predicts.
     pub fn is_bound(self) -> bool {
-        matches!(self, Self::Bound | Self::BoundAlone)
+        matches!(self, Self::DeviceLmCm | Self::DeviceLm)
     }
 
     /// The most raw bytes that a block of so many coded bytes may claim. A few bytes must not be
@@ -88,10 +88,10 @@ impl Method {
     /// encoder then uses another method.
     pub(crate) fn most_raw(self, coded: u64) -> u64 {
         let each = match self {
-            Method::Stored | Method::Fill => return u64::MAX,
+            Method::Stored | Method::Rle => return u64::MAX,
             // A byte costs eight decisions, each at least 2.2e-5 bits.
-            Method::Coded | Method::Mixed => 1 << 16,
-            Method::Joint | Method::Bound | Method::BoundAlone => 1 << 12,
+            Method::Modelled | Method::Cm => 1 << 16,
+            Method::LmCm | Method::DeviceLmCm | Method::DeviceLm => 1 << 12,
         };
         // The range coder leaves bytes out at the end.
         coded.saturating_add(8).saturating_mul(each)
@@ -108,7 +108,7 @@ pub struct BlockHead {
     /// Coded bytes, which follow the head; the content check of 8 bytes follows them.
     pub coded: u64,
     /// Segments whose lengths sum to `raw`, and streams; empty where the method is `Stored` or
-    /// `Fill`.
+    /// `Rle`.
     pub layout: Layout,
 }
 
@@ -183,32 +183,32 @@ impl BlockHead {
             Method::Stored if self.coded != self.raw => {
                 return wrong("a stored block whose lengths differ");
             }
-            Method::Fill if self.coded != 1 || self.raw == 0 => {
+            Method::Rle if self.coded != 1 || self.raw == 0 => {
                 return wrong("a fill block without its one byte");
             }
-            Method::Stored | Method::Fill if self.layout != Layout::default() => {
+            Method::Stored | Method::Rle if self.layout != Layout::default() => {
                 return wrong("segments where none belong");
             }
-            Method::Stored | Method::Fill => return Ok(()),
+            Method::Stored | Method::Rle => return Ok(()),
             _ => self.layout.validate(self.raw, models, limits)?,
         }
         let segments = &self.layout.segments;
         match self.method {
-            Method::Mixed if segments.iter().any(|s| s.model.is_some()) => {
+            Method::Cm if segments.iter().any(|s| s.model.is_some()) => {
                 wrong("a model where context models work alone")
             }
-            Method::Joint | Method::Bound | Method::BoundAlone
+            Method::LmCm | Method::DeviceLmCm | Method::DeviceLm
                 if segments.iter().any(|s| s.length == 0) =>
             {
                 wrong("a segment without bytes")
             }
-            Method::Joint | Method::Bound | Method::BoundAlone if !self.one_model() => {
+            Method::LmCm | Method::DeviceLmCm | Method::DeviceLm if !self.one_model() => {
                 wrong("segments that do not have one model in common")
             }
-            Method::BoundAlone if segments.iter().any(|s| s.model.is_none()) => {
+            Method::DeviceLm if segments.iter().any(|s| s.model.is_none()) => {
                 wrong("a segment without a model where nothing else predicts")
             }
-            Method::Joint | Method::Bound | Method::BoundAlone
+            Method::LmCm | Method::DeviceLmCm | Method::DeviceLm
                 if self.layout.streams > Self::most_streams(self.raw) =>
             {
                 wrong("too many streams for so few bytes")
@@ -232,17 +232,17 @@ mod tests {
     /// Lengths near 2^64 with a good check once overflowed in the plausibility tests.
     #[test]
     fn absurd_lengths_are_refused() {
-        for method in [Method::Stored, Method::Fill, Method::Coded, Method::Joint] {
+        for method in [Method::Stored, Method::Rle, Method::Modelled, Method::LmCm] {
             for (raw, coded) in [(10, u64::MAX), (u64::MAX, u64::MAX), (u64::MAX, 1), (1 << 30, 20)]
             {
-                let coded_by_models = matches!(method, Method::Coded | Method::Joint);
+                let coded_by_models = matches!(method, Method::Modelled | Method::LmCm);
                 let layout =
                     if coded_by_models { Layout::whole(raw, Some(0)) } else { Layout::default() };
                 let mut bytes = Vec::new();
                 BlockHead { last: true, method, raw, coded, layout }.write(&mut bytes);
                 let limits = Limits { block: u64::MAX, ..Limits::default() };
                 let found = BlockHead::read(&mut Input::new(&bytes), 1, &limits);
-                let fits = method == Method::Fill && coded == 1
+                let fits = method == Method::Rle && coded == 1
                     || method == Method::Stored && raw == coded
                     || coded_by_models && (raw, coded) == (u64::MAX, u64::MAX);
                 assert!(found.is_err() != fits, "{method:?} {raw} {coded}: {found:?}");
@@ -261,7 +261,7 @@ mod tests {
             let raw = segments.iter().map(|s| s.length).sum();
             let layout = Layout { segments, streams, stripe: 1 };
             let mut bytes = Vec::new();
-            BlockHead { last: true, method: Method::Joint, raw, coded, layout }.write(&mut bytes);
+            BlockHead { last: true, method: Method::LmCm, raw, coded, layout }.write(&mut bytes);
             BlockHead::read(&mut Input::new(&bytes), 2, &Limits::default())
         };
         let read = |segments: &[(u64, Option<usize>)], coded| of(segments, 1, coded);

@@ -19,7 +19,7 @@ pub type DictionaryHash = [u8; 32];
 
 /// What begins at a place in an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
+pub enum FrameKind {
     Full,
     Short,
     /// A skippable frame as in zstd, with the length of its content.
@@ -27,7 +27,7 @@ pub enum Start {
 }
 
 /// Tells which frame begins; reads nothing but the 3 to 8 bytes needed for that.
-pub fn start(bytes: &[u8]) -> Result<Start, FormatError> {
+pub fn start(bytes: &[u8]) -> Result<FrameKind, FormatError> {
     if bytes.len() < 3 {
         // Too few to tell; but what cannot become a frame is not an archive that was cut.
         let begins = MAGIC.starts_with(bytes)
@@ -42,20 +42,20 @@ pub fn start(bytes: &[u8]) -> Result<Start, FormatError> {
     let mut input = Input::new(bytes);
     let [a, b, c] = input.array::<3>()?;
     if [a, b, c] == MAGIC {
-        return Ok(Start::Full);
+        return Ok(FrameKind::Full);
     }
     if [a, b] == SHORT && c & 0xc0 == SHORT_VERSION {
-        return Ok(Start::Short);
+        return Ok(FrameKind::Short);
     }
     if (0x50..0x60).contains(&a) && [b, c] == [0x2a, 0x4d] && input.byte()? == 0x18 {
-        return Ok(Start::Skippable(u64::from(u32::from_le_bytes(input.array()?))));
+        return Ok(FrameKind::Skippable(u64::from(u32::from_le_bytes(input.array()?))));
     }
     Err(FormatError::NotAFrame { found: bytes[..bytes.len().min(4)].to_vec() })
 }
 
 /// An entry of a frame's table of models.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Model {
+pub enum ModelRef {
     /// PPM with contexts of up to `order` bytes in 2^`memory` bytes.
     Ppm { order: u8, memory: u8 },
     /// An RWKV-7 model by the 32 bytes of its identity (docs/ARITHMETIC.md, section 7). A short
@@ -84,7 +84,7 @@ const IDENTITY: usize = 32;
 /// The header of a full frame.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FrameHeader {
-    pub models: Vec<Model>,
+    pub models: Vec<ModelRef>,
     /// Where models of the table were got, by their number: a repository at a commit. A help to
     /// find them, nothing more; what a model is is its identity.
     pub origins: Origins,
@@ -107,9 +107,9 @@ impl FrameHeader {
         out.push(VERSION);
         for model in &self.models {
             let value = match model {
-                Model::Ppm { order, memory } => vec![MODEL_PPM, *order, *memory],
-                Model::Rwkv7 { identity } => [&[MODEL_RWKV7], &identity[..]].concat(),
-                Model::Bound(bound) => [vec![MODEL_BOUND], bound.to_bytes()].concat(),
+                ModelRef::Ppm { order, memory } => vec![MODEL_PPM, *order, *memory],
+                ModelRef::Rwkv7 { identity } => [&[MODEL_RWKV7], &identity[..]].concat(),
+                ModelRef::Bound(bound) => [vec![MODEL_BOUND], bound.to_bytes()].concat(),
             };
             put_varint(out, FIELD_MODEL);
             put_varint(out, value.len() as u64);
@@ -162,10 +162,10 @@ impl FrameHeader {
             match kind {
                 FIELD_MODEL => match value {
                     [MODEL_PPM, order, memory] => {
-                        out.models.push(Model::Ppm { order: *order, memory: *memory })
+                        out.models.push(ModelRef::Ppm { order: *order, memory: *memory })
                     }
                     [MODEL_RWKV7, identity @ ..] if identity.len() == IDENTITY => {
-                        out.models.push(Model::Rwkv7 { identity: identity.to_vec() });
+                        out.models.push(ModelRef::Rwkv7 { identity: identity.to_vec() });
                     }
                     [MODEL_PPM | MODEL_RWKV7, ..] => {
                         return Err(FormatError::Malformed {
@@ -174,7 +174,7 @@ impl FrameHeader {
                         });
                     }
                     [MODEL_BOUND, bound @ ..] => {
-                        out.models.push(Model::Bound(DeviceBound::read(bound)?))
+                        out.models.push(ModelRef::Bound(DeviceBound::read(bound)?))
                     }
                     [kind, ..] => unknown = unknown.or(Some(("kind of model", u64::from(*kind)))),
                     [] => {
@@ -356,7 +356,7 @@ mod tests {
         let commit = "0123456789abcdef0123456789abcdef01234567";
         let name = |text: &str| HubName::parse(text).unwrap();
         let header = FrameHeader {
-            models: vec![Model::Rwkv7 { identity: vec![7; 32] }; 2],
+            models: vec![ModelRef::Rwkv7 { identity: vec![7; 32] }; 2],
             origins: BTreeMap::from([(1, name(&format!("hf:o/n@{commit}")))]),
             ..FrameHeader::default()
         };
@@ -398,8 +398,8 @@ mod tests {
         };
         let identity: Vec<u8> = (0..32).collect();
         let neural = [&[MODEL_RWKV7][..], &identity].concat();
-        assert_eq!(read(&neural), Ok(vec![Model::Rwkv7 { identity }]));
-        assert_eq!(read(&[MODEL_PPM, 6, 26]), Ok(vec![Model::Ppm { order: 6, memory: 26 }]));
+        assert_eq!(read(&neural), Ok(vec![ModelRef::Rwkv7 { identity }]));
+        assert_eq!(read(&[MODEL_PPM, 6, 26]), Ok(vec![ModelRef::Ppm { order: 6, memory: 26 }]));
         for wrong in [&[][..], &[MODEL_PPM, 6], &neural[..32], &[&neural[..], &[0]].concat()] {
             assert!(matches!(read(wrong), Err(FormatError::Malformed { .. })), "{wrong:?}");
         }

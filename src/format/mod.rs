@@ -17,7 +17,8 @@ pub use block::{BlockHead, Method};
 pub use bound::{DeviceBound, Numerics};
 pub use bytes::{Input, check32, content_check, put_varint};
 pub use frame::{
-    DictionaryHash, Entry, FrameHeader, Index, Model, Origins, Start, TRAILER_BYTES, Trailer, start,
+    DictionaryHash, Entry, FrameHeader, FrameKind, Index, ModelRef, Origins, TRAILER_BYTES,
+    Trailer, start,
 };
 pub use hub_name::{HubName, is_commit, is_part};
 pub use layout::{Layout, Segment};

@@ -1,7 +1,7 @@
 //! Short frames: small content in ten bytes around the coded ones.
 
 use super::bytes::{Input, put_varint};
-use super::frame::{DictionaryHash, Model};
+use super::frame::{DictionaryHash, ModelRef};
 use super::{BlockHead, FormatError, Layout, Method, Registered, VERSION};
 
 /// Begins a short frame, with the version in the low bits of the third byte.
@@ -47,10 +47,10 @@ impl ShortModel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShortFrame {
     pub method: Method,
-    /// The model, where the method is `Joint`.
+    /// The model, where the method is `LmCm`.
     pub model: Option<ShortModel>,
     /// The first four bytes of the hash of a dictionary that came before, where the method is
-    /// `Coded`, `Mixed` or `Joint`.
+    /// `Modelled`, `Cm` or `LmCm`.
     pub dictionary: Option<[u8; 4]>,
     /// Raw bytes, below [`ShortFrame::LIMIT`].
     pub raw: u64,
@@ -66,8 +66,8 @@ impl ShortFrame {
     /// Bytes, about, that it is shorter than a full frame of one block, whose header names a model.
     pub const SAVES: usize = 100;
 
-    /// The model of method `Coded`: numbers 2 and 3 are PPM with these parameters.
-    pub const MODEL: Model = Model::Ppm { order: PPM_ORDER, memory: PPM_MEMORY };
+    /// The model of method `Modelled`: numbers 2 and 3 are PPM with these parameters.
+    pub const MODEL: ModelRef = ModelRef::Ppm { order: PPM_ORDER, memory: PPM_MEMORY };
 
     /// How a short frame names a dictionary. Its content check tells whether it was the right one.
     pub fn name(hash: &DictionaryHash) -> [u8; 4] {
@@ -80,22 +80,22 @@ impl ShortFrame {
         let primed = u8::from(self.dictionary.is_some());
         match (self.method, self.model) {
             (Method::Stored, _) => out.push(0),
-            (Method::Fill, _) => out.push(1),
-            (Method::Coded, _) => out.push(2 + primed),
-            (Method::Mixed, _) => out.push(4 + primed),
-            (Method::Joint, Some(ShortModel::Number(model))) => {
+            (Method::Rle, _) => out.push(1),
+            (Method::Modelled, _) => out.push(2 + primed),
+            (Method::Cm, _) => out.push(4 + primed),
+            (Method::LmCm, Some(ShortModel::Number(model))) => {
                 out.push(NUMBERED + 2 * model.number + primed)
             }
-            (Method::Joint, Some(ShortModel::Begins(identity))) => {
+            (Method::LmCm, Some(ShortModel::Begins(identity))) => {
                 out.push(NUMBERED + primed);
                 out.extend(identity);
             }
-            (Method::Joint, None) => unreachable!("an encoder names the model that it used"),
-            (Method::Bound | Method::BoundAlone, _) => {
+            (Method::LmCm, None) => unreachable!("an encoder names the model that it used"),
+            (Method::DeviceLmCm | Method::DeviceLm, _) => {
                 unreachable!("an encoder puts these into full frames")
             }
         }
-        if !matches!(self.method, Method::Stored | Method::Fill) {
+        if !matches!(self.method, Method::Stored | Method::Rle) {
             out.extend(self.dictionary.iter().flatten());
         }
         put_varint(out, self.raw);
@@ -103,11 +103,11 @@ impl ShortFrame {
     }
 
     /// The models of the frame, as if it had a table of them.
-    pub fn models(&self) -> Vec<Model> {
+    pub fn models(&self) -> Vec<ModelRef> {
         match (self.method, &self.model) {
-            (Method::Coded, _) => vec![Self::MODEL],
-            (Method::Joint, Some(model)) => {
-                vec![Model::Rwkv7 { identity: model.identity().to_vec() }]
+            (Method::Modelled, _) => vec![Self::MODEL],
+            (Method::LmCm, Some(model)) => {
+                vec![ModelRef::Rwkv7 { identity: model.identity().to_vec() }]
             }
             _ => Vec::new(),
         }
@@ -117,9 +117,11 @@ impl ShortFrame {
     pub fn into_head(self) -> BlockHead {
         let Self { method, raw, coded, .. } = self;
         let layout = match method {
-            Method::Coded | Method::Joint => Layout::whole(raw, Some(0)),
-            Method::Mixed => Layout::whole(raw, None),
-            Method::Stored | Method::Fill | Method::Bound | Method::BoundAlone => Layout::default(),
+            Method::Modelled | Method::LmCm => Layout::whole(raw, Some(0)),
+            Method::Cm => Layout::whole(raw, None),
+            Method::Stored | Method::Rle | Method::DeviceLmCm | Method::DeviceLm => {
+                Layout::default()
+            }
         };
         BlockHead { last: true, method, raw, coded, layout }
     }
@@ -137,9 +139,9 @@ impl ShortFrame {
         let mut model = None;
         let method = match number {
             0 => Method::Stored,
-            1 => Method::Fill,
-            2 | 3 => Method::Coded,
-            4 | 5 => Method::Mixed,
+            1 => Method::Rle,
+            2 | 3 => Method::Modelled,
+            4 | 5 => Method::Cm,
             _ => {
                 model = Some(match (number - NUMBERED) / 2 {
                     0 => ShortModel::Begins(input.array()?),
@@ -153,17 +155,17 @@ impl ShortFrame {
                         }
                     },
                 });
-                Method::Joint
+                Method::LmCm
             }
         };
         let dictionary = if number > 1 && number % 2 == 1 { Some(input.array()?) } else { None };
         let (raw, coded) = (input.varint(WHAT)?, input.varint(WHAT)?);
         let fits = match method {
             Method::Stored => coded == raw,
-            Method::Fill => coded == 1 && raw > 0,
+            Method::Rle => coded == 1 && raw > 0,
             _ => coded <= raw.saturating_add(8),
         };
-        let fits = fits && (method != Method::Joint || (1..=method.most_raw(coded)).contains(&raw));
+        let fits = fits && (method != Method::LmCm || (1..=method.most_raw(coded)).contains(&raw));
         if raw >= Self::LIMIT || !fits {
             return Err(FormatError::Malformed { what: WHAT, found: "lengths that cannot be" });
         }
@@ -181,16 +183,16 @@ mod tests {
         for (method, raw, coded) in [
             (Method::Stored, 10, 11),
             (Method::Stored, ShortFrame::LIMIT, ShortFrame::LIMIT),
-            (Method::Fill, 0, 1),
-            (Method::Fill, 5, 2),
-            (Method::Coded, 10, 19),
-            (Method::Coded, u64::MAX, u64::MAX),
-            (Method::Coded, 10, u64::MAX),
-            (Method::Joint, 0, 0),
-            (Method::Joint, 10, 19),
-            (Method::Joint, 50_000, 1),
+            (Method::Rle, 0, 1),
+            (Method::Rle, 5, 2),
+            (Method::Modelled, 10, 19),
+            (Method::Modelled, u64::MAX, u64::MAX),
+            (Method::Modelled, 10, u64::MAX),
+            (Method::LmCm, 0, 0),
+            (Method::LmCm, 10, 19),
+            (Method::LmCm, 50_000, 1),
         ] {
-            let model = (method == Method::Joint).then(|| ShortModel::of(&REGISTERED[0].identity));
+            let model = (method == Method::LmCm).then(|| ShortModel::of(&REGISTERED[0].identity));
             let mut bytes = Vec::new();
             ShortFrame { method, model, dictionary: None, raw, coded }.write(&mut bytes);
             let found = ShortFrame::read(&mut Input::new(&bytes));
@@ -209,7 +211,7 @@ mod tests {
             let name = |identity: &[u8; 32]| {
                 let model = Some(ShortModel::of(identity));
                 let frame =
-                    ShortFrame { method: Method::Joint, model, dictionary, raw: 90, coded: 30 };
+                    ShortFrame { method: Method::LmCm, model, dictionary, raw: 90, coded: 30 };
                 let mut bytes = Vec::new();
                 frame.write(&mut bytes);
                 assert_eq!(ShortFrame::read(&mut Input::new(&bytes)), Ok(frame));
@@ -217,7 +219,7 @@ mod tests {
                 bytes.len()
             };
             let mut mixed = Vec::new();
-            ShortFrame { method: Method::Mixed, model: None, dictionary, raw: 90, coded: 30 }
+            ShortFrame { method: Method::Cm, model: None, dictionary, raw: 90, coded: 30 }
                 .write(&mut mixed);
             assert_eq!((name(&registered), name(&unknown)), (mixed.len(), mixed.len() + 8));
         }

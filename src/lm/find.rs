@@ -5,7 +5,7 @@ use std::path::Path;
 use super::architecture;
 use super::bound::Bound;
 use super::memory;
-use super::rwkv7::{Model, ModelError, Ready};
+use super::rwkv7::{LoadedModel, Model, ModelError};
 use crate::exact::fpstate::exact;
 use crate::format::HubName;
 
@@ -42,6 +42,6 @@ fn load(name: &str, memory: Option<u64>) -> Result<Model, ModelError> {
 
 /// A model by its built-in name or its folder's path, ready to predict. Built-in models are loaded
 /// once.
-pub fn ready(name: &str, memory: Option<u64>) -> Result<Ready, ModelError> {
-    Ready::builtin(name).unwrap_or_else(|| Ready::new(&find(name, memory)?))
+pub fn ready(name: &str, memory: Option<u64>) -> Result<LoadedModel, ModelError> {
+    LoadedModel::builtin(name).unwrap_or_else(|| LoadedModel::new(&find(name, memory)?))
 }

@@ -6,7 +6,7 @@ use crate::cancel::CancellationToken;
 use crate::dictionary::Dictionary;
 use crate::format::Limits;
 use crate::lm::bound::Bound;
-use crate::lm::rwkv7::Ready;
+use crate::lm::rwkv7::LoadedModel;
 use crate::provider::ModelProvider;
 
 /// How to decompress: what an archive may name, and what it may take. The content does not depend
@@ -25,7 +25,7 @@ use crate::provider::ModelProvider;
 pub struct DecoderOptions {
     pub(crate) limits: Limits,
     pub(crate) dictionaries: Vec<Dictionary>,
-    pub(crate) models: Vec<Ready>,
+    pub(crate) models: Vec<LoadedModel>,
     pub(crate) bound: Vec<Bound>,
     pub(crate) provider: Option<Arc<dyn ModelProvider>>,
     pub(crate) threads: usize,
@@ -66,7 +66,7 @@ impl DecoderOptions {
 
     /// Adds a neural model that the archive may name. The built-in ones are there without being
     /// added.
-    pub fn model(mut self, model: Ready) -> Self {
+    pub fn model(mut self, model: LoadedModel) -> Self {
         self.models.push(model);
         self
     }

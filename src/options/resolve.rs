@@ -8,7 +8,7 @@ use crate::exact::kernel::Kernel;
 use crate::format::{self, DeviceBound, FrameHeader, HubName, Limits, Origins, ShortFrame, within};
 use crate::lm::Found;
 use crate::lm::bound::Bound;
-use crate::lm::rwkv7::Ready;
+use crate::lm::rwkv7::LoadedModel;
 use crate::options::DecoderOptions;
 
 /// Probes that are remembered: frames of nearly all archives name the same model.
@@ -17,7 +17,7 @@ const REMEMBERED: usize = 16;
 /// What a frame needs to be decoded.
 pub struct Needs<'a> {
     /// The frame's table of models.
-    pub models: &'a [format::Model],
+    pub models: &'a [format::ModelRef],
     /// Where models of the table were got, by their number.
     pub origins: &'a Origins,
     /// The hash of a dictionary, or how it begins.
@@ -32,7 +32,7 @@ impl<'a> Needs<'a> {
     }
 
     /// What a short frame needs; `models` are [those](ShortFrame::models) that it is predicted by.
-    pub fn of_short(short: &'a ShortFrame, models: &'a [format::Model]) -> Self {
+    pub fn of_short(short: &'a ShortFrame, models: &'a [format::ModelRef]) -> Self {
         static NOWHERE: Origins = Origins::new();
         let dictionary = short.dictionary.as_ref().map(|hash| &hash[..]);
         Self { models, origins: &NOWHERE, dictionary }
@@ -66,7 +66,7 @@ pub struct Resolver {
     /// How to decompress, as the caller said it.
     pub options: DecoderOptions,
     /// Models that the provider gave.
-    models: Vec<Ready>,
+    models: Vec<LoadedModel>,
     bound: Vec<Bound>,
     /// Device-bound models that gave here what they gave the encoder.
     probed: Vec<DeviceBound>,
@@ -110,12 +110,17 @@ impl Resolver {
     }
 
     /// A model of a frame's table, ready to predict.
-    fn model(&mut self, model: &format::Model, origin: Option<&HubName>, at: u64) -> Result<Model> {
+    fn model(
+        &mut self,
+        model: &format::ModelRef,
+        origin: Option<&HubName>,
+        at: u64,
+    ) -> Result<Model> {
         match model {
-            format::Model::Ppm { order, memory } => {
+            format::ModelRef::Ppm { order, memory } => {
                 Ok(Model::Ppm { order: *order, memory: *memory })
             }
-            format::Model::Rwkv7 { identity } => {
+            format::ModelRef::Rwkv7 { identity } => {
                 let found = match self.exact(identity) {
                     None => {
                         self.provided(identity, origin, at)?.and_then(|()| self.exact(identity))
@@ -129,15 +134,15 @@ impl Resolver {
                     origin: origin(),
                 })
             }
-            format::Model::Bound(entry) => self.bound(entry, origin, at),
+            format::ModelRef::Bound(entry) => self.bound(entry, origin, at),
         }
     }
 
     /// The model whose identity begins so, of those that are given or built in.
-    fn exact(&self, identity: &[u8]) -> Option<Ready> {
+    fn exact(&self, identity: &[u8]) -> Option<LoadedModel> {
         let mut given = self.options.models.iter().chain(&self.models);
         let given = given.find(|m| m.identity().0.starts_with(identity)).cloned();
-        given.or_else(|| Ready::built_in(identity))
+        given.or_else(|| LoadedModel::built_in(identity))
     }
 
     /// The device-bound model of this identity, of those that are given.
@@ -161,7 +166,7 @@ impl Resolver {
             None => return Ok(None),
             // Another model than the frame's is not kept: an archive can name many.
             Some(Found::Exact(model)) if model.identity().0.starts_with(identity) => {
-                self.models.push(Ready::new(&model).map_err(|error| failed(error.into()))?);
+                self.models.push(LoadedModel::new(&model).map_err(|error| failed(error.into()))?);
             }
             Some(Found::Bound(model)) if model.identity().0 == identity => self.bound.push(model),
             Some(_) => {

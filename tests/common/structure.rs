@@ -10,8 +10,8 @@ use lmz::Archive;
 use lmz::codec::context::{self, BlockContext};
 use lmz::codec::decode;
 use lmz::format::{
-    BlockHead, Entry, FrameHeader, Index, Input, Layout, Limits, Method, Model, Segment,
-    ShortFrame, Start, Trailer, content_check, start,
+    BlockHead, Entry, FrameHeader, FrameKind, Index, Input, Layout, Limits, Method, ModelRef,
+    Segment, ShortFrame, Trailer, content_check, start,
 };
 use lmz::read::Decoder;
 use lmz::recover::recover;
@@ -136,7 +136,7 @@ fn parse(archive: &[u8]) -> Vec<Frame> {
     let (mut input, limits, mut frames) = (Input::new(archive), Limits::default(), Vec::new());
     while input.position() < archive.len() {
         match start(&archive[input.position()..]).expect("a seed is sound") {
-            Start::Full => {
+            FrameKind::Full => {
                 let header = FrameHeader::read(&mut input, &limits).expect("a seed is sound");
                 let mut blocks: Vec<Block> = Vec::new();
                 while blocks.last().is_none_or(|b| !b.head.last) {
@@ -150,27 +150,27 @@ fn parse(archive: &[u8]) -> Vec<Frame> {
                 Trailer::read(&mut input).expect("a seed is sound");
                 frames.push(Frame::Full { header, blocks, index: Vec::new(), trailer: (0, 0) });
             }
-            Start::Short => {
+            FrameKind::Short => {
                 let head = ShortFrame::read(&mut input).expect("a seed is sound");
                 let coded = input.take(head.coded as usize).expect("a seed is sound").to_vec();
                 input.take(4).expect("a seed is sound");
                 frames.push(Frame::Short(head, coded, 0));
             }
-            Start::Skippable(_) => unreachable!("no seed has one"),
+            FrameKind::Skippable(_) => unreachable!("no seed has one"),
         }
     }
     frames
 }
 
 /// The check that fits what coded bytes decode to, if they do.
-fn check(head: &BlockHead, coded: &[u8], models: &[Model], primed: bool) -> u64 {
+fn check(head: &BlockHead, coded: &[u8], models: &[ModelRef], primed: bool) -> u64 {
     let mut written = Vec::new();
     head.write(&mut written);
     if BlockHead::read(&mut Input::new(&written), models.len(), options(1).get_limits()).is_err() {
         return 0; // it is refused before the check is looked at
     }
     let ready = models.iter().map(|model| match model {
-        Model::Ppm { order, memory } => context::Model::Ppm { order: *order, memory: *memory },
+        ModelRef::Ppm { order, memory } => context::Model::Ppm { order: *order, memory: *memory },
         _ => context::Model::Rwkv7(tiny::tiny()),
     });
     let (table, dictionary) = (ready.collect::<Vec<_>>(), dictionary());
@@ -227,7 +227,7 @@ fn write(frames: &[Frame]) -> Vec<u8> {
 }
 
 const METHODS: [Method; 5] =
-    [Method::Stored, Method::Fill, Method::Coded, Method::Mixed, Method::Joint];
+    [Method::Stored, Method::Rle, Method::Modelled, Method::Cm, Method::LmCm];
 
 fn change_head(head: &mut BlockHead, coded: &mut Vec<u8>, c: &mut Choices) {
     let segments = &mut head.layout.segments;
@@ -250,7 +250,7 @@ fn change_head(head: &mut BlockHead, coded: &mut Vec<u8>, c: &mut Choices) {
             *coded = vec![byte];
             *head = BlockHead {
                 last: head.last,
-                method: Method::Fill,
+                method: Method::Rle,
                 raw: n,
                 coded: 1,
                 layout: Layout::default(),
@@ -313,7 +313,7 @@ fn change(frames: &mut Vec<Frame>, c: &mut Choices) {
                     5 if header.models.len() < 4 => {
                         header
                             .models
-                            .push(Model::Ppm { order: c.byte(), memory: 16 + c.byte() % 9 });
+                            .push(ModelRef::Ppm { order: c.byte(), memory: 16 + c.byte() % 9 });
                     }
                     6 => drop(header.models.pop()),
                     7 => {

@@ -5,14 +5,14 @@ use std::sync::LazyLock;
 
 use lmz::codec::lm_cm::LmBlock;
 use lmz::format::{
-    BlockHead, Entry, FrameHeader, Index, Layout, Method, Model, Segment, ShortFrame, ShortModel,
-    Trailer,
+    BlockHead, Entry, FrameHeader, Index, Layout, Method, ModelRef, Segment, ShortFrame,
+    ShortModel, Trailer,
 };
 use lmz::format::{TRAILER_BYTES, content_check};
-use lmz::lm::rwkv7::{self, Files, Ready};
+use lmz::lm::rwkv7::{self, Files, LoadedModel};
 
-pub fn tiny() -> Ready {
-    static TINY: LazyLock<Ready> = LazyLock::new(|| {
+pub fn tiny() -> LoadedModel {
+    static TINY: LazyLock<LoadedModel> = LazyLock::new(|| {
         let files = Files {
             config: include_bytes!("../golden/tiny-model/config.json"),
             vocabulary: include_bytes!("../golden/tiny-model/vocab.txt"),
@@ -20,7 +20,7 @@ pub fn tiny() -> Ready {
             mixer: None,
         };
         let model = rwkv7::Model::parse("tiny", &files).expect("the golden model is sound");
-        Ready::new(&model).expect("and can be computed")
+        LoadedModel::new(&model).expect("and can be computed")
     });
     TINY.clone()
 }
@@ -40,7 +40,7 @@ pub fn layout(segments: &[Segment], streams: u64, stripe: u64) -> Layout {
     Layout { segments: segments.to_vec(), streams, stripe }
 }
 
-fn coded(raw: &[u8], layout: &Layout, model: &Ready) -> Vec<u8> {
+fn coded(raw: &[u8], layout: &Layout, model: &LoadedModel) -> Vec<u8> {
     LmBlock { layout, dictionary: None, model, threads: 1 }.encode(raw)
 }
 
@@ -50,11 +50,11 @@ pub fn short(raw: &[u8]) -> Vec<u8> {
 }
 
 /// The same by another model.
-pub fn short_by(model: &Ready, raw: &[u8]) -> Vec<u8> {
+pub fn short_by(model: &LoadedModel, raw: &[u8]) -> Vec<u8> {
     let coded = coded(raw, &Layout::whole(raw.len() as u64, Some(0)), model);
     let model = Some(ShortModel::of(&model.identity().0));
     let head = ShortFrame {
-        method: Method::Joint,
+        method: Method::LmCm,
         model,
         dictionary: None,
         raw: raw.len() as u64,
@@ -70,7 +70,7 @@ pub fn short_by(model: &Ready, raw: &[u8]) -> Vec<u8> {
 /// A full frame of blocks with these layouts.
 pub fn full(blocks: &[(&[u8], Layout)]) -> Vec<u8> {
     let mut out = Vec::new();
-    let models = vec![Model::Rwkv7 { identity: tiny().identity().0.to_vec() }];
+    let models = vec![ModelRef::Rwkv7 { identity: tiny().identity().0.to_vec() }];
     FrameHeader { models, ..FrameHeader::default() }.write(&mut out);
     let mut index = Index::default();
     for (i, (raw, layout)) in blocks.iter().enumerate() {
@@ -78,7 +78,7 @@ pub fn full(blocks: &[(&[u8], Layout)]) -> Vec<u8> {
         let coded = coded(raw, layout, &tiny());
         BlockHead {
             last: i + 1 == blocks.len(),
-            method: Method::Joint,
+            method: Method::LmCm,
             raw: raw.len() as u64,
             coded: coded.len() as u64,
             layout: layout.clone(),

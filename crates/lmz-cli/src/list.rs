@@ -5,7 +5,7 @@ use std::io::{Read, Seek};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use lmz::format::{Method, Model, Registered, Start, hex};
+use lmz::format::{FrameKind, Method, ModelRef, Registered, hex};
 use lmz::{Archive, Frame};
 
 use super::args::Task;
@@ -20,7 +20,8 @@ pub fn run(task: &Task, path: &Path) -> Result<bool> {
     ensure_seekable(path)?;
     let file = File::open(path).context("cannot be opened")?;
     let mut archive = Archive::open(std::io::BufReader::new(file), task.decoding.clone())?;
-    let skips = archive.frames().iter().filter(|f| matches!(f.kind, Start::Skippable(_))).count();
+    let skips =
+        archive.frames().iter().filter(|f| matches!(f.kind, FrameKind::Skippable(_))).count();
     let blocks: usize = archive.frames().iter().map(|f| f.blocks.len()).sum();
     let bytes: u64 = archive.frames().iter().map(|f| f.compressed_len).sum();
     let raw = archive.uncompressed_len();
@@ -45,9 +46,9 @@ pub fn run(task: &Task, path: &Path) -> Result<bool> {
 /// One line of a frame: where, how much, by which methods, and what decoding it takes.
 fn describe(archive: &mut Archive<impl Read + Seek>, frame: &Frame) -> Result<String> {
     let kind = match frame.kind {
-        Start::Full => "frame",
-        Start::Short => "short frame",
-        Start::Skippable(_) => "skippable frame",
+        FrameKind::Full => "frame",
+        FrameKind::Short => "short frame",
+        FrameKind::Skippable(_) => "skippable frame",
     };
     let Frame { offset, compressed_len, .. } = frame;
     let raw = frame.uncompressed_len();
@@ -70,13 +71,15 @@ fn describe(archive: &mut Archive<impl Read + Seek>, frame: &Frame) -> Result<St
             .map(|origin| format!(", to be had by lmz model pull {origin}"));
         let pull = pull.unwrap_or_default();
         out += &match model {
-            Model::Ppm { order, memory } => format!(", ppm of order {order} in 2^{memory} bytes"),
-            Model::Rwkv7 { identity } => {
+            ModelRef::Ppm { order, memory } => {
+                format!(", ppm of order {order} in 2^{memory} bytes")
+            }
+            ModelRef::Rwkv7 { identity } => {
                 let name = Registered::by_identity(identity).map_or("without a number", |r| r.name);
                 // A short frame has no more digits of it.
                 format!(", model {name} {}{pull}", hex(&identity[..identity.len().min(8)]))
             }
-            Model::Bound(model) => format!(
+            ModelRef::Bound(model) => format!(
                 ", device-bound model {} ({}; {} rows, context {} of which {} are kept){pull}",
                 hex(&model.identity[..8]),
                 model.numerics,

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use lmz::Archive;
-use lmz::format::{DeviceBound, FrameHeader, Input, Limits, Method, Model};
+use lmz::format::{DeviceBound, FrameHeader, Input, Limits, Method, ModelRef};
 use lmz::lm::Found;
 use lmz::lm::bound::Bound;
 use lmz::recover::recover;
@@ -81,7 +81,7 @@ fn every_architecture_gives_back_what_it_got() {
     for name in NAMES {
         // More tokens than the context has, which is 64 or fewer.
         for streams in [None, Some(3)] {
-            for (mix, method) in [(true, Method::Bound), (false, Method::BoundAlone)] {
+            for (mix, method) in [(true, Method::DeviceLmCm), (false, Method::DeviceLm)] {
                 let options = options(name).mix(mix).streams(streams);
                 let archive = compress(KNOWN.as_bytes(), &options).unwrap();
                 assert_eq!(methods(&archive)[0], method, "{name}");
@@ -154,7 +154,7 @@ fn several_blocks_and_a_dictionary() {
         let options =
             options("qwen3").block_size(KNOWN.len()).streams(2).dictionary(dictionary).threads(2);
         let archive = compress(&raw, &options).unwrap();
-        assert_eq!(methods(&archive)[0], Method::Bound);
+        assert_eq!(methods(&archive)[0], Method::DeviceLmCm);
         assert_eq!(decompress_with(&archive, &options.decoding()).unwrap(), raw);
         // Any block by itself.
         let mut scan = Archive::open(std::io::Cursor::new(&archive), options.decoding()).unwrap();
@@ -169,7 +169,7 @@ fn several_blocks_and_a_dictionary() {
 fn entry(archive: &[u8]) -> DeviceBound {
     let header = FrameHeader::read(&mut Input::new(archive), &Limits::default()).unwrap();
     match &header.models[..] {
-        [Model::Bound(entry)] => entry.clone(),
+        [ModelRef::Bound(entry)] => entry.clone(),
         other => panic!("{other:?}"),
     }
 }
@@ -178,7 +178,7 @@ fn entry(archive: &[u8]) -> DeviceBound {
 fn with_entry(archive: &[u8], entry: DeviceBound) -> Vec<u8> {
     let mut input = Input::new(archive);
     let mut header = FrameHeader::read(&mut input, &Limits::default()).unwrap();
-    header.models = vec![Model::Bound(entry)];
+    header.models = vec![ModelRef::Bound(entry)];
     let mut out = Vec::new();
     header.write(&mut out);
     assert_eq!(out.len(), input.position());

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use lmz::lm::rwkv7::Ready;
+use lmz::lm::rwkv7::LoadedModel;
 use lmz::{DecoderOptions, EncoderOptions, Predictor};
 use tempfile::TempDir;
 
@@ -86,7 +86,7 @@ fn a_vocabulary_of_byte_level_bpe() {
         ],
     });
     std::fs::write(to.path().join("tokenizer.json"), file.to_string()).unwrap();
-    let model = Ready::new(&exact(to.path()).unwrap()).unwrap();
+    let model = LoadedModel::new(&exact(to.path()).unwrap()).unwrap();
     let tokens: Vec<&[u8]> = [0, 1, 258, 260, 319].map(|t| model.vocabulary().token(t)).to_vec();
     assert_eq!(tokens, [&b""[..], b"", b" the", b"    ", b""]);
     assert_ne!(

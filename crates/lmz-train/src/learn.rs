@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use lmz::codec::lm_cm;
 use lmz::exact::fpstate::{Exact, exact};
 use lmz::format::Layout;
-use lmz::lm::rwkv7::Ready;
+use lmz::lm::rwkv7::LoadedModel;
 use lmz::mix::kernel::{self, INPUTS, MixJob, MixKernel, SETS};
 use lmz::mix::observe::{
     Bit, CONTEXTS, COPIES, COUNTER, END_CONTEXTS, END_STORED, LAST, LENGTHS, Learnt, Observer,
@@ -52,7 +52,7 @@ impl Code for Alone {
 }
 
 /// By a language model and the context models together.
-impl Code for Ready {
+impl Code for LoadedModel {
     fn code(&self, mix: Watched, text: &[u8]) -> Watched {
         let layout = Layout::whole(text.len() as u64, Some(0));
         let block = lm_cm::LmBlock { layout: &layout, dictionary: None, model: self, threads: 1 };

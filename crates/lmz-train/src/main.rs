@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use lmz::exact::fpstate::exact;
-use lmz::lm::rwkv7::Ready;
+use lmz::lm::rwkv7::LoadedModel;
 use lmz::mix::Prior;
 use lmz::mix::observe::Kind;
 use lmz_train::{Alone, learn};
@@ -67,7 +67,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             report,
         )
     } else {
-        let model = Ready::find(&arguments.model)?;
+        let model = LoadedModel::find(&arguments.model)?;
         let untrained = || exact(|fp| Prior::untrained(fp, Kind::WithModel, &[]));
         let mut start = if arguments.go_on { model.start().clone() } else { untrained() };
         start.primer = exact(|fp| Prior::get(fp).primer.clone());

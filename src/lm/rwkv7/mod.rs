@@ -28,6 +28,6 @@ pub use error::ModelError;
 pub use identity::Identity;
 pub use model::{Files, Model, pth};
 pub use oracle::{LayerState, Oracle, State};
-pub use ready::Ready;
+pub use ready::LoadedModel;
 pub use tensors::Tensor;
 pub use weights::{ChannelMix, Layer, Matrix, Norm, Source, TimeMix, ValueMix, Weights};

@@ -14,7 +14,7 @@ use crate::vocab::{START, Token, Vocabulary};
 
 /// A model ready to be computed by the chosen kernel. Copies share its memory.
 #[derive(Clone)]
-pub struct Ready(Arc<Inner>);
+pub struct LoadedModel(Arc<Inner>);
 
 struct Inner {
     name: String,
@@ -29,7 +29,7 @@ struct Inner {
     first: OnceLock<Arc<LmStream>>,
 }
 
-impl Ready {
+impl LoadedModel {
     /// Packs a model for the kernel that is chosen ([`Kernel::chosen`]).
     pub fn new(model: &Model) -> Result<Self, ModelError> {
         exact(|_| Self::pack(model))
@@ -62,7 +62,7 @@ impl Ready {
 
     /// The built-in model of a name, if there is one.
     pub(crate) fn builtin(name: &str) -> Option<Result<Self, ModelError>> {
-        static BUILT_IN: LazyLock<Mutex<Vec<Ready>>> = LazyLock::new(Mutex::default);
+        static BUILT_IN: LazyLock<Mutex<Vec<LoadedModel>>> = LazyLock::new(Mutex::default);
         let mut loaded = BUILT_IN.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(ready) = loaded.iter().find(|r| r.name() == name) {
             return Some(Ok(ready.clone()));
@@ -160,16 +160,16 @@ fn longer(vocabulary: &Vocabulary, token: Token) -> [u64; 4] {
     out
 }
 
-impl fmt::Debug for Ready {
+impl fmt::Debug for LoadedModel {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "Ready({}, {})", self.name(), self.identity())
+        write!(f, "LoadedModel({}, {})", self.name(), self.identity())
     }
 }
 
-impl PartialEq for Ready {
+impl PartialEq for LoadedModel {
     fn eq(&self, other: &Self) -> bool {
         self.identity() == other.identity()
     }
 }
 
-impl Eq for Ready {}
+impl Eq for LoadedModel {}

@@ -71,10 +71,10 @@ fn saved(smaller: u64, larger: u64) -> f64 {
 fn way(method: Method, read: bool) -> &'static str {
     match (method, read) {
         (Method::Stored, _) => "stored as it is",
-        (Method::Fill, _) => "one byte repeated",
-        (Method::Joint | Method::Bound, true) => "model and context mixing",
-        (Method::Mixed, _) | (Method::Joint | Method::Bound, false) => "context mixing alone",
-        (Method::Coded | Method::BoundAlone, _) => "model alone",
+        (Method::Rle, _) => "one byte repeated",
+        (Method::LmCm | Method::DeviceLmCm, true) => "model and context mixing",
+        (Method::Cm, _) | (Method::LmCm | Method::DeviceLmCm, false) => "context mixing alone",
+        (Method::Modelled | Method::DeviceLm, _) => "model alone",
         (other, _) => other.name(),
     }
 }
