@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::format::HubName;
-use crate::lm::Found;
+use crate::predictor::Predictor;
 
 /// Finds models by the name that an archive has for where they were got.
 ///
@@ -17,5 +17,5 @@ pub trait ModelProvider: fmt::Debug + Send + Sync {
     /// # Errors
     ///
     /// If there is one and it cannot be loaded.
-    fn model(&self, name: &HubName) -> Result<Option<Found>, Box<dyn Error + Send + Sync>>;
+    fn model(&self, name: &HubName) -> Result<Option<Predictor>, Box<dyn Error + Send + Sync>>;
 }

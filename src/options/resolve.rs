@@ -6,10 +6,10 @@ use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
 use crate::exact::kernel::Kernel;
 use crate::format::{self, DeviceBound, FrameHeader, HubName, Limits, Origins, ShortFrame, within};
-use crate::lm::Found;
 use crate::lm::bound::Bound;
 use crate::lm::rwkv7::LoadedModel;
 use crate::options::DecoderOptions;
+use crate::predictor::Predictor;
 
 /// Probes that are remembered: frames of nearly all archives name the same model.
 const REMEMBERED: usize = 16;
@@ -165,10 +165,12 @@ impl Resolver {
         match provider.model(origin).map_err(failed)? {
             None => return Ok(None),
             // Another model than the frame's is not kept: an archive can name many.
-            Some(Found::Exact(model)) if model.identity().0.starts_with(identity) => {
-                self.models.push(LoadedModel::new(&model).map_err(|error| failed(error.into()))?);
+            Some(Predictor::Model(model)) if model.identity().0.starts_with(identity) => {
+                self.models.push(model);
             }
-            Some(Found::Bound(model)) if model.identity().0 == identity => self.bound.push(model),
+            Some(Predictor::Bound(model)) if model.identity().0 == identity => {
+                self.bound.push(model);
+            }
             Some(_) => {
                 let origin = Box::new(origin.clone());
                 return Err(Error::OtherModel { at, origin, needed: identity.to_vec() });

@@ -103,8 +103,8 @@ impl Finder {
 /// Models of the hub's cache, by the names that archives have for them. Nothing is got from the
 /// network.
 impl ModelProvider for Finder {
-    fn model(&self, name: &HubName) -> Result<Option<Found>, Box<dyn Error + Send + Sync>> {
+    fn model(&self, name: &HubName) -> Result<Option<Predictor>, Box<dyn Error + Send + Sync>> {
         let Some(snapshot) = Hub::new(true).cached(name)? else { return Ok(None) };
-        Ok(Some(self.snapshot(&snapshot)?))
+        Ok(Some(Predictor::of(self.snapshot(&snapshot)?)?))
     }
 }
