@@ -12,6 +12,9 @@ use std::sync::Mutex;
 use archives::Golden;
 use lmz::{compress_with, decompress_with};
 
+/// Bytes of the longest file that is compressed where the processor is emulated (`LMZ_EMULATED`).
+const EMULATED: usize = 1000;
+
 #[test]
 fn golden_archives() {
     // On all cores, because emulated ones take minutes.
@@ -34,6 +37,10 @@ fn check(golden: &Golden) {
     }
     let decoded = decompress_with(golden.archive, &archives::decoding()).unwrap();
     assert!(decoded == golden.raw, "{name} decodes to something else");
+    // To choose a method, an encoder codes a block several times.
+    if std::env::var_os("LMZ_EMULATED").is_some() && golden.raw.len() > EMULATED {
+        return;
+    }
     assert!(
         compress_with(golden.raw, &golden.options).unwrap() == golden.archive,
         "{name} is compressed to something else"
