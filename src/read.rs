@@ -2,7 +2,7 @@
 //!
 //! Take these where there is something to read from, such as a file. Bytes that arrive piece by
 //! piece without being waited for are for [`write`](crate::write); a reader that has a buffer of
-//! its own is for [`bufread`](crate::bufread), which saves a copy.
+//! its own is for [crate::bufread], which saves a copy.
 
 use std::io::{self, BufReader, Read};
 

@@ -44,7 +44,7 @@ const CHANGE: u64 = 8 * 64 * BIT;
 const SAMPLE_CHANGE: u64 = 8 * BIT;
 
 /// What codec 4 makes of a block in one stream that the model reads all of: the bitstream, and what
-/// each window of [`WINDOW`] bytes costs, in parts of a bit ([`BIT`]).
+/// each window of [`WINDOW`] bytes costs, in parts of a bit.
 pub type Precoded = (Vec<u8>, Vec<u64>);
 
 /// Decides what a block is coded with.

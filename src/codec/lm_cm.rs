@@ -4,7 +4,7 @@
 //! A token is coded on its way down the byte trie, as in [`walk`](super::walk): does it end here,
 //! then the bits of the next byte. The model's mass below each node is one more input of the mixer,
 //! which sees the bytes as context mixing alone does. Segments that the model does not read are
-//! coded in between ([`byte_segments`](super::byte_segments)).
+//! coded in between (`byte_segments`).
 
 use super::byte_segments::ByteSegments;
 use super::cost::Metered;

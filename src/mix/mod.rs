@@ -1,7 +1,7 @@
 //! Context mixing: what the file itself teaches, bit by bit.
 //!
 //! Comes in: the bits of bytes, one after the other. Goes out: before each bit the probability that
-//! it is 1, learnt from what followed in the same contexts before. See [`contexts`] for which
+//! it is 1, learnt from what followed in the same contexts before. See `contexts` for which
 //! contexts; each has a bit history for every bit, which an adaptive map turns into a probability;
 //! a match model looks for the longest repeat; mixers weigh them all, and APMs have the last
 //! word.

@@ -66,14 +66,17 @@ fn of_library(error: &lmz::Error) -> Option<String> {
     })
 }
 
+/// What a command that lacks the hub needs for it.
+const WITH_HUB: &str =
+    if cfg!(feature = "hub") { "" } else { " (with an lmz that has the feature hub)" };
+
 /// How to get a model that an archive names.
 fn model(identity: &[u8], origin: Option<&HubName>) -> String {
     match (Registered::by_identity(identity), origin) {
         (Some(_), _) => "give its folder (--model PATH), or use an lmz that has it built in".into(),
-        (_, Some(origin)) => format!(
-            "get it: lmz model pull {origin} (with the feature hub), or give its folder (--model \
-            PATH)"
-        ),
+        (_, Some(origin)) => {
+            format!("get it: lmz model pull {origin}{WITH_HUB}, or give its folder (--model PATH)")
+        }
         (None, None) => {
             "give its folder (--model PATH), or its name on the hub (--model hf:OWNER/NAME)".into()
         }
@@ -82,10 +85,10 @@ fn model(identity: &[u8], origin: Option<&HubName>) -> String {
 
 /// How to get a device-bound model that an archive names.
 fn device_model(origin: Option<&HubName>) -> String {
-    let folder = "give its folder (--model PATH) to an lmz that has the feature hub";
+    let folder = format!("give its folder (--model PATH){WITH_HUB}");
     match origin {
         Some(origin) => format!("get it: lmz model pull {origin}; or {folder}"),
-        None => folder.into(),
+        None => folder,
     }
 }
 
