@@ -17,6 +17,7 @@ use crate::format::{BlockHead, Index, ShortFrame};
 use crate::options::EncoderOptions;
 use crate::parallel;
 use crate::report::{BlockReport, OnBlock};
+use crate::sticky::Sticky;
 use coding::{Coding, code_block};
 
 /// Compresses what is written to it, as one frame, into `W`.
@@ -58,7 +59,7 @@ pub struct Encoder<W: Write> {
     /// Whether the frame has ended.
     finished: bool,
     /// How a call has failed: nothing more is written then.
-    failure: Option<(io::ErrorKind, String)>,
+    failure: Sticky,
     on_block: OnBlock,
 }
 
@@ -90,7 +91,7 @@ impl<W: Write> Encoder<W> {
             raw: 0,
             index: Index::default(),
             finished: false,
-            failure: None,
+            failure: Sticky::default(),
             on_block: OnBlock::default(),
         }
     }
@@ -191,22 +192,13 @@ impl<W: Write> Encoder<W> {
         Ok(())
     }
 
-    /// An error if a call before has failed.
-    fn go_on(&self) -> io::Result<()> {
-        match &self.failure {
-            None => Ok(()),
-            Some((kind, message)) => Err(io::Error::new(*kind, message.clone())),
-        }
-    }
-
     /// Does what may fail or, where foreign code runs, panic. What is lost by that cannot be
     /// written later.
     fn once<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        self.go_on()?;
-        let panicked = "an earlier call panicked: the archive is incomplete";
-        self.failure = Some((io::ErrorKind::Other, panicked.into()));
+        self.failure.check()?;
+        self.failure.begin("an earlier call panicked: the archive is incomplete");
         let result = exact(|_| work(self));
-        self.failure = result.as_ref().err().map(Error::lasting);
+        self.failure.end(&result);
         result
     }
 
@@ -274,7 +266,7 @@ impl<W: Write> Write for Encoder<W> {
     /// Takes as many of the bytes as its memory allows. After an error it takes none: every later
     /// call gives the error again.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.go_on()?;
+        self.failure.check()?;
         if self.finished {
             let message = "the archive has been finished";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));

@@ -3,8 +3,8 @@
 //! What comes out is exactly what went in, on every machine: the built-in models are computed in
 //! arithmetic that is defined to the bit, and a block whose check does not fit is an error, never
 //! other content. On text, code and logs an archive is much smaller than those of general
-//! compressors, and it takes much longer: on two cores about 75 kB/s with the default model, to
-//! compress and to decompress. Short messages gain most, since a model that knows the language needs
+//! compressors, and it takes much longer: with the default model tens of kB/s, to compress and
+//! to decompress. Short messages gain most, since a model that knows the language needs
 //! no beginning to learn from. Take another compressor where speed counts
 //! more than size, or for what is compressed or encrypted already.
 //!
@@ -97,6 +97,7 @@ mod provider;
 pub mod read;
 pub mod recover;
 mod report;
+mod sticky;
 #[doc(hidden)]
 pub mod vocab;
 mod window;

@@ -12,6 +12,7 @@ pub use crate::encoder::Encoder;
 use crate::error::Result;
 use crate::options::DecoderOptions;
 use crate::report::BlockReport;
+use crate::sticky::Sticky;
 
 /// Bytes of content that are given to the inner writer at a time, at most.
 const PIECE: usize = 64 << 10;
@@ -46,6 +47,8 @@ pub struct Decoder<W: Write> {
     waits: bool,
     /// What went wrong with bytes that had been taken: the next call gives it.
     failure: Option<io::Error>,
+    /// Whether the inner writer has panicked.
+    panicked: Sticky,
 }
 
 /// What has been written and not yet decoded.
@@ -78,7 +81,15 @@ impl<W: Write> Decoder<W> {
     /// A decoder with these options.
     pub fn with_options(inner: W, options: DecoderOptions) -> Self {
         let decoder = decoder::Decoder::with_options(Arrived::default(), options);
-        Self { inner, decoder, content: Vec::new(), taken: 0, waits: true, failure: None }
+        Self {
+            inner,
+            decoder,
+            content: Vec::new(),
+            taken: 0,
+            waits: true,
+            failure: None,
+            panicked: Sticky::default(),
+        }
     }
 
     /// Calls `report` for each block when it has been decoded.
@@ -131,6 +142,7 @@ impl<W: Write> Decoder<W> {
 
     /// What went wrong before; else what is left of what has arrived goes on.
     fn go_on(&mut self) -> io::Result<()> {
+        self.panicked.check()?;
         match self.failure.take() {
             Some(error) => Err(error),
             None if self.waits => Ok(()),
@@ -143,7 +155,11 @@ impl<W: Write> Decoder<W> {
         self.waits = false;
         loop {
             while self.taken < self.content.len() {
-                match self.inner.write(&self.content[self.taken..]) {
+                // How much a writer that panics has taken is not known.
+                self.panicked.begin("the inner writer panicked: what it has taken is not known");
+                let written = self.inner.write(&self.content[self.taken..]);
+                self.panicked.clear();
+                match written {
                     Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                     // A writer that claims more than it was given is broken, and must not break
                     // this.

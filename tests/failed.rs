@@ -343,3 +343,19 @@ fn recovering_ends_when_its_writer_fails() {
         assert!(matches!(result, Err(lmz::Error::Io(_))) && calls == fail_at);
     }
 }
+
+/// The writer may have taken bytes before it panicked: going on could write them twice.
+#[test]
+fn a_decoder_whose_writer_panics_writes_no_more() {
+    let archive = lmz::compress_with(&text(20_000), &options(1)).unwrap();
+    let (writer, out) = Flaky::new(&[3], Fault::Panic, 1000);
+    let mut decoder = lmz::write::Decoder::new(writer);
+    let first = catch_unwind(AssertUnwindSafe(|| decoder.write_all(&archive)));
+    assert!(first.is_err());
+    let before = out.borrow().clone();
+    assert!(text(20_000).starts_with(&before) && before.len() < 20_000);
+    assert!(decoder.write_all(&archive).is_err());
+    assert!(decoder.flush().is_err());
+    assert!(decoder.finish().is_err());
+    assert!(*out.borrow() == before);
+}

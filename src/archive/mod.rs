@@ -18,6 +18,7 @@ use crate::exact::fpstate::{Host, exact, host};
 use crate::format::{FormatError, Method, within};
 use crate::options::{DecoderOptions, Resolved, Resolver};
 use crate::parallel;
+use crate::sticky::Sticky;
 pub use listed::{Block, Frame};
 use scan::Structure;
 use stored::{Stored, decode, fetch_head, fetch_rest};
@@ -69,7 +70,7 @@ pub struct Archive<R> {
     /// Blocks, by frame and number, before which those without content have been verified.
     verified: HashSet<(usize, usize)>,
     work: Work,
-    failure: Option<(io::ErrorKind, String)>,
+    failure: Sticky,
 }
 
 impl<R: Read + Seek> Archive<R> {
@@ -111,7 +112,7 @@ impl<R: Read + Seek> Archive<R> {
             resolved: None,
             verified: HashSet::new(),
             work: Work::default(),
-            failure: None,
+            failure: Sticky::default(),
         })
     }
 
@@ -359,21 +360,12 @@ impl<R: Read + Seek> Archive<R> {
         Ok(())
     }
 
-    /// An error if a call before has failed.
-    fn go_on(&self) -> io::Result<()> {
-        match &self.failure {
-            None => Ok(()),
-            Some((kind, message)) => Err(io::Error::new(*kind, message.clone())),
-        }
-    }
-
     /// Does what may fail or, where foreign code runs, panic.
     fn once<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        self.go_on()?;
-        self.failure =
-            Some((io::ErrorKind::Other, "an earlier call panicked: open the archive anew".into()));
+        self.failure.check()?;
+        self.failure.begin("an earlier call panicked: open the archive anew");
         let result = exact(|_| work(self));
-        self.failure = result.as_ref().err().map(Error::lasting);
+        self.failure.end(&result);
         result
     }
 }
@@ -393,7 +385,7 @@ impl<R: Read + Seek> Read for Archive<R> {
 
 impl<R: Read + Seek> Seek for Archive<R> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.go_on()?;
+        self.failure.check()?;
         let position = match to {
             SeekFrom::Start(at) => Some(at),
             SeekFrom::End(by) => self.uncompressed_len().checked_add_signed(by),
