@@ -12,8 +12,8 @@ use super::pipeline;
 use super::range::{Coder, Decoder};
 use super::scheduler::{BatchScheduler, Reading};
 use super::steps::{Predict, steps};
-use super::streams;
 use super::walk::{At, Decide, Walk, ratio};
+use super::{streams, windows};
 use crate::dictionary::{self, Dictionary};
 use crate::error::CodecError;
 use crate::exact::fpstate::{Exact, exact};
@@ -46,7 +46,7 @@ impl LmBlock<'_> {
     /// The bitstream of a block, and what each window of `window` bytes cost, in units of `BIT`.
     pub fn encode_by_windows(&self, raw: &[u8], window: usize) -> (Vec<u8>, Vec<u64>) {
         let mut coder = Metered::new(raw.len(), window);
-        exact(|fp| self.run(&mut coder, Some(raw), self.begin(fp))).expect("encoding cannot fail");
+        exact(|fp| self.encode_by(&mut coder, raw, self.begin(fp)));
         coder.finish()
     }
 
@@ -57,7 +57,13 @@ impl LmBlock<'_> {
 
     /// Decodes by a coder that reads the block, and appends the raw bytes to `out`.
     pub fn decode_by<C: Coder>(&self, coder: &mut C, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        let mix = exact(|fp| self.run(coder, None, self.begin(fp)))?;
+        let mix = exact(|fp| {
+            let streams = self.layout.streams as usize;
+            let first = dictionary::first(self.dictionary, self.model);
+            pipeline::run(self.model.network(), &first, streams, self.threads, |rows| {
+                self.run(coder, rows, None, self.begin(fp))
+            })
+        })?;
         out.extend_from_slice(&mix.raw()[self.read_first().len()..]);
         Ok(())
     }
@@ -81,29 +87,27 @@ impl LmBlock<'_> {
     #[doc(hidden)]
     pub fn watch<O: Observer>(&self, raw: &[u8], mix: Mix<O>) -> Mix<O> {
         let mut coder = Metered::new(raw.len(), raw.len());
-        exact(|_| self.run(&mut coder, Some(raw), mix)).expect("encoding cannot fail")
+        exact(|_| self.encode_by(&mut coder, raw, mix))
     }
 
-    fn run<C: Coder, O: Observer>(
+    fn encode_by<C: Coder, O: Observer>(&self, coder: &mut C, raw: &[u8], mix: Mix<O>) -> Mix<O> {
+        let first = dictionary::first(self.dictionary, self.model);
+        let tokens = windows::tokens(self.model, streams::of(self.layout), raw);
+        windows::run(self.model.network(), &first, tokens, self.threads, |rows| {
+            self.run(coder, rows, Some(raw), mix)
+        })
+        .expect("encoding cannot fail")
+    }
+
+    fn run<C: Coder, R: BatchScheduler, O: Observer>(
         &self,
         coder: &mut C,
+        rows: &mut R,
         raw: Option<&[u8]>,
         mix: Mix<O>,
     ) -> Result<Mix<O>, CodecError> {
-        let network = self.model.network();
-        let first = dictionary::first(self.dictionary, self.model);
-        pipeline::run(network, &first, self.layout.streams as usize, self.threads, |pipeline| {
-            let (layout, dictionary) = (self.layout, self.read_first());
-            kernel::run(LmCm {
-                coder,
-                rows: pipeline,
-                reading: self.model,
-                layout,
-                dictionary,
-                raw,
-                mix,
-            })
-        })
+        let (layout, dictionary) = (self.layout, self.read_first());
+        kernel::run(LmCm { coder, rows, reading: self.model, layout, dictionary, raw, mix })
     }
 }
 

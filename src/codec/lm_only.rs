@@ -7,7 +7,7 @@ use super::range::{Coder, Encoder};
 use super::scheduler::{BatchScheduler, Reading};
 use super::steps::Predict;
 use super::walk::Walk;
-use super::{pipeline, streams};
+use super::{pipeline, streams, windows};
 use crate::dictionary;
 use crate::error::CodecError;
 use crate::format::{BlockHead, Layout, Method};
@@ -23,7 +23,12 @@ pub fn most_raw(coded: usize) -> u64 {
 /// The bitstream of a block.
 pub fn encode(block: &LmBlock, raw: &[u8]) -> Vec<u8> {
     let mut coder = Encoder::default();
-    run(block, &mut coder, Some(raw)).expect("encoding cannot fail");
+    let first = dictionary::first(block.dictionary, block.model);
+    let tokens = windows::tokens(block.model, streams::of(block.layout), raw);
+    windows::run(block.model.network(), &first, tokens, block.threads, |rows| {
+        steps(&mut coder, rows, block.model, block.layout, Some(raw))
+    })
+    .expect("encoding cannot fail");
     coder.finish()
 }
 
@@ -38,23 +43,13 @@ pub fn decode<C: Coder>(
     if claimed > most_raw(coded) || block.layout.streams > BlockHead::most_streams(claimed) {
         return Err(CodecError::TooShort);
     }
-    out.extend(run(block, coder, None)?);
-    Ok(())
-}
-
-fn run<C: Coder>(
-    block: &LmBlock,
-    coder: &mut C,
-    raw: Option<&[u8]>,
-) -> Result<Vec<u8>, CodecError> {
     let first = dictionary::first(block.dictionary, block.model);
-    pipeline::run(
-        block.model.network(),
-        &first,
-        block.layout.streams as usize,
-        block.threads,
-        |pipeline| steps(coder, pipeline, block.model, block.layout, raw),
-    )
+    let streams = block.layout.streams as usize;
+    let read = pipeline::run(block.model.network(), &first, streams, block.threads, |rows| {
+        steps(coder, rows, block.model, block.layout, None)
+    })?;
+    out.extend(read);
+    Ok(())
 }
 
 /// The streams of a block, by a model alone: the step function of encoder and decoder. `raw`: what

@@ -24,4 +24,5 @@ mod streams;
 #[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
 pub mod trace;
 pub mod walk;
+mod windows;
 pub mod work;

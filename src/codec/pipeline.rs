@@ -1,4 +1,4 @@
-//! The threads that compute a model while the coder codes.
+//! The threads that compute a model while a decoder decodes. (For encoders: `windows`.)
 //!
 //! A block's streams are in groups ([`scheduler`](super::scheduler)). The coder takes the groups in
 //! order; a group whose tokens are coded goes back to be computed. Who waits for a group computes
@@ -13,7 +13,6 @@ use super::scheduler::{self, BatchScheduler, Row};
 use crate::error::CodecError;
 use crate::exact::fpstate::exact;
 use crate::lm::rwkv7::{Engine, LmStream, Network};
-use crate::vocab::START;
 
 type Group = scheduler::Group<LmStream>;
 
@@ -144,9 +143,7 @@ pub fn run<R>(
     let mut state = State::default();
     for group in 0..groups {
         let numbers = streams * group / groups..streams * (group + 1) / groups;
-        let rows = numbers
-            .map(|number| Row { number, stream: first.clone(), token: START, ended: false })
-            .collect();
+        let rows = numbers.map(|number| Row::new(number, first.clone())).collect();
         state.done.push(Some(Group { rows }));
     }
     let shared = Shared { state: Mutex::new(state), changed: Condvar::new() };

@@ -4,7 +4,7 @@
 use super::range::Coder;
 use crate::error::CodecError;
 use crate::lm::rwkv7::{LmStream, LoadedModel};
-use crate::vocab::{Token, Vocabulary};
+use crate::vocab::{START, Token, Vocabulary};
 
 /// What is kept of a stream between its steps.
 pub trait Sums {
@@ -26,6 +26,13 @@ pub struct Row<S> {
     pub token: Token,
     /// Whether nothing of it is left to be coded.
     pub ended: bool,
+}
+
+impl<S> Row<S> {
+    /// Of a stream that has read nothing but what all begin with.
+    pub fn new(number: usize, stream: S) -> Self {
+        Self { number, stream, token: START, ended: false }
+    }
 }
 
 /// Streams that are computed together.

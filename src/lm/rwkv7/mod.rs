@@ -24,6 +24,8 @@ mod weights;
 
 pub use config::Config;
 pub use engine::{Engine, LmStream, Network};
+#[doc(hidden)]
+pub use engine::{LmOutput, LmState, Window};
 pub use error::ModelError;
 pub use identity::Identity;
 pub use model::{Files, Model, pth};

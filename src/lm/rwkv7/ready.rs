@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
-use super::engine::{Engine, LmStream, Network};
+use super::engine::{Engine, LmStream, Network, Window};
 use super::{Identity, Model, ModelError};
 use crate::exact::fpstate::exact;
 use crate::exact::kernel::Kernel;
@@ -11,6 +11,9 @@ use crate::format::{HubName, Registered};
 use crate::lm;
 use crate::mix::Prior;
 use crate::vocab::{START, Token, Vocabulary};
+
+/// Tokens of a text that are read in one step.
+const WINDOW: usize = 16;
 
 /// A model ready to be computed by the chosen kernel. Copies share its memory.
 #[derive(Clone)]
@@ -133,9 +136,14 @@ impl LoadedModel {
         exact(|_| {
             let mut engine = Engine::new(Arc::clone(self.network()));
             let mut stream = engine.stream();
-            for token in std::iter::once(START).chain(self.vocabulary().segment(text)) {
-                engine.step(&mut [(&mut stream, token)]);
+            let tokens: Vec<_> =
+                std::iter::once(START).chain(self.vocabulary().segment(text)).collect();
+            let (last, tokens) = tokens.split_last().expect("a text begins with a token");
+            let state = &mut stream.state;
+            for tokens in tokens.chunks(WINDOW) {
+                engine.read(&mut [Window { state: &mut *state, tokens, outputs: &mut [] }]);
             }
+            engine.step(&mut [(&mut stream, *last)]);
             stream
         })
     }

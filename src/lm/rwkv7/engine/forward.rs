@@ -4,6 +4,7 @@ use super::frequencies::Frequencies;
 use super::heads::{Heads, Inputs, Room};
 use super::network::{INPUTS, Network, PackedLayer};
 use super::norms::{Activate, Function, LastNorm, Row, Shift};
+use super::stream::{LmOutput, LmState};
 use super::timer::{Part, Timer};
 use crate::exact::LANES;
 use crate::exact::fpstate::Exact;
@@ -84,7 +85,10 @@ impl Scratch {
 pub struct Forward<'a, 'b> {
     pub fp: Exact<'a>,
     pub network: &'a Network,
-    pub rows: &'a mut [Row<'b>],
+    pub states: &'a mut [&'b mut LmState],
+    pub rows: &'a [Row],
+    /// What the model says behind each row of which it is asked.
+    pub outputs: &'a mut [&'b mut LmOutput],
     pub scratch: &'a mut Scratch,
 }
 
@@ -102,21 +106,21 @@ impl Forward<'_, '_> {
 
     fn embed(&mut self) {
         let emb = &self.network.emb;
-        for ((stream, token), x) in
-            self.rows.iter_mut().zip(self.scratch.x.chunks_exact_mut(self.network.lines()))
+        for (row, x) in self.rows.iter().zip(self.scratch.x.chunks_exact_mut(self.network.lines()))
         {
-            if *token == START {
-                stream.clear();
+            if row.token == START {
+                self.states[row.state].clear();
             }
-            let scale = emb.scale[*token as usize];
-            for (x, w) in x.iter_mut().zip(emb.row(*token as usize).as_chunks::<LANES>().0) {
+            let token = row.token as usize;
+            let scale = emb.scale[token];
+            for (x, w) in x.iter_mut().zip(emb.row(token).as_chunks::<LANES>().0) {
                 x.0 = w.map(|w| f32::from(w) * scale);
             }
         }
     }
 
     fn time_mix(&mut self, number: usize, layer: &PackedLayer) {
-        let Self { fp, network, rows, scratch } = self;
+        let Self { fp, network, states, rows, scratch, .. } = self;
         let fp = *fp;
         let (config, kernel, d) = (&network.config, network.kernel, network.lines());
         let Scratch {
@@ -142,6 +146,7 @@ impl Forward<'_, '_> {
         kernel.run(
             fp,
             Shift {
+                states,
                 rows,
                 layer: number,
                 which: 0,
@@ -201,6 +206,7 @@ impl Forward<'_, '_> {
         kernel.run(
             fp,
             Heads {
+                states,
                 rows,
                 layer: number,
                 head_size: config.head_size,
@@ -229,13 +235,14 @@ impl Forward<'_, '_> {
     }
 
     fn channel_mix(&mut self, number: usize, layer: &PackedLayer) {
-        let Self { fp, network, rows, scratch } = self;
+        let Self { fp, network, states, rows, scratch, .. } = self;
         let fp = *fp;
         let (config, kernel) = (&network.config, network.kernel);
         let Scratch { x, added, wide, q, q_wide, room, timer, .. } = &mut **scratch;
         kernel.run(
             fp,
             Shift {
+                states,
                 rows,
                 layer: number,
                 which: 1,
@@ -273,29 +280,29 @@ impl Forward<'_, '_> {
     }
 
     fn output(&mut self) {
-        let Self { fp, network, rows, scratch } = self;
-        let (fp, kernel, count) = (*fp, network.kernel, rows.len());
+        let Self { fp, network, rows, outputs, scratch, .. } = self;
+        let (fp, kernel, count) = (*fp, network.kernel, outputs.len());
         let Scratch { x, added, q, room, timer, .. } = &mut **scratch;
         kernel.run(
             fp,
-            LastNorm { rows: count, x, add: added, norm: &network.ln_out, room, out: &mut q[0] },
+            LastNorm { rows, x, add: added, norm: &network.ln_out, room, out: &mut q[0] },
         );
         timer.mark(Part::Elementwise);
         let (arena, matrix, x) = (&network.arena, &network.head, &q[0]);
-        let out = Logits(rows);
+        let out = Logits(outputs);
         kernel.run(fp, Product { arena, matrix, x, rows: count, out });
         timer.mark(Part::Products);
-        kernel.run(fp, Frequencies { fp, rows, massless: network.massless });
+        kernel.run(fp, Frequencies { fp, outputs, massless: network.massless });
         timer.mark(Part::Softmax);
     }
 }
 
-/// The streams' own logits.
-struct Logits<'a, 'b>(&'a mut [Row<'b>]);
+/// The outputs' own logits.
+struct Logits<'a, 'b>(&'a mut [&'b mut LmOutput]);
 
 impl Rows for Logits<'_, '_> {
     #[inline(always)]
     fn row(&mut self, row: usize) -> &mut [Lanes] {
-        &mut self.0[row].0.logits
+        &mut self.0[row].logits
     }
 }

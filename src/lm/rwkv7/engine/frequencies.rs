@@ -1,7 +1,7 @@
 //! From logits to prefix sums of frequencies: section 5 of docs/ARITHMETIC.md. Tokens without mass
 //! come first.
 
-use super::norms::Row;
+use super::stream::LmOutput;
 use crate::exact;
 use crate::exact::LANES;
 use crate::exact::fpstate::Exact;
@@ -13,7 +13,7 @@ const ONE: f32 = (1 << 30) as f32;
 /// The sums of every row, from its logits.
 pub struct Frequencies<'a, 'b> {
     pub fp: Exact<'a>,
-    pub rows: &'a mut [Row<'b>],
+    pub outputs: &'a mut [&'b mut LmOutput],
     /// How many tokens have no mass.
     pub massless: usize,
 }
@@ -23,14 +23,8 @@ impl Job for Frequencies<'_, '_> {
 
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        for (stream, _) in self.rows {
-            prefix_sums(
-                self.fp,
-                isa.vectors(),
-                &stream.logits,
-                self.massless,
-                stream.sums.get_mut(),
-            );
+        for LmOutput { logits, sums } in self.outputs.iter_mut().map(|output| &mut **output) {
+            prefix_sums(self.fp, isa.vectors(), logits, self.massless, sums.get_mut());
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::network::Channels;
 use super::norms::Row;
+use super::stream::LmState;
 use super::timer::{Part, Timer};
 use crate::exact::LANES;
 use crate::exact::kernel::{Isa, Job, Lanes, Vectors, exp, prefetch, sigmoid};
@@ -21,7 +22,8 @@ pub struct Inputs<'a> {
 
 /// One layer's heads, of all rows.
 pub struct Heads<'a, 'b> {
-    pub rows: &'a mut [Row<'b>],
+    pub states: &'a mut [&'b mut LmState],
+    pub rows: &'a [Row],
     pub layer: usize,
     /// Channels of a head, N.
     pub head_size: usize,
@@ -110,7 +112,8 @@ impl Heads<'_, '_> {
         let m = if M == 0 { self.head_size / LANES } else { M };
         let d = self.channels.len();
         for row in 0..self.rows.len() {
-            let heads = self.rows[row].0.heads.len();
+            let number = self.rows[row].state;
+            let heads = self.states[number].heads.len();
             let lines = heads * m;
             self.gates(s, row * d, lines);
             self.units(s, m, heads);
@@ -120,7 +123,7 @@ impl Heads<'_, '_> {
             let length = self.head_size * m;
             for pair in 0..heads.div_ceil(2) {
                 let next = [2, 3].map(|ahead| self.state(row, 2 * pair + ahead, state));
-                let states = &mut self.rows[row].0.heads[2 * pair..];
+                let states = &mut self.states[number].heads[2 * pair..];
                 let columns = &self.room.columns[2 * pair * m..];
                 let channels = &mut self.room.per_channel[2 * pair * m..];
                 if let [one, two, ..] = states {
@@ -154,9 +157,11 @@ impl Heads<'_, '_> {
     /// row's. For prefetching only: after the last row, nowhere.
     #[inline(always)]
     fn state(&self, row: usize, head: usize, state: usize) -> *const Lanes {
-        let heads = self.rows[row].0.heads.len();
+        let heads = self.states[self.rows[row].state].heads.len();
         let row = self.rows.get(row + head / heads);
-        row.map_or(std::ptr::null(), |(stream, _)| stream.heads[head % heads][state..].as_ptr())
+        row.map_or(std::ptr::null(), |row| {
+            self.states[row.state].heads[head % heads][state..].as_ptr()
+        })
     }
 
     /// From outputs of products, of which this row's begin at line `at`, to what the recurrence

@@ -1,13 +1,20 @@
 //! Layer norms with what follows them, row by row: mixing with the last input, quantisation.
 
 use super::network::PackedNorm;
-use super::stream::LmStream;
+use super::stream::LmState;
 use crate::exact::EPSILON;
 use crate::exact::kernel::{Isa, Job, Lanes, Quantised, Vectors};
 use crate::vocab::Token;
 
-/// A row of a step: a stream and the token that it reads.
-pub type Row<'a> = (&'a mut LmStream, Token);
+/// A row of a step: which of the states reads a token, and the token. Rows of the same state follow
+/// each other: all that depends on the state is computed row by row, in order.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    pub state: usize,
+    pub token: Token,
+    /// Whether what the model says behind it is asked for.
+    pub said: bool,
+}
 
 /// Adds a product to the residual stream, if there is one, and gives the layer norm of the sum.
 #[inline(always)]
@@ -47,7 +54,8 @@ fn norm<S: Vectors>(
 /// Residual addition, layer norm, and its mixtures with the last input of the same place,
 /// quantised.
 pub struct Shift<'a, 'b, const M: usize> {
-    pub rows: &'a mut [Row<'b>],
+    pub states: &'a mut [&'b mut LmState],
+    pub rows: &'a [Row],
     pub layer: usize,
     /// 0 for the time mix, 1 for the channel mix.
     pub which: usize,
@@ -71,10 +79,10 @@ impl<const M: usize> Job for Shift<'_, '_, M> {
         let s = isa.vectors();
         let lines = self.mix.len();
         let (u, mixed) = self.room.split_at_mut(lines);
-        for (r, (stream, _)) in self.rows.iter_mut().enumerate() {
+        for (r, row) in self.rows.iter().enumerate() {
             let add = self.add.map(|a| &a[r * lines..][..lines]);
             norm(s, &mut self.x[r * lines..][..lines], add, self.norm, u);
-            let last = stream.last(self.layer, self.which, lines);
+            let last = self.states[row.state].last(self.layer, self.which, lines);
             let mut largest = [s.splat(0.0); M];
             for (i, ((mix, u), last)) in self.mix.iter().zip(&*u).zip(last).enumerate() {
                 let u = s.load(u);
@@ -93,9 +101,9 @@ impl<const M: usize> Job for Shift<'_, '_, M> {
     }
 }
 
-/// Residual addition and layer norm, quantised.
+/// Residual addition and layer norm, quantised, of the rows whose output is asked for.
 pub struct LastNorm<'a> {
-    pub rows: usize,
+    pub rows: &'a [Row],
     /// `[rows][D]`
     pub x: &'a mut [Lanes],
     /// `[rows][D]`
@@ -113,10 +121,14 @@ impl Job for LastNorm<'_> {
     fn run<I: Isa>(self, isa: I) {
         let lines = self.norm.weight.len();
         let u = &mut self.room[..lines];
-        for r in 0..self.rows {
-            let add = &self.add[r * lines..][..lines];
-            norm(isa.vectors(), &mut self.x[r * lines..][..lines], Some(add), self.norm, u);
-            quantise(isa, r, u, self.out);
+        let mut to = 0;
+        for (r, row) in self.rows.iter().enumerate() {
+            if row.said {
+                let add = &self.add[r * lines..][..lines];
+                norm(isa.vectors(), &mut self.x[r * lines..][..lines], Some(add), self.norm, u);
+                quantise(isa, to, u, self.out);
+                to += 1;
+            }
         }
     }
 }

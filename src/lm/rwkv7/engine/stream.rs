@@ -4,50 +4,24 @@ use crate::exact::LANES;
 use crate::exact::kernel::Lanes;
 use crate::lm::rwkv7::Config;
 
-/// A stream: its state, and what the model says of its next token. It can be moved between threads
-/// and engines of the same model, dropped at any time, and cloned to go on in two ways.
+/// What a stream knows of the tokens that it has read.
 #[derive(Debug, Clone, Default)]
-pub struct LmStream {
+pub struct LmState {
     /// `[layers][2][D]`: the last inputs of time mix and channel mix.
-    pub(super) last: Vec<Lanes>,
+    last: Vec<Lanes>,
     /// `[H]`, each `[layers][N columns][N rows]`: S, with its columns one after the other, so that
     /// a vector holds rows and no sum crosses lanes.
     pub(super) heads: Vec<Box<[Lanes]>>,
-    /// `[V]`, the last line filled up.
-    pub(super) logits: Vec<Lanes>,
-    pub(super) sums: Sums,
-    pub(super) vocab: usize,
 }
 
-impl LmStream {
-    /// Before a document, which begins with the token [`START`](crate::vocab::START).
-    pub(super) fn new(config: &Config) -> Self {
+impl LmState {
+    fn new(config: &Config) -> Self {
         let (d, n) = (config.hidden / LANES, config.head_size);
         let head = vec![Lanes::default(); config.layers * n * n / LANES].into_boxed_slice();
         Self {
             last: vec![Lanes::default(); config.layers * 2 * d],
             heads: vec![head; config.heads()],
-            logits: vec![Lanes::default(); config.vocab.div_ceil(LANES)],
-            sums: Sums::new(config.vocab),
-            vocab: config.vocab,
         }
-    }
-
-    /// Prefix sums `[V + 1]` of the frequencies of the next token, by rank.
-    pub fn sums(&self) -> &[u64] {
-        self.sums.get()
-    }
-
-    /// The logits `[V]` of the next token, by rank.
-    pub fn logits(&self) -> impl Iterator<Item = f32> {
-        self.logits.iter().flat_map(|l| l.0).take(self.vocab)
-    }
-
-    /// Bytes that it takes.
-    pub fn memory(&self) -> usize {
-        let lines =
-            self.last.len() + self.logits.len() + self.heads.iter().map(|h| h.len()).sum::<usize>();
-        lines * size_of::<Lanes>() + size_of_val(self.sums.room.as_slice())
     }
 
     /// The last input of the time mix (0) or channel mix (1) of a layer, `[D]`.
@@ -62,6 +36,62 @@ impl LmStream {
         for head in &mut self.heads {
             head.fill(Lanes::default());
         }
+    }
+}
+
+/// What a model says of the token that comes next.
+#[derive(Debug, Clone, Default)]
+pub struct LmOutput {
+    /// `[V]`, the last line filled up.
+    pub(super) logits: Vec<Lanes>,
+    pub(super) sums: Sums,
+}
+
+impl LmOutput {
+    /// Room for what a model of this shape says.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            logits: vec![Lanes::default(); config.vocab.div_ceil(LANES)],
+            sums: Sums::new(config.vocab),
+        }
+    }
+
+    /// Prefix sums `[V + 1]` of the frequencies of the next token, by rank.
+    pub fn sums(&self) -> &[u64] {
+        self.sums.get()
+    }
+}
+
+/// A stream: its state, and what the model says of its next token. It can be moved between threads
+/// and engines of the same model, dropped at any time, and cloned to go on in two ways.
+#[derive(Debug, Clone, Default)]
+pub struct LmStream {
+    pub(crate) state: LmState,
+    pub(crate) output: LmOutput,
+}
+
+impl LmStream {
+    /// Before a document, which begins with the token [`START`](crate::vocab::START).
+    pub(super) fn new(config: &Config) -> Self {
+        Self { state: LmState::new(config), output: LmOutput::new(config) }
+    }
+
+    /// Prefix sums `[V + 1]` of the frequencies of the next token, by rank.
+    pub fn sums(&self) -> &[u64] {
+        self.output.sums()
+    }
+
+    /// The logits `[V]` of the next token, by rank.
+    pub fn logits(&self) -> impl Iterator<Item = f32> {
+        let vocab = self.sums().len() - 1;
+        self.output.logits.iter().flat_map(|l| l.0).take(vocab)
+    }
+
+    /// Bytes that it takes.
+    pub fn memory(&self) -> usize {
+        let heads = self.state.heads.iter().map(|h| h.len()).sum::<usize>();
+        let lines = self.state.last.len() + self.output.logits.len() + heads;
+        lines * size_of::<Lanes>() + size_of_val(self.output.sums.room.as_slice())
     }
 }
 
