@@ -1,47 +1,32 @@
-//! A bar with rate and ratio on a terminal; nothing elsewhere.
+//! A reader or writer that passes bytes through and counts them.
 
-use std::io::{self, IsTerminal, Read, Write};
-
-use indicatif::{ProgressBar, ProgressStyle};
-use lmz::format::printable;
-
-/// The bar of one file, or none.
-pub fn bar(quiet: bool, name: &str, length: Option<u64>) -> ProgressBar {
-    if quiet || !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let template = match length {
-        Some(_) => "{prefix} {bar:30} {percent}% {bytes_per_sec} {msg} {eta}",
-        None => "{prefix} {bytes} {bytes_per_sec} {msg}",
-    };
-    let style =
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = length.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
-    bar.with_style(style).with_prefix(printable(name).to_string())
-}
+use std::io::{self, Read, Write};
 
 /// Passes bytes through and counts them.
-pub struct Counted<T> {
-    pub inner: T,
+pub struct Counted<'a, T> {
+    inner: T,
     pub bytes: u64,
-    /// The bar to move, for the side that it measures.
-    pub bar: Option<ProgressBar>,
+    /// What is told of the bytes, besides.
+    told: Option<&'a dyn Fn(u64)>,
 }
 
-impl<T> Counted<T> {
-    pub fn new(inner: T, bar: Option<ProgressBar>) -> Self {
-        Self { inner, bytes: 0, bar }
+impl<'a, T> Counted<'a, T> {
+    pub fn new(inner: T) -> Self {
+        Self { inner, bytes: 0, told: None }
+    }
+
+    /// Tells how many bytes have passed, each time that some have.
+    pub fn told_to(self, told: &'a dyn Fn(u64)) -> Self {
+        Self { told: Some(told), ..self }
     }
 
     fn count(&mut self, n: usize) {
         self.bytes += n as u64;
-        if let Some(bar) = &self.bar {
-            bar.inc(n as u64);
-        }
+        self.told.iter().for_each(|told| told(self.bytes));
     }
 }
 
-impl<T: Read> Read for Counted<T> {
+impl<T: Read> Read for Counted<'_, T> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(out)?;
         self.count(n);
@@ -49,7 +34,7 @@ impl<T: Read> Read for Counted<T> {
     }
 }
 
-impl<T: Write> Write for Counted<T> {
+impl<T: Write> Write for Counted<'_, T> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let n = self.inner.write(bytes)?;
         self.count(n);
