@@ -9,6 +9,7 @@ use std::fmt;
 use std::io::{self, Read};
 
 use crate::codec::content::Content;
+use crate::codec::context::BlockContext;
 use crate::codec::decode::{self, RawBlock};
 use crate::codec::memory;
 use crate::codec::work::Work;
@@ -20,6 +21,7 @@ use crate::format::{
 };
 use crate::options::{DecoderOptions, Needs, Resolver};
 use crate::parallel;
+use crate::progress::BlockProgress;
 use crate::report::{BlockReport, OnBlock};
 use frame::{Inside, end_frame};
 use source::Source;
@@ -319,7 +321,10 @@ impl<R: Read> Decoder<R> {
         let (resolved, options) = (&inside.resolved, &self.resolver.options);
         let decode = |Job { number, at, raw_at, block }: Job, threads| {
             let head = block.head.clone();
-            let content = block.decode(&resolved.context(threads, options.cancel.as_ref()));
+            let progress = BlockProgress::new(options.progress.as_ref(), head.raw);
+            let context = resolved.context(threads, options.cancel.as_ref());
+            let context = BlockContext { progress: progress.as_ref(), ..context };
+            let content = block.decode(&context);
             (content.map_err(|source| Error::of_block(number, at, raw_at, source)), head)
         };
         let uses = |job: &Job| decode::uses(job.block.head.method);

@@ -16,6 +16,7 @@ use crate::exact::fpstate::{Host, exact, host};
 use crate::format::{BlockHead, Index, ShortFrame};
 use crate::options::EncoderOptions;
 use crate::parallel;
+use crate::progress::BlockProgress;
 use crate::report::{BlockReport, OnBlock};
 use crate::sticky::Sticky;
 use coding::{Coding, code_block};
@@ -227,9 +228,13 @@ impl<W: Write> Encoder<W> {
         let (threads, coding) = (self.options.threads, self.coding());
         let context = self.context(threads / group.len());
         let plans = parallel::map(group.to_vec(), |part| (part, Plan::of(part, &context)));
+        let shared = self.options.progress.as_ref();
         let code = |(part, plan): (&[u8], Plan), threads| {
-            let context = BlockContext { threads, ..context };
-            Ok((part.to_vec(), code_block(part, plan, &context, coding)?))
+            let progress = BlockProgress::new(shared, part.len() as u64);
+            let context = BlockContext { threads, progress: progress.as_ref(), ..context };
+            let coded = code_block(part, plan, &context, coding)?;
+            progress.iter().for_each(BlockProgress::coded);
+            Ok((part.to_vec(), coded))
         };
         parallel::share(plans, threads, |(_, plan)| plan.uses(), code).into_iter().collect()
     }
@@ -258,7 +263,14 @@ impl<W: Write> Encoder<W> {
     /// What a block is coded with when it has this many threads to itself.
     fn context(&self, threads: usize) -> BlockContext<'_> {
         let (table, dictionary) = (&self.models[..], self.options.dictionary.as_ref());
-        BlockContext { table, dictionary, mix: self.options.mix, threads, cancel: None }
+        BlockContext {
+            table,
+            dictionary,
+            mix: self.options.mix,
+            threads,
+            cancel: None,
+            progress: None,
+        }
     }
 }
 

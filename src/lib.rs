@@ -93,6 +93,7 @@ mod options;
 #[doc(hidden)]
 pub mod parallel;
 mod predictor;
+mod progress;
 mod provider;
 pub mod read;
 pub mod recover;
@@ -116,5 +117,6 @@ pub use lm::rwkv7::{Identity, LoadedModel, ModelError};
 pub use message::{compress_bare, compress_many, decompress_bare};
 pub use options::{DecoderOptions, EncoderOptions};
 pub use predictor::Predictor;
+pub use progress::Progress;
 pub use provider::ModelProvider;
 pub use report::{BlockReport, Reason};

@@ -12,6 +12,7 @@ use crate::exact::fpstate::exact;
 use crate::format::{BlockHead, Layout, ShortFrame};
 use crate::options::EncoderOptions;
 use crate::parallel;
+use crate::progress::BlockProgress;
 
 /// Compresses independent messages, each into an archive of its own, the same as
 /// [`compress_with`] makes. With a neural model it takes much less time than one by one: it reads
@@ -110,7 +111,11 @@ fn fits_batch(raw: &[u8], options: &EncoderOptions) -> bool {
 pub fn compress_bare(message: &[u8], options: &EncoderOptions) -> Result<Vec<u8>> {
     exact(|_| {
         let table = table(options)?;
-        encode::bare(message, &context(options, &table)).map_err(Error::of_message)
+        let progress = BlockProgress::new(options.progress.as_ref(), message.len() as u64);
+        let context = BlockContext { progress: progress.as_ref(), ..context(options, &table) };
+        let coded = encode::bare(message, &context).map_err(Error::of_message)?;
+        progress.iter().for_each(BlockProgress::end);
+        Ok(coded)
     })
 }
 
@@ -129,7 +134,8 @@ fn decode_bare(coded: &[u8], length: usize, options: &EncoderOptions) -> Result<
     let mut out = Vec::new();
     if length > 0 {
         let table = table(options)?;
-        let context = context(options, &table);
+        let progress = BlockProgress::new(options.progress.as_ref(), length as u64);
+        let context = BlockContext { progress: progress.as_ref(), ..context(options, &table) };
         let (method, model) = bare_method(&context);
         let layout = Layout::whole(length as u64, model);
         let (raw, coded_length) = (length as u64, coded.len() as u64);
@@ -144,6 +150,7 @@ fn decode_bare(coded: &[u8], length: usize, options: &EncoderOptions) -> Result<
         memory::allow("the message", needed, options.memory)?;
         memory::available(needed).map_err(Error::of_message)?;
         decode::decode(&head, &context, coded, &mut out).map_err(Error::of_message)?;
+        progress.iter().for_each(BlockProgress::end);
     }
     Ok(out)
 }
@@ -163,5 +170,5 @@ fn table(options: &EncoderOptions) -> Result<Vec<Model>> {
 fn context<'a>(options: &'a EncoderOptions, table: &'a [Model]) -> BlockContext<'a> {
     let EncoderOptions { dictionary, mix, threads, .. } = options;
     let dictionary = dictionary.as_ref();
-    BlockContext { table, dictionary, mix: *mix, threads: *threads, cancel: None }
+    BlockContext { table, dictionary, mix: *mix, threads: *threads, cancel: None, progress: None }
 }

@@ -153,8 +153,13 @@ fn any_coded_bytes_end() {
     let dictionary = lmz::Dictionary::new(b"text").unwrap();
     let (model, dictionary) = (tiny(), Some(&dictionary));
     let mixed = layout(&[unread(90), by_model(400), unread(10), by_model(200)], 3, 50);
-    let joint =
-        lmz::codec::lm_cm::LmBlock { layout: &mixed, dictionary, model: &model, threads: 2 };
+    let joint = lmz::codec::lm_cm::LmBlock {
+        layout: &mixed,
+        dictionary,
+        model: &model,
+        threads: 2,
+        progress: None,
+    };
     let read = layout(&[by_model(400), by_model(300)], 2, 0);
     let pure = lmz::codec::lm_cm::LmBlock { layout: &read, ..joint };
     let decode = |coded: &[u8]| {

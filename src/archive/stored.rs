@@ -9,6 +9,7 @@ use crate::codec::decode::RawBlock;
 use crate::error::{Error, Result};
 use crate::format::{BlockHead, FormatError, FrameKind, Limits, ShortFrame};
 use crate::options::{DecoderOptions, Resolved};
+use crate::progress::BlockProgress;
 use crate::window::{Window, read_up_to};
 
 /// A block as it stands in the archive.
@@ -84,6 +85,8 @@ pub fn decode(
     let number = stored.number;
     let context = resolved.map(|resolved| resolved.context(threads, options.cancel.as_ref()));
     let context = context.unwrap_or_else(|| BlockContext::to_decode(&[], None, threads));
+    let progress = BlockProgress::new(options.progress.as_ref(), stored.head.raw);
+    let context = BlockContext { progress: progress.as_ref(), ..context };
     stored
         .into_raw()
         .decode(&context)

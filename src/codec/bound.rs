@@ -18,6 +18,7 @@ use crate::format::{BlockHead, DeviceBound, Layout, Method};
 use crate::lm::bound::{Bound, BoundError, Rows};
 use crate::mix::kernel;
 use crate::mix::{Lengths, Mix};
+use crate::progress::BlockProgress;
 use crate::vocab::{START, Token, Vocabulary};
 
 /// Steps from check to check.
@@ -43,7 +44,16 @@ pub struct Block<'a> {
 impl Block<'_> {
     /// The bitstream of a block.
     pub fn encode(&self, raw: &[u8]) -> Result<Vec<u8>, CodecError> {
-        let mut coder = Metered::new(raw.len(), raw.len());
+        self.encode_told(raw, None)
+    }
+
+    /// The bitstream of a block; `progress` is told how far it has come.
+    pub fn encode_told(
+        &self,
+        raw: &[u8],
+        progress: Option<&BlockProgress>,
+    ) -> Result<Vec<u8>, CodecError> {
+        let mut coder = Metered::new(raw.len(), raw.len()).told_to(progress);
         if self.mix {
             self.joint(&mut coder, Some(raw))?;
         } else {

@@ -8,12 +8,8 @@ use crate::format::Layout;
 use crate::mix::kernel::{self, MixJob, MixKernel};
 use crate::mix::observe::Observer;
 use crate::mix::{Lengths, Mix};
+use crate::progress::BlockProgress;
 use crate::vocab::START;
-
-/// The bitstream of a block whose segments have no model.
-pub fn encode(raw: &[u8], layout: &Layout, dictionary: &[u8]) -> Vec<u8> {
-    encode_by_windows(raw, layout, dictionary, raw.len()).0
-}
 
 /// The bitstream of a block whose segments have no model, and what each window of `window` bytes
 /// cost, in units of `BIT`.
@@ -23,7 +19,18 @@ pub fn encode_by_windows(
     dictionary: &[u8],
     window: usize,
 ) -> (Vec<u8>, Vec<u64>) {
-    let mut coder = Metered::new(raw.len(), window);
+    encode_told(raw, layout, dictionary, window, None)
+}
+
+/// As [`encode_by_windows`]; `progress` is told how far it has come.
+pub fn encode_told(
+    raw: &[u8],
+    layout: &Layout,
+    dictionary: &[u8],
+    window: usize,
+    progress: Option<&BlockProgress>,
+) -> (Vec<u8>, Vec<u64>) {
+    let mut coder = Metered::new(raw.len(), window).told_to(progress);
     let job = CmBlock { coder: &mut coder, dictionary, layout, raw: Some(raw) };
     kernel::run(job).expect("encoding cannot fail");
     coder.finish()

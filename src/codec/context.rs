@@ -14,6 +14,7 @@ use crate::lm::LanguageModel;
 use crate::lm::bound::Bound;
 use crate::lm::ppm::Ppm;
 use crate::lm::rwkv7::LoadedModel;
+use crate::progress::BlockProgress;
 use crate::vocab::Token;
 
 /// How many threads a block with a neural model keeps busy: the coder is one, and has about as much
@@ -86,6 +87,9 @@ pub struct BlockContext<'a> {
     pub threads: usize,
     /// What ends decoding early.
     pub cancel: Option<&'a CancellationToken>,
+    /// What is told how far a coding of the block has come; nothing for what is no coding of it, as
+    /// a sample.
+    pub progress: Option<&'a BlockProgress>,
 }
 
 impl<'a> BlockContext<'a> {
@@ -95,7 +99,7 @@ impl<'a> BlockContext<'a> {
         dictionary: Option<&'a Dictionary>,
         threads: usize,
     ) -> Self {
-        Self { table, dictionary, mix: true, threads, cancel: None }
+        Self { table, dictionary, mix: true, threads, cancel: None, progress: None }
     }
 
     /// The bytes of the dictionary; none if there is none.
@@ -166,7 +170,8 @@ pub(super) fn block<'a>(
     model: &'a LoadedModel,
     context: &'a BlockContext,
 ) -> lm_cm::LmBlock<'a> {
-    lm_cm::LmBlock { layout, dictionary: context.dictionary, model, threads: context.threads }
+    let BlockContext { dictionary, threads, progress, .. } = *context;
+    lm_cm::LmBlock { layout, dictionary, model, threads, progress }
 }
 
 /// The method of a bitstream without a frame, and the model that its one segment names.

@@ -2,6 +2,8 @@
 
 use super::range::{Coder, Encoder};
 use crate::error::CodecError;
+use crate::progress::{BlockProgress, Tally};
+use crate::vocab::{Token, Vocabulary};
 
 /// What a bit counts as.
 pub const BIT: u64 = 4096;
@@ -37,15 +39,16 @@ pub const fn log2(x: u32) -> u32 {
 }
 
 /// An encoder that keeps account.
-pub struct Metered {
+pub struct Metered<'a> {
     encoder: Encoder,
     window: usize,
     at: usize,
     /// What each window of the block has cost.
     costs: Vec<u64>,
+    tally: Tally<'a>,
 }
 
-impl Metered {
+impl<'a> Metered<'a> {
     /// An encoder of a block of `length` bytes, in windows of `window` bytes.
     pub fn new(length: usize, window: usize) -> Self {
         let window = window.max(1);
@@ -54,7 +57,13 @@ impl Metered {
             window,
             at: 0,
             costs: vec![0; length.div_ceil(window).max(1)],
+            tally: Tally::default(),
         }
+    }
+
+    /// Tells how far it has come.
+    pub fn told_to(self, progress: Option<&'a BlockProgress>) -> Self {
+        Self { tally: Tally::of(progress), ..self }
     }
 
     /// The bitstream, and what each window cost, in units of [`BIT`].
@@ -63,7 +72,7 @@ impl Metered {
     }
 }
 
-impl Coder for Metered {
+impl Coder for Metered<'_> {
     #[inline]
     fn decide(&mut self, bit: bool, p_one: u16) -> Result<bool, CodecError> {
         let p = if bit { p_one } else { p_one.wrapping_neg() };
@@ -73,6 +82,11 @@ impl Coder for Metered {
 
     fn at(&mut self, place: usize) {
         self.at = (place / self.window).min(self.costs.len() - 1);
+        self.tally.at(place);
+    }
+
+    fn token(&mut self, vocabulary: &Vocabulary, _: &[u64], token: Token) {
+        self.tally.token(vocabulary.token(token).len());
     }
 }
 

@@ -40,9 +40,9 @@ impl RawBlock {
     ///
     /// If the block is damaged, if it needs more memory than the system has, or if the work was
     /// cancelled.
-    pub fn decode(self, context: &BlockContext) -> Result<Content, CodecError> {
+    pub fn decode(mut self, context: &BlockContext) -> Result<Content, CodecError> {
         let content = match self.head.method {
-            Method::Stored => Content::Bytes(self.coded),
+            Method::Stored => Content::Bytes(std::mem::take(&mut self.coded)),
             Method::Rle => {
                 let byte = *self.coded.first().ok_or(CodecError::TooShort)?;
                 Content::Fill { byte, left: self.head.raw }
@@ -52,8 +52,8 @@ impl RawBlock {
                 return self.decode_bytes(context).map(Content::Bytes);
             }
         };
-        let found = content.check(context.cancel)?.to_le_bytes();
-        if found.starts_with(&self.check) { Ok(content) } else { Err(CodecError::BadCheck) }
+        self.hold(content.check(context.cancel)?, context)?;
+        Ok(content)
     }
 
     /// The content as bytes, held against the check.
@@ -62,7 +62,8 @@ impl RawBlock {
     ///
     /// If the block is damaged, or if the work was cancelled.
     pub fn decode_bytes(&self, context: &BlockContext) -> Result<Vec<u8>, CodecError> {
-        let mut coder = Decoder::new(&self.coded).cancelled_by(context.cancel);
+        let coder = Decoder::new(&self.coded).cancelled_by(context.cancel);
+        let mut coder = coder.told_to(context.progress);
         self.decode_by(&mut coder, context)
     }
 
@@ -78,8 +79,17 @@ impl RawBlock {
     ) -> Result<Vec<u8>, CodecError> {
         let mut out = Vec::new();
         decode_by(coder, &self.head, context, &self.coded, &mut out)?;
-        let found = content_check(&out, &self.coded).to_le_bytes();
-        if found.starts_with(&self.check) { Ok(out) } else { Err(CodecError::BadCheck) }
+        self.hold(content_check(&out, &self.coded), context)?;
+        Ok(out)
+    }
+
+    /// Holds what was found against the check. If it fits, the block is done.
+    fn hold(&self, found: u64, context: &BlockContext) -> Result<(), CodecError> {
+        if !found.to_le_bytes().starts_with(&self.check) {
+            return Err(CodecError::BadCheck);
+        }
+        context.progress.iter().for_each(|progress| progress.end());
+        Ok(())
     }
 }
 
@@ -94,7 +104,8 @@ pub fn decode(
     coded: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<(), CodecError> {
-    decode_by(&mut Decoder::new(coded).cancelled_by(context.cancel), head, context, coded, out)
+    let coder = Decoder::new(coded).cancelled_by(context.cancel);
+    decode_by(&mut coder.told_to(context.progress), head, context, coded, out)
 }
 
 /// Appends the content of a block to `out` by a coder that reads `coded`.

@@ -2,11 +2,11 @@
 
 use super::choice::{Choice, Precoded, Read};
 use super::context::{BlockContext, Coded, Model, USED_BY_NEURAL, block, stream};
-use super::range::Encoder;
+use super::cost::Metered;
 use super::reason::Reason;
-use super::{bound, cm, lm_only, sample};
+use super::{bound, cm, lm_only, sample, streams};
 use crate::error::CodecError;
-use crate::format::{Layout, Method};
+use crate::format::{Layout, Method, Segment};
 use crate::vocab::Token;
 
 /// How a block is to be coded: what is found out before it is.
@@ -90,7 +90,7 @@ impl Plan {
                 let bytes = bare(raw, context)?;
                 Coded { method: Method::Modelled, layout, bytes, reason: Reason::Model }
             }
-            (Self::Alone(reason), _) => choice.alone(raw, reason),
+            (Self::Alone(reason), _) => alone(raw, context, streams, reason),
             (Self::Unmixed, [Model::Rwkv7(model), ..]) => choice.unmixed(raw, model),
             (Self::Neural(_) | Self::Unmixed | Self::Bound, _) => {
                 choice.alone(raw, Reason::NoModel)
@@ -101,6 +101,15 @@ impl Plan {
         }
         Ok(coded)
     }
+}
+
+/// A block by context models alone, with nothing else to be tried.
+fn alone(raw: &[u8], context: &BlockContext, streams: Option<usize>, reason: Reason) -> Coded {
+    let whole = Segment { length: raw.len() as u64, model: None };
+    let layout = streams::cut(vec![whole], streams.unwrap_or(1));
+    let (dictionary, progress) = (context.dictionary(), context.progress);
+    let (bytes, _) = cm::encode_told(raw, &layout, dictionary, raw.len(), progress);
+    Coded { method: Method::Cm, layout, bytes, reason }
 }
 
 /// Bytes, about, of what is around the coded bytes in a full frame, without its header.
@@ -126,7 +135,11 @@ pub fn is_header_too_long(coded: &Coded, header: usize, alone: &Coded) -> bool {
 pub fn bare(raw: &[u8], context: &BlockContext) -> Result<Vec<u8>, CodecError> {
     Ok(match context.table {
         _ if raw.is_empty() => Vec::new(),
-        [] => cm::encode(raw, &Layout::whole(raw.len() as u64, None), context.dictionary()),
+        [] => {
+            let layout = Layout::whole(raw.len() as u64, None);
+            let (dictionary, progress) = (context.dictionary(), context.progress);
+            cm::encode_told(raw, &layout, dictionary, raw.len(), progress).0
+        }
         [Model::Rwkv7(model), ..] => {
             let layout = Layout::whole(raw.len() as u64, Some(0));
             let block = block(&layout, model, context);
@@ -135,14 +148,15 @@ pub fn bare(raw: &[u8], context: &BlockContext) -> Result<Vec<u8>, CodecError> {
         [Model::Bound(model, entry), ..] => {
             let layout = &Layout::whole(raw.len() as u64, Some(0));
             let (dictionary, mix) = (context.dictionary, context.mix);
-            bound::Block { layout, dictionary, model, entry, mix }.encode(raw)?
+            bound::Block { layout, dictionary, model, entry, mix }
+                .encode_told(raw, context.progress)?
         }
         [Model::Ppm { .. }, ..] => {
-            let mut coder = Encoder::default();
+            let mut coder = Metered::new(raw.len(), raw.len()).told_to(context.progress);
             let known = |at| Token::from(raw[at as usize]);
             let mut model = context.begin(Some(0))?;
             stream(&mut coder, &mut *model, 0..raw.len() as u64, known, |_| ())?;
-            coder.finish()
+            coder.finish().0
         }
     })
 }

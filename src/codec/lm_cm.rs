@@ -22,6 +22,7 @@ use crate::lm::rwkv7::LoadedModel;
 use crate::mix::kernel::{self, MixJob, MixKernel};
 use crate::mix::observe::Observer;
 use crate::mix::{Ending, Lengths, LmHint, Mix};
+use crate::progress::BlockProgress;
 use crate::vocab::Token;
 use std::ops::Range;
 
@@ -35,6 +36,8 @@ pub struct LmBlock<'a> {
     pub model: &'a LoadedModel,
     /// The coder's and others that compute the model. The result does not depend on it.
     pub threads: usize,
+    /// What is told how far the coding has come.
+    pub progress: Option<&'a BlockProgress>,
 }
 
 impl LmBlock<'_> {
@@ -45,7 +48,7 @@ impl LmBlock<'_> {
 
     /// The bitstream of a block, and what each window of `window` bytes cost, in units of `BIT`.
     pub fn encode_by_windows(&self, raw: &[u8], window: usize) -> (Vec<u8>, Vec<u64>) {
-        let mut coder = Metered::new(raw.len(), window);
+        let mut coder = Metered::new(raw.len(), window).told_to(self.progress);
         exact(|fp| self.encode_by(&mut coder, raw, self.begin(fp)));
         coder.finish()
     }

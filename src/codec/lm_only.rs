@@ -2,8 +2,9 @@
 //! papers report. Streams advance in lock step, one token each; every token goes down the byte trie
 //! as in [`walk`](super::walk), nothing else predicts.
 
+use super::cost::Metered;
 use super::lm_cm::LmBlock;
-use super::range::{Coder, Encoder};
+use super::range::Coder;
 use super::scheduler::{BatchScheduler, Reading};
 use super::steps::Predict;
 use super::walk::Walk;
@@ -22,14 +23,14 @@ pub fn most_raw(coded: usize) -> u64 {
 
 /// The bitstream of a block.
 pub fn encode(block: &LmBlock, raw: &[u8]) -> Vec<u8> {
-    let mut coder = Encoder::default();
+    let mut coder = Metered::new(raw.len(), raw.len()).told_to(block.progress);
     let first = dictionary::first(block.dictionary, block.model);
     let tokens = windows::tokens(block.model, streams::of(block.layout), raw);
     windows::run(block.model.network(), &first, tokens, block.threads, |rows| {
         steps(&mut coder, rows, block.model, block.layout, Some(raw))
     })
     .expect("encoding cannot fail");
-    coder.finish()
+    coder.finish().0
 }
 
 /// Appends the raw bytes of a block to `out`. `coder` reads its bytes, whose number is `coded`.

@@ -59,7 +59,7 @@ struct Message<'m> {
     rest: &'m [u8],
     /// Bytes that are coded already.
     at: usize,
-    coder: Metered,
+    coder: Metered<'static>,
     mix: Mix,
     stream: LmStream,
     token: Token,

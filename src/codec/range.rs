@@ -20,6 +20,7 @@ use constriction::{BitArray, Queue, UnwrapInfallible};
 
 use crate::cancel::CancellationToken;
 use crate::error::CodecError;
+use crate::progress::{BlockProgress, Tally};
 use crate::vocab::{Token, Vocabulary};
 
 /// Bits of precision of a decision's probability.
@@ -166,6 +167,7 @@ pub struct Decoder<'a> {
     inner: RangeDecoder<u32, u64, Words<'a>>,
     past_end: Rc<Cell<u64>>,
     cancel: Option<&'a CancellationToken>,
+    tally: Tally<'a>,
 }
 
 impl<'a> Decoder<'a> {
@@ -177,6 +179,7 @@ impl<'a> Decoder<'a> {
             inner: RangeDecoder::with_backend(words).unwrap_infallible(),
             past_end,
             cancel: None,
+            tally: Tally::default(),
         }
     }
 
@@ -184,12 +187,25 @@ impl<'a> Decoder<'a> {
     pub fn cancelled_by(self, cancel: Option<&'a CancellationToken>) -> Self {
         Self { cancel, ..self }
     }
+
+    /// Tells how far it has come.
+    pub fn told_to(self, progress: Option<&'a BlockProgress>) -> Self {
+        Self { tally: Tally::of(progress), ..self }
+    }
 }
 
 impl Coder for Decoder<'_> {
     fn decide(&mut self, _: bool, p_one: u16) -> Result<bool, CodecError> {
         debug_assert!(p_one > 0);
         self.inner.decode_symbol(Bernoulli(p_one)).map_err(|_| CodecError::NotACodeword)
+    }
+
+    fn at(&mut self, place: usize) {
+        self.tally.at(place);
+    }
+
+    fn token(&mut self, vocabulary: &Vocabulary, _: &[u64], token: Token) {
+        self.tally.token(vocabulary.token(token).len());
     }
 
     fn check(&self) -> Result<(), CodecError> {

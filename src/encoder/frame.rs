@@ -6,7 +6,7 @@ use std::mem;
 use super::Encoder;
 use super::coding::{Coding, code_block};
 use crate::codec::choice::Precoded;
-use crate::codec::context::{Coded, Model};
+use crate::codec::context::{BlockContext, Coded, Model};
 use crate::codec::encode::{self, Plan};
 use crate::codec::memory;
 use crate::codec::reason::Reason;
@@ -15,6 +15,7 @@ use crate::format::{
     BlockHead, Entry, FrameHeader, Method, ShortFrame, ShortModel, TRAILER_BYTES, Trailer,
     content_check,
 };
+use crate::progress::BlockProgress;
 
 impl<W: Write> Encoder<W> {
     /// Codes what is pending as one block; `precoded` is what codec 4 makes of it in one stream, if
@@ -25,7 +26,10 @@ impl<W: Write> Encoder<W> {
         let raw = mem::take(&mut self.pending);
         let mut header = Vec::new();
         self.header(&self.models).write(&mut header);
-        let (context, coding) = (self.context(self.options.threads), self.coding());
+        let progress = BlockProgress::new(self.options.progress.as_ref(), raw.len() as u64);
+        let context = self.context(self.options.threads);
+        let context = BlockContext { progress: progress.as_ref(), ..context };
+        let coding = self.coding();
         let coding = Coding { apart: ShortFrame::SAVES, precoded, ..coding };
         let mut coded = code_block(&raw, Plan::of(&raw, &context), &context, coding)?;
         if let Some(plan) = encode::instead(&coded, self.options.mix) {
@@ -34,6 +38,7 @@ impl<W: Write> Encoder<W> {
                 coded = alone;
             }
         }
+        progress.iter().for_each(BlockProgress::coded);
         let default = match coded.method {
             Method::Modelled => self.models[0].named() == ShortFrame::MODEL,
             method => !method.is_bound(),
@@ -60,7 +65,14 @@ impl<W: Write> Encoder<W> {
         let check = content_check(&raw, &coded.bytes) as u32;
         out.append(&mut coded.bytes);
         out.extend(check.to_le_bytes());
-        self.put(&out)
+        self.put(&out)?;
+        self.wrote(raw.len());
+        Ok(())
+    }
+
+    /// Tells that a block of so many bytes has been written.
+    fn wrote(&self, length: usize) {
+        self.options.progress.iter().for_each(|progress| progress.written(length as u64));
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<()> {
@@ -122,6 +134,7 @@ impl<W: Write> Encoder<W> {
             self.put(&out)?;
             self.index.0.push(Entry { bytes: out.len() as u64, raw: raw.len() as u64 });
             self.raw += raw.len() as u64;
+            self.wrote(raw.len());
         }
         Ok(())
     }

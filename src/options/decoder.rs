@@ -7,6 +7,7 @@ use crate::dictionary::Dictionary;
 use crate::format::Limits;
 use crate::lm::bound::Bound;
 use crate::lm::rwkv7::LoadedModel;
+use crate::progress::Progress;
 use crate::provider::ModelProvider;
 
 /// How to decompress: what an archive may name, and what it may take. The content does not depend
@@ -30,6 +31,7 @@ pub struct DecoderOptions {
     pub(crate) provider: Option<Arc<dyn ModelProvider>>,
     pub(crate) threads: usize,
     pub(crate) cancel: Option<CancellationToken>,
+    pub(crate) progress: Option<Progress>,
 }
 
 impl Default for DecoderOptions {
@@ -42,6 +44,7 @@ impl Default for DecoderOptions {
             provider: None,
             threads: 1,
             cancel: None,
+            progress: None,
         }
     }
 }
@@ -96,6 +99,14 @@ impl DecoderOptions {
     /// [`Error::Cancelled`](crate::Error::Cancelled).
     pub fn cancel(mut self, token: CancellationToken) -> Self {
         self.cancel = Some(token);
+        self
+    }
+
+    /// Sets a counter that tells how many bytes of content have been decoded, for other threads to
+    /// look at. Of a range of an archive all blocks count that hold some of it. Recovery and
+    /// explanations do not count.
+    pub fn progress(mut self, progress: Progress) -> Self {
+        self.progress = Some(progress);
         self
     }
 

@@ -8,6 +8,7 @@ use crate::format::{BLOCK, Limits};
 use crate::lm::ppm;
 use crate::options::DecoderOptions;
 use crate::predictor::Predictor;
+use crate::progress::Progress;
 
 /// How to compress: what predicts, how the content is cut, and what that may take.
 ///
@@ -37,6 +38,7 @@ pub struct EncoderOptions {
     pub(crate) verify: bool,
     pub(crate) memory: u64,
     pub(crate) content_length: Option<u64>,
+    pub(crate) progress: Option<Progress>,
 }
 
 impl Default for EncoderOptions {
@@ -53,6 +55,7 @@ impl Default for EncoderOptions {
             verify: true,
             memory: Limits::MEMORY,
             content_length: None,
+            progress: None,
         }
     }
 }
@@ -147,6 +150,13 @@ impl EncoderOptions {
     /// [`content_length`]: crate::read::Decoder::content_length
     pub fn content_length(mut self, bytes: impl Into<Option<u64>>) -> Self {
         self.content_length = bytes.into();
+        self
+    }
+
+    /// Sets a counter that tells how many bytes of content have been coded, for other threads to
+    /// look at.
+    pub fn progress(mut self, progress: Progress) -> Self {
+        self.progress = Some(progress);
         self
     }
 

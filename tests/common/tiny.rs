@@ -41,7 +41,7 @@ pub fn layout(segments: &[Segment], streams: u64, stripe: u64) -> Layout {
 }
 
 fn coded(raw: &[u8], layout: &Layout, model: &LoadedModel) -> Vec<u8> {
-    LmBlock { layout, dictionary: None, model, threads: 1 }.encode(raw)
+    LmBlock { layout, dictionary: None, model, threads: 1, progress: None }.encode(raw)
 }
 
 /// A short frame.

@@ -5,12 +5,14 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 use lmz::lm::memory;
 
 use super::hub::Finder;
 use super::options::{FileArgs, Switch};
+use super::progress::{Shown, When};
 
 /// What to do with each input.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,6 +22,7 @@ pub enum Action {
     Test,
     List,
     Recover,
+    Benchmark,
 }
 
 /// Where output goes.
@@ -29,6 +32,17 @@ pub enum Target {
     Beside,
     Stdout,
     File(PathBuf),
+}
+
+/// What is measured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Benchmark {
+    /// Levels and their models; without a level where a model was named.
+    pub tried: Vec<(Option<usize>, String)>,
+    /// Each is repeated until it has taken so long.
+    pub least: Duration,
+    /// Whether what comes out is for programs.
+    pub json: bool,
 }
 
 /// A command line, resolved.
@@ -41,6 +55,9 @@ pub struct Task {
     pub force: bool,
     pub quiet: bool,
     pub verbose: u8,
+    pub progress: Shown,
+    /// Of interest to the action of this name.
+    pub benchmark: Benchmark,
     pub range: Option<Range<u64>>,
     /// Files, to be read into the options.
     pub dictionaries: Vec<PathBuf>,
@@ -66,6 +83,15 @@ impl Task {
         let action = raw.action.action();
         let (compressing, given) = (raw.compressing, raw.decoding);
         let level = compressing.level();
+        let encodes = matches!(action, Action::Compress | Action::Benchmark);
+        if action == Action::Benchmark {
+            if raw.files.is_empty() {
+                return wrong("-b: expected a FILE to measure, found none; name one or more");
+            }
+            if raw.stdout || raw.output.is_some() || raw.rm {
+                return wrong("-b writes no files: leave out -c, -o and --rm");
+            }
+        }
         let inputs = if raw.files.is_empty() { vec![PathBuf::from(STDIN)] } else { raw.files };
         let from_stdin = inputs.iter().any(|p| p == Path::new(STDIN));
         if raw.output.is_some() && inputs.len() > 1 {
@@ -76,10 +102,10 @@ impl Task {
         {
             return wrong("recover takes one archive, which is not a pipe, and -o or -c");
         }
-        if action == Action::Compress && raw.dictionary.len() > 1 {
+        if encodes && raw.dictionary.len() > 1 {
             return wrong("-D: one dictionary at most when compressing");
         }
-        if action == Action::Compress && raw.model.len() > 1 {
+        if encodes && raw.model.len() > 1 {
             return wrong("--model: one model at most when compressing");
         }
         if given.range.is_some() && action != Action::Decompress {
@@ -96,10 +122,11 @@ impl Task {
             None if given.range.is_some() => Target::Stdout,
             None => Target::Beside,
         };
+        let progress = if raw.no_progress { When::Never } else { raw.progress };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let usual =
-            if level == Some(9) { 16 << 20 } else { lmz::EncoderOptions::BLOCK_SIZE as u64 };
-        let block = compressing.block.unwrap_or(usual);
+        let last = raw.benchmarking.last_level.map(usize::from);
+        let largest = last.max(level).map_or(lmz::EncoderOptions::BLOCK_SIZE as u64, block_of);
+        let block = compressing.block.unwrap_or(largest);
         let memory =
             raw.finding.memory().unwrap_or_else(|| usual_memory(cores, block, memory::available()));
         let options = lmz::EncoderOptions::new()
@@ -111,13 +138,27 @@ impl Task {
             .ppm_memory(compressing.ppm_memory)
             .verify(!compressing.no_verify)
             .memory(memory);
+        let first = level.unwrap_or(DEFAULT_LEVEL);
+        if let Some(last) = last.filter(|last| *last < first) {
+            let message = format!("-e: expected a level from -{first} on, found {last}");
+            return wrong(&message);
+        }
         let models = match level {
-            Some(1) => vec!["none".to_owned()],
-            Some(2) => vec!["nano".to_owned()],
-            Some(_) => vec![lmz::Predictor::DEFAULT.to_owned()],
+            Some(level) => vec![model_of(level).to_owned()],
             None => raw.model,
         };
-        if action == Action::Compress
+        let tried = match &models[..] {
+            [name] if level.is_none() => vec![(None, name.clone())],
+            _ => (first..=last.unwrap_or(first))
+                .map(|level| (Some(level), model_of(level).to_owned()))
+                .collect(),
+        };
+        let benchmark = Benchmark {
+            tried,
+            least: Duration::from_secs(raw.benchmarking.least_time.into()),
+            json: raw.benchmarking.json,
+        };
+        if encodes
             && compressing.mix == Switch::Off
             && models.last().map_or(lmz::Predictor::DEFAULT, String::as_str) == "none"
         {
@@ -138,15 +179,35 @@ impl Task {
             force: raw.force,
             quiet: raw.quiet,
             verbose: raw.verbose,
+            progress: progress.shown(raw.quiet),
             range: given.range,
             dictionaries: raw.dictionary,
             models,
             finder: raw.finding.finder(),
-            block_given: compressing.block.is_some() || level == Some(9),
+            block_given: compressing.block.is_some()
+                || (level == Some(9) && action != Action::Benchmark),
+            benchmark,
             options,
             decoding,
         })
     }
+}
+
+/// The level without one that is given.
+const DEFAULT_LEVEL: usize = 3;
+
+/// The model of a level.
+fn model_of(level: usize) -> &'static str {
+    match level {
+        1 => "none",
+        2 => "nano",
+        _ => lmz::Predictor::DEFAULT,
+    }
+}
+
+/// Bytes of a level's blocks, unless they are given.
+pub fn block_of(level: usize) -> u64 {
+    if level == 9 { 16 << 20 } else { lmz::EncoderOptions::BLOCK_SIZE as u64 }
 }
 
 /// Bytes of memory that a run may take unless it is said: what the cores can use, or one block
@@ -224,6 +285,14 @@ mod tests {
             "lmz -2 --mix maybe a",
             "lmz -1 --mix off a",
             "lmz -D x -D y a",
+            "lmz -b",
+            "lmz -b -c a",
+            "lmz -b -d a",
+            "lmz -b3 -e1 a",
+            "lmz -b -e3 --model none a",
+            "lmz -e3 a",
+            "lmz --json a",
+            "lmz --progress bar a",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }
@@ -241,6 +310,34 @@ mod tests {
             ("lmz -d --model x --model y a", &["x", "y"]),
         ] {
             assert_eq!(parse(line).unwrap().models, models, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_measured() {
+        let tried = |line| {
+            let Benchmark { tried, .. } = parse(line).unwrap().benchmark;
+            tried.into_iter().map(|(level, model)| format!("{level:?} {model}")).collect::<Vec<_>>()
+        };
+        assert_eq!(tried("lmz -b a"), ["Some(3) base"]);
+        assert_eq!(tried("lmz -b1 -e3 a"), ["Some(1) none", "Some(2) nano", "Some(3) base"]);
+        assert_eq!(tried("lmz -b2i5 a"), ["Some(2) nano"]);
+        assert_eq!(tried("lmz -b --model ppm a"), ["None ppm"]);
+        let Benchmark { least, json, .. } = parse("lmz -b1 -i 5 --json a").unwrap().benchmark;
+        assert_eq!((least, json), (Duration::from_secs(5), true));
+    }
+
+    #[test]
+    fn progress() {
+        // Tests have no terminal.
+        for (line, shown) in [
+            ("lmz a", Shown::Nothing),
+            ("lmz --progress json a", Shown::Json),
+            ("lmz -q --progress json a", Shown::Json),
+            ("lmz --progress json --no-progress a", Shown::Nothing),
+            ("lmz --no-progress --progress json a", Shown::Json),
+        ] {
+            assert_eq!(parse(line).unwrap().progress, shown, "{line}");
         }
     }
 

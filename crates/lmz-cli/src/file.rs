@@ -17,6 +17,7 @@ use super::args::{Action, STDIN, Target, Task};
 use super::identity::{Identity, Taken, standard_input};
 use super::list::ratio;
 use super::output::{self, Place};
+use super::progress::{Phase, Shown, Watch};
 use super::pump::{Moved, pump, shown, verify};
 use super::say::{ensure_input, ensure_output, say, say_line};
 use super::sparse::Sparse;
@@ -79,11 +80,6 @@ impl Input {
         ensure!(!data.is_dir(), "is a directory; pack it first (tar -I lmz -cf DIR.tar.lmz DIR)");
         ensure!(!remove || data.is_file(), "is not a regular file; --rm removes no other");
         Ok(Self { path: path.to_owned(), file: Some(file), data: Some(data) })
-    }
-
-    /// The name of a file without its folders, to be shown.
-    pub fn name(&self) -> String {
-        self.path.file_name().map_or_else(|| "-".into(), |name| shown(Path::new(name)))
     }
 
     pub fn shown(&self) -> String {
@@ -171,8 +167,17 @@ fn same(a: &Metadata, b: &Metadata) -> bool {
     a.len() == b.len() && a.modified().ok() == b.modified().ok()
 }
 
-/// Does the task's action on one input. Whether something was warned of.
-pub fn run(task: &Task, taken: &Taken, path: &Path) -> Result<bool> {
+/// Does the task's action on one input, which is that number of so many. Whether something was
+/// warned of.
+pub fn run(task: &Task, taken: &Taken, path: &Path, number: (usize, usize)) -> Result<bool> {
+    let phase = match task.action {
+        Action::Compress => Phase::Compress,
+        Action::Test => Phase::Test,
+        _ => Phase::Decompress,
+    };
+    // Recovering shows what it has found.
+    let shown = if task.action == Action::Recover { Shown::Nothing } else { task.progress };
+    let watch = Watch::new(shown, phase, path, number);
     if task.remove {
         let other = Identity::at(path).and_then(|identity| taken.beside_input(&identity));
         if let Some(what) = other {
@@ -198,20 +203,21 @@ pub fn run(task: &Task, taken: &Taken, path: &Path) -> Result<bool> {
     }
     let mut input = Input::open(path, task.remove)?;
     let moved = match place {
-        None => pump(task, &mut input, io::sink())?,
+        None => pump(task, &mut input, io::sink(), &watch)?,
         Some(Place::Stdout) => {
             ensure_output()?;
             ensure_no_terminal(task, io::stdout().is_terminal())?;
             taken.ensure_stdout_free()?;
-            pump(task, &mut input, io::stdout().lock())?
+            pump(task, &mut input, io::stdout().lock(), &watch)?
         }
         Some(Place::Existing(output)) => {
             let output = output::existing(&output)?;
             ensure_no_terminal(task, output.is_terminal())?;
-            pump(task, &mut input, output)?
+            pump(task, &mut input, output, &watch)?
         }
-        Some(Place::File(output)) => to_file(task, &mut input, &output)?,
+        Some(Place::File(output)) => to_file(task, &mut input, &output, &watch)?,
     };
+    watch.end();
     report(task, &input, &moved);
     Ok(moved.warned)
 }
@@ -260,17 +266,17 @@ fn output_name(action: Action, path: &Path) -> Result<PathBuf> {
     Ok(path.with_extension(""))
 }
 
-fn to_file(task: &Task, input: &mut Input, output: &Path) -> Result<Moved> {
+fn to_file(task: &Task, input: &mut Input, output: &Path, watch: &Watch) -> Result<Moved> {
     let mut warned = None;
     let (input, moved) = output::place(
         output,
         task.force,
         |file| {
             let moved = match task.action {
-                Action::Compress => pump(task, input, file)?,
+                Action::Compress => pump(task, input, file, watch)?,
                 _ => {
                     let mut sparse = Sparse::new(file);
-                    let moved = pump(task, input, &mut sparse)?;
+                    let moved = pump(task, input, &mut sparse, watch)?;
                     sparse.finish().context("writing the output")?;
                     moved
                 }
@@ -281,21 +287,29 @@ fn to_file(task: &Task, input: &mut Input, output: &Path) -> Result<Moved> {
         },
         |(input, _), file| {
             if task.remove && task.action == Action::Compress {
-                verify(task, input, file)
+                verify(task, input, file, watch)
                     .context("kept: what was made of it does not decode to it")?;
             }
             Ok(())
         },
     )?;
     if let Some(error) = &warned {
-        say(format_args!("{}: warning: mode and times could not be set: {error}", shown(output)));
+        let output = shown(output);
+        watch.aside()(&mut || {
+            say(format_args!("{output}: warning: mode and times could not be set: {error}"));
+        });
     }
     let synced = output::sync_folder(output);
     if task.remove {
         synced
             .with_context(|| format!("kept, because the name {} may not last", output.display()))?;
         if moved.warned {
-            say(format_args!("{}: kept, because it holds more than was written", input.shown()));
+            watch.aside()(&mut || {
+                say(format_args!(
+                    "{}: kept, because it holds more than was written",
+                    input.shown()
+                ));
+            });
         } else {
             input.remove()?;
         }
@@ -304,7 +318,9 @@ fn to_file(task: &Task, input: &mut Input, output: &Path) -> Result<Moved> {
 }
 
 fn report(task: &Task, input: &Input, moved: &Moved) {
-    if task.quiet || !(task.verbose > 0 || io::stderr().is_terminal()) {
+    // The last line of progress for programs says it too.
+    let wanted = io::stderr().is_terminal() && task.progress != Shown::Json;
+    if task.quiet || !(task.verbose > 0 || wanted) {
         return;
     }
     let Moved { read, written, .. } = *moved;

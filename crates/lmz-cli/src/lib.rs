@@ -11,6 +11,8 @@
 mod advice;
 mod ahead;
 mod args;
+mod bench;
+mod counted;
 mod explain;
 mod external;
 mod file;
@@ -75,6 +77,10 @@ fn work(mut task: Task) -> ExitCode {
             }
         }
     }
+    if task.action == Action::Benchmark {
+        task.decoding = task.decoding.provider(hub::provider(&task.finder));
+        return bench::run(&task, &task.benchmark);
+    }
     if task.action == Action::Compress && task.models.is_empty() {
         task.models.push(Predictor::DEFAULT.to_owned());
     }
@@ -104,12 +110,11 @@ fn work(mut task: Task) -> ExitCode {
         return say::done(Err(error));
     }
     let (mut failed, mut warned) = (false, false);
-    for path in &task.inputs {
+    let count = task.inputs.len();
+    for (number, path) in (1..).zip(&task.inputs) {
         let result = match task.action {
-            Action::Compress | Action::Decompress | Action::Test | Action::Recover => {
-                file::run(&task, &taken, path)
-            }
             Action::List => list::run(&task, path),
+            _ => file::run(&task, &taken, path, (number, count)),
         };
         match result {
             Ok(warning) => warned |= warning,

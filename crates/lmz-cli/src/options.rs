@@ -7,6 +7,7 @@ use clap::{ArgAction, Args, ValueEnum};
 
 use super::args::Action;
 use super::finding::Finding;
+use super::progress::When;
 use super::sizes::{power_of_two, range, size};
 
 /// Options for files and archives.
@@ -51,6 +52,23 @@ pub struct FileArgs {
     /// No progress, no summaries
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
+    /// How progress is shown: auto (a bar, where standard error is a terminal), json (lines of JSON
+    /// on standard error, for programs) or never
+    ///
+    /// Progress counts the bytes of content that are coded or decoded, inside of blocks too. A line
+    /// of JSON comes twice a second, and one when a file is done. Its fields: file, number and
+    /// files (which input of how many), phase (compress, decompress or test), total_bytes and
+    /// done_bytes (of content; the total is null where it is not known), written_bytes (what has
+    /// come out), rate (bytes of content a second over the last five; in a file's last line over
+    /// all of it), rest_seconds (null where it is not known), ended (true in a file's last line),
+    /// failed (then whether the file could not be done; a message says why). json is shown with
+    /// --quiet too.
+    #[arg(long, value_name = "HOW", default_value = "auto", hide_default_value = true)]
+    #[arg(hide_possible_values = true, overrides_with = "no_progress")]
+    pub progress: When,
+    /// As --progress never
+    #[arg(long, overrides_with = "progress")]
+    pub no_progress: bool,
     /// Say more; of each block its method and sizes, with -l of each frame what it needs
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
@@ -58,6 +76,8 @@ pub struct FileArgs {
     pub compressing: CompressingArgs,
     #[command(flatten)]
     pub decoding: DecodingArgs,
+    #[command(flatten)]
+    pub benchmarking: BenchmarkArgs,
 }
 
 /// Options that say what is done; without one, files are compressed.
@@ -75,6 +95,10 @@ pub struct ActionArgs {
     /// Write what can still be read of a damaged archive, and list what is missing
     #[arg(long, conflicts_with_all = ["decompress", "test", "list"])]
     recover: bool,
+    /// Measure: compress and decompress the files in memory, compare, and print sizes and speeds;
+    /// -b1 -e3 tries levels 1 to 3
+    #[arg(short, long, conflicts_with_all = ["decompress", "test", "list", "recover"])]
+    benchmark: bool,
 }
 
 /// Options that only compressing looks at.
@@ -158,9 +182,41 @@ pub struct DecodingArgs {
     pub limit_expansion: Option<u64>,
 }
 
+/// Options of the benchmark.
+#[derive(Args)]
+#[command(next_help_heading = BENCHMARKING)]
+pub struct BenchmarkArgs {
+    /// The last level that is tried; the first is the one that is given
+    #[arg(
+        short = 'e',
+        long,
+        value_name = "LEVEL",
+        requires = "benchmark",
+        conflicts_with = "model",
+        value_parser = clap::value_parser!(u8).range(1..=9)
+    )]
+    pub last_level: Option<u8>,
+    /// Repeat until a level has taken so long; the fastest run counts
+    #[arg(
+        short = 'i',
+        long,
+        value_name = "SECONDS",
+        requires = "benchmark",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    pub least_time: u32,
+    /// Print a line of JSON for each level: level (null with --model), model, kernel, threads,
+    /// files, bytes_in, bytes_out, bits_per_byte, rates in bytes a second, seconds, and seconds of
+    /// CPU time (null where the system does not tell them)
+    #[arg(long, requires = "benchmark")]
+    pub json: bool,
+}
+
 /// Headings in the help, by which a command hides the options that it does not look at.
 pub const COMPRESSING: &str = "Compressing";
 pub const DECODING: &str = "Decompressing";
+pub const BENCHMARKING: &str = "Measuring";
 
 /// The value of an option that is on or off.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -177,6 +233,7 @@ impl ActionArgs {
             Self { test: true, .. } => Action::Test,
             Self { list: true, .. } => Action::List,
             Self { recover: true, .. } => Action::Recover,
+            Self { benchmark: true, .. } => Action::Benchmark,
             _ => Action::Compress,
         }
     }
@@ -188,6 +245,7 @@ impl ActionArgs {
             test: action == Action::Test,
             list: action == Action::List,
             recover: action == Action::Recover,
+            benchmark: action == Action::Benchmark,
         }
     }
 }

@@ -13,8 +13,9 @@ use lmz::read::Decoder;
 use lmz::write::Encoder;
 
 use super::args::{Action, Task};
+use super::counted::Counted;
 use super::file::Input;
-use super::progress::{Counted, bar};
+use super::progress::{Phase, Watch};
 use super::say::{say, say_line};
 use super::signals;
 
@@ -28,39 +29,42 @@ pub struct Moved {
     pub warned: bool,
 }
 
-/// Moves everything from input to output.
-pub fn pump(task: &Task, input: &mut Input, output: impl Write) -> Result<Moved> {
+/// Moves everything from input to output, and shows how far it is.
+pub fn pump(task: &Task, input: &mut Input, output: impl Write, watch: &Watch) -> Result<Moved> {
     match (&task.range, task.action) {
-        (Some(range), _) => pump_range(task, input, range.clone(), output),
+        (Some(range), _) => pump_range(task, input, range.clone(), output, watch),
         (None, Action::Recover) => pump_recovered(task, input, output),
-        (None, Action::Compress) => compress(task, input, output),
-        (None, _) => decompress(task, input, output),
+        (None, Action::Compress) => compress(task, input, output, watch),
+        (None, _) => decompress(task, input, output, watch),
     }
 }
 
-fn compress(task: &Task, input: &mut Input, output: impl Write) -> Result<Moved> {
-    let bar = bar(task.quiet, &input.name(), input.length());
-    let mut output = Counted::new(Told(output), None);
-    let mut encoder = Encoder::with_options(&mut output, task.options.clone())?;
+fn compress(task: &Task, input: &mut Input, output: impl Write, watch: &Watch) -> Result<Moved> {
+    let progress = watch.begin(Phase::Compress, input.length());
+    let written = |bytes| watch.written(bytes);
+    let mut output = Counted::new(Told(output)).told_to(&written);
+    let mut encoder = Encoder::with_options(&mut output, task.options.clone().progress(progress))?;
     if task.verbose > 0 {
-        encoder.on_block(block_line());
+        encoder.on_block(block_line(watch));
     }
-    let mut from = Counted::new(input.reader(), Some(bar.clone()));
+    let mut from = Counted::new(input.reader());
     copy(&mut from, &mut encoder)?;
     encoder.finish()?;
     let read = from.bytes;
-    bar.finish_and_clear();
     Ok(Moved { read, written: output.bytes, warned: false })
 }
 
-fn decompress(task: &Task, input: &mut Input, output: impl Write) -> Result<Moved> {
-    let bar = bar(task.quiet, &input.name(), input.length());
+fn decompress(task: &Task, input: &mut Input, output: impl Write, watch: &Watch) -> Result<Moved> {
+    let phase = if task.action == Action::Test { Phase::Test } else { Phase::Decompress };
+    let total = if watch.is_shown() { content_length(task, input)? } else { None };
+    let progress = watch.begin(phase, total);
+    let written = |bytes| watch.written(bytes);
     let shown = input.shown();
-    let mut output = Counted::new(Told(output), None);
-    let mut from = Counted::new(input.reader_ahead(task.decoding.get_threads()), Some(bar.clone()));
-    let mut decoder = Decoder::with_options(&mut from, task.decoding.clone());
+    let mut output = Counted::new(Told(output)).told_to(&written);
+    let mut from = Counted::new(input.reader_ahead(task.decoding.get_threads()));
+    let mut decoder = Decoder::with_options(&mut from, task.decoding.clone().progress(progress));
     if task.verbose > 0 {
-        decoder.on_block(block_line());
+        decoder.on_block(block_line(watch));
     }
     let copied = copy(&mut decoder, &mut output);
     // All content has come out before what is behind it is looked at.
@@ -70,11 +74,20 @@ fn decompress(task: &Task, input: &mut Input, output: impl Write) -> Result<Move
     }
     output.flush()?;
     let read = from.bytes;
-    bar.finish_and_clear();
     if let Some(trailing) = &trailing {
-        warn_of_trailing(&shown, trailing);
+        watch.aside()(&mut || warn_of_trailing(&shown, trailing));
     }
     Ok(Moved { read, written: output.bytes, warned: trailing.is_some() })
+}
+
+/// Bytes of content of an archive that is a file, as its indexes say. Of one that is damaged or
+/// cut, nothing: how it is is found out when it is decoded.
+fn content_length(task: &Task, input: &mut Input) -> Result<Option<u64>> {
+    let Some(file) = input.file().filter(|_| input.length().is_some()) else { return Ok(None) };
+    let archive = Archive::open(BufReader::new(file), task.decoding.clone());
+    let length = archive.ok().map(|archive| archive.uncompressed_len());
+    input.again().context("cannot be read from its beginning again")?;
+    Ok(length)
 }
 
 /// Whether an error is that other bytes follow a whole archive.
@@ -108,17 +121,20 @@ impl<W: Write> Write for Told<W> {
 }
 
 /// Prints a line for each block.
-fn block_line() -> impl FnMut(BlockReport) {
+fn block_line(watch: &Watch) -> impl FnMut(BlockReport) + Send + 'static {
     let mut number = 0;
+    let aside = watch.aside();
     move |b| {
         let method = b.method.name();
         let streams =
             if b.streams == 1 { "1 stream".to_owned() } else { format!("{} streams", b.streams) };
         let why = b.reason.map_or_else(String::new, |reason| format!(": {reason}"));
-        say_line(format_args!(
-            "block {number}: {} raw, {} coded bytes, {method}, {streams}{why}",
-            b.uncompressed_len, b.compressed_len
-        ));
+        let (raw, coded) = (b.uncompressed_len, b.compressed_len);
+        aside(&mut || {
+            say_line(format_args!(
+                "block {number}: {raw} raw, {coded} coded bytes, {method}, {streams}{why}"
+            ));
+        });
         number += 1;
     }
 }
@@ -141,10 +157,13 @@ fn pump_range(
     input: &mut Input,
     range: Range<u64>,
     output: impl Write,
+    watch: &Watch,
 ) -> Result<Moved> {
     let file = input.file().context("a range needs a file: a pipe cannot be seeked in")?;
-    let mut archive = Archive::open(BufReader::new(file), task.decoding.clone())?;
-    let mut output = Counted::new(Told(output), None);
+    let decoding = task.decoding.clone().progress(watch.begin(Phase::Decompress, None));
+    let mut archive = Archive::open(BufReader::new(file), decoding)?;
+    let written = |bytes| watch.written(bytes);
+    let mut output = Counted::new(Told(output)).told_to(&written);
     // A range that ends before them does not come to the bytes behind the archive.
     match archive.read_range(range, |bytes| output.write_all(bytes)) {
         Err(lmz::Error::TrailingData { .. }) => {}
@@ -153,7 +172,8 @@ fn pump_range(
     output.flush()?;
     let trailing = archive.trailing_data();
     if let Some(at) = trailing {
-        warn_of_trailing(&input.shown(), &lmz::Error::TrailingData { at }.to_string());
+        let what = lmz::Error::TrailingData { at }.to_string();
+        watch.aside()(&mut || warn_of_trailing(&input.shown(), &what));
     }
     let (read, written) = (input.length().unwrap_or(0), output.bytes);
     Ok(Moved { read, written, warned: trailing.is_some() })
@@ -162,7 +182,7 @@ fn pump_range(
 /// Writes what is whole and lists the holes.
 fn pump_recovered(task: &Task, input: &mut Input, output: impl Write) -> Result<Moved> {
     let file = input.file().context("recovering needs a file: a pipe cannot be seeked in")?;
-    let mut output = Counted::new(Told(output), None);
+    let mut output = Counted::new(Told(output));
     let found = lmz::recover::recover(file, &task.decoding, |bytes| output.write_all(bytes))?;
     output.flush()?;
     for hole in &found.holes {
@@ -196,10 +216,11 @@ fn count(n: u64, what: &str) -> String {
 }
 
 /// An error unless an archive decodes to what the input holds.
-pub fn verify(task: &Task, input: &mut Input, mut archive: &File) -> Result<()> {
+pub fn verify(task: &Task, input: &mut Input, mut archive: &File, watch: &Watch) -> Result<()> {
+    let progress = watch.begin(Phase::Test, input.length());
     archive.rewind()?;
     let mut original = Same { rest: BufReader::new(input.again()?), buffer: Vec::new() };
-    let mut decoder = Decoder::with_options(archive, task.decoding.clone());
+    let mut decoder = Decoder::with_options(archive, task.decoding.clone().progress(progress));
     copy(&mut decoder, &mut original)?;
     let longer = io::copy(&mut original.rest.take(1), &mut io::sink())? > 0;
     ensure!(!longer, "the file is longer");

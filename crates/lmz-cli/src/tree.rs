@@ -12,7 +12,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use super::args::{Action, Task};
 use super::explain::ExplainArgs;
 use super::model::ModelArgs;
-use super::options::{ActionArgs, COMPRESSING, DECODING, FileArgs};
+use super::options::{ActionArgs, BENCHMARKING, COMPRESSING, DECODING, FileArgs};
 use super::page;
 use super::say::say;
 
@@ -95,8 +95,12 @@ pub const ACTIONS: [(&str, Action, &[&str]); 5] = [
     ("compress", Action::Compress, &[]),
     ("decompress", Action::Decompress, &[]),
     ("test", Action::Test, &["range", "stdout", "output", "keep", "rm", "force"]),
-    ("list", Action::List, &["range", "stdout", "output", "keep", "rm", "force"]),
-    ("recover", Action::Recover, &["range", "keep", "rm"]),
+    (
+        "list",
+        Action::List,
+        &["range", "stdout", "output", "keep", "rm", "force", "progress", "no_progress"],
+    ),
+    ("recover", Action::Recover, &["range", "keep", "rm", "progress", "no_progress"]),
 ];
 
 /// The whole definition.
@@ -106,7 +110,8 @@ pub fn command() -> clap::Command {
         let heading = if action == Action::Compress { DECODING } else { COMPRESSING };
         let hide = |arg: clap::Arg| {
             let id = arg.get_id().as_str();
-            let hidden = arg.get_help_heading() == Some(heading)
+            let hidden = [Some(heading), Some(BENCHMARKING)].contains(&arg.get_help_heading())
+                || id == "benchmark"
                 || unused.contains(&id)
                 || ACTIONS.iter().any(|(word, ..)| *word == id);
             if hidden { arg.hide(true) } else { arg }

@@ -55,7 +55,13 @@ impl Code for Alone {
 impl Code for LoadedModel {
     fn code(&self, mix: Watched, text: &[u8]) -> Watched {
         let layout = Layout::whole(text.len() as u64, Some(0));
-        let block = lm_cm::LmBlock { layout: &layout, dictionary: None, model: self, threads: 1 };
+        let block = lm_cm::LmBlock {
+            layout: &layout,
+            dictionary: None,
+            model: self,
+            threads: 1,
+            progress: None,
+        };
         block.watch(text, mix)
     }
 }

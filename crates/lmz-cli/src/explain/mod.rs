@@ -28,7 +28,7 @@ use super::file::Input;
 use super::finding::Finding;
 use super::identity::Taken;
 use super::output::{self, Place};
-use super::progress::bar;
+use super::progress::{Phase, Watch, When};
 use super::say::{self, say};
 use super::sizes::size;
 use super::{file, hub, signals, told};
@@ -190,20 +190,18 @@ struct Work<'a> {
 impl Work<'_> {
     /// The archive, and why each block of it is coded as it is.
     fn compressed(&self, options: &EncoderOptions) -> Result<(Vec<u8>, Vec<Reason>)> {
-        let name = self.args.file.file_name().map_or_else(|| "-".into(), |n| n.to_string_lossy());
-        let bar = bar(self.args.quiet, &name, Some(self.raw.len() as u64));
+        let shown = When::Auto.shown(self.args.quiet);
+        let watch = Watch::new(shown, Phase::Compress, &self.args.file, (1, 1));
+        let progress = watch.begin(Phase::Compress, Some(self.raw.len() as u64));
         let whys = Arc::new(Mutex::new(Vec::new()));
-        let mut encoder = Encoder::with_options(Vec::new(), options.clone())?;
+        let mut encoder = Encoder::with_options(Vec::new(), options.clone().progress(progress))?;
         let told = Arc::clone(&whys);
         encoder.on_block(move |report| {
             told.lock().unwrap_or_else(PoisonError::into_inner).extend(report.reason);
         });
-        for part in self.raw.chunks(1 << 16) {
-            encoder.write_all(part)?;
-            bar.inc(part.len() as u64);
-        }
+        encoder.write_all(self.raw)?;
         let archive = encoder.finish()?;
-        bar.finish_and_clear();
+        watch.end();
         let whys = mem::take(&mut *whys.lock().unwrap_or_else(PoisonError::into_inner));
         Ok((archive, whys))
     }
