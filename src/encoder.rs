@@ -241,7 +241,7 @@ impl<W: Write> Encoder<W> {
 
     fn coding(&self) -> Coding<'static> {
         let EncoderOptions { streams, verify, .. } = self.options;
-        Coding { streams, apart: 0, verify, raw_at: self.raw, precoded: None }
+        Coding { streams, split_overhead: 0, verify, raw_at: self.raw, precoded: None }
     }
 
     /// Finds out what a device-bound model is here, before the first block: how many rows it will

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::codec::context::{BlockContext, Model, bare_method};
 use crate::codec::many::Batch;
-use crate::codec::{decode, encode, memory};
+use crate::codec::{decode, encode, judge, memory};
 use crate::copy::compress_with;
 use crate::encoder::compress_precoded;
 use crate::error::{CodecError, Error, Result};
@@ -87,6 +87,8 @@ fn compress_all(messages: &[&[u8]], options: &EncoderOptions) -> Result<Vec<Vec<
 /// Whether a message becomes one stream of a short frame that a neural model is tried on.
 fn fits_batch(raw: &[u8], options: &EncoderOptions) -> bool {
     let short = (raw.len() as u64) < ShortFrame::LIMIT && raw.len() <= options.get_block_size();
+    // Of longer ones it is found out first whether the model is to read them.
+    let short = short && raw.len() <= judge::BOTH;
     let one = short && options.streams.is_none_or(|n| n <= 1) && options.content_length.is_none();
     // Empty ones and those that repeat one byte have methods of their own.
     one && raw.iter().any(|b| *b != raw[0])

@@ -42,13 +42,8 @@ pub struct Block<'a> {
 }
 
 impl Block<'_> {
-    /// The bitstream of a block.
-    pub fn encode(&self, raw: &[u8]) -> Result<Vec<u8>, CodecError> {
-        self.encode_told(raw, None)
-    }
-
     /// The bitstream of a block; `progress` is told how far it has come.
-    pub fn encode_told(
+    pub fn encode(
         &self,
         raw: &[u8],
         progress: Option<&BlockProgress>,

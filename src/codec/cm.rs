@@ -11,29 +11,22 @@ use crate::mix::{Lengths, Mix};
 use crate::progress::BlockProgress;
 use crate::vocab::START;
 
-/// The bitstream of a block whose segments have no model, and what each window of `window` bytes
-/// cost, in units of `BIT`.
-pub fn encode_by_windows(
+/// The bitstream of a block whose segments have no model. `progress` is told how far it has come.
+pub fn encode(
     raw: &[u8],
     layout: &Layout,
     dictionary: &[u8],
-    window: usize,
-) -> (Vec<u8>, Vec<u64>) {
-    encode_told(raw, layout, dictionary, window, None)
+    progress: Option<&BlockProgress>,
+) -> Vec<u8> {
+    let mut coder = Metered::new(raw.len(), raw.len()).told_to(progress);
+    encode_by(&mut coder, raw, layout, dictionary);
+    coder.finish().0
 }
 
-/// As [`encode_by_windows`]; `progress` is told how far it has come.
-pub fn encode_told(
-    raw: &[u8],
-    layout: &Layout,
-    dictionary: &[u8],
-    window: usize,
-    progress: Option<&BlockProgress>,
-) -> (Vec<u8>, Vec<u64>) {
-    let mut coder = Metered::new(raw.len(), window).told_to(progress);
-    let job = CmBlock { coder: &mut coder, dictionary, layout, raw: Some(raw) };
+/// Encodes a block whose segments have no model by a coder.
+pub fn encode_by(coder: &mut Metered, raw: &[u8], layout: &Layout, dictionary: &[u8]) {
+    let job = CmBlock { coder, dictionary, layout, raw: Some(raw) };
     kernel::run(job).expect("encoding cannot fail");
-    coder.finish()
 }
 
 /// Appends the raw bytes of a block, which `coder` reads, to `out`.

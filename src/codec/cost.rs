@@ -1,5 +1,8 @@
 //! What decisions cost, by where in the block they are: what an encoder's choices rest on.
 
+use std::mem;
+use std::ops::Range;
+
 use super::range::{Coder, Encoder};
 use crate::error::CodecError;
 use crate::progress::{BlockProgress, Tally};
@@ -38,6 +41,13 @@ pub const fn log2(x: u32) -> u32 {
     out
 }
 
+/// What an outcome costs whose probability was said to be this.
+#[inline]
+pub fn cost(bit: bool, p_one: u16) -> u64 {
+    let p = if bit { p_one } else { p_one.wrapping_neg() };
+    u64::from(COSTS[usize::from(p >> 4)])
+}
+
 /// An encoder that keeps account.
 pub struct Metered<'a> {
     encoder: Encoder,
@@ -46,6 +56,11 @@ pub struct Metered<'a> {
     /// What each window of the block has cost.
     costs: Vec<u64>,
     tally: Tally<'a>,
+    /// Pieces of which probabilities are kept, in order.
+    pieces: Vec<Range<usize>>,
+    /// Whether they are kept of what is coded now.
+    keep: bool,
+    kept: Vec<u16>,
 }
 
 impl<'a> Metered<'a> {
@@ -58,7 +73,21 @@ impl<'a> Metered<'a> {
             at: 0,
             costs: vec![0; length.div_ceil(window).max(1)],
             tally: Tally::default(),
+            pieces: Vec::new(),
+            keep: false,
+            kept: Vec::new(),
         }
+    }
+
+    /// Keeps the probabilities of all decisions in these pieces, which are in order, of a block in
+    /// one stream.
+    pub fn keep(self, pieces: impl DoubleEndedIterator<Item = Range<usize>>) -> Self {
+        Self { pieces: pieces.rev().collect(), ..self }
+    }
+
+    /// The probabilities that have been kept.
+    pub fn kept(&mut self) -> Vec<u16> {
+        mem::take(&mut self.kept)
     }
 
     /// Tells how far it has come.
@@ -75,13 +104,17 @@ impl<'a> Metered<'a> {
 impl Coder for Metered<'_> {
     #[inline]
     fn decide(&mut self, bit: bool, p_one: u16) -> Result<bool, CodecError> {
-        let p = if bit { p_one } else { p_one.wrapping_neg() };
-        self.costs[self.at] += u64::from(COSTS[usize::from(p >> 4)]);
+        self.costs[self.at] += cost(bit, p_one);
+        if self.keep {
+            self.kept.push(p_one);
+        }
         self.encoder.decide(bit, p_one)
     }
 
     fn at(&mut self, place: usize) {
         self.at = (place / self.window).min(self.costs.len() - 1);
+        self.pieces.pop_if(|piece| piece.end <= place);
+        self.keep = self.pieces.last().is_some_and(|piece| piece.start <= place);
         self.tally.at(place);
     }
 

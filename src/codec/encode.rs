@@ -1,12 +1,13 @@
 //! Encoding a block: from raw bytes to the method that makes them smallest.
 
-use super::choice::{Choice, Precoded, Read};
+use super::choice::{Choice, Precoded};
 use super::context::{BlockContext, Coded, Model, USED_BY_NEURAL, block, stream};
 use super::cost::Metered;
+use super::judge::Read;
 use super::reason::Reason;
-use super::{bound, cm, lm_only, sample, streams};
+use super::{bound, cm, lm_only, sample};
 use crate::error::CodecError;
-use crate::format::{Layout, Method, Segment};
+use crate::format::{Layout, Method};
 use crate::vocab::Token;
 
 /// How a block is to be coded: what is found out before it is.
@@ -49,7 +50,7 @@ impl Plan {
             [Model::Bound(..), ..] => Self::Bound,
             [Model::Rwkv7(_), ..] if !context.mix => Self::Unmixed,
             [Model::Rwkv7(model), ..] => match Read::of(raw, model, context) {
-                Read::Nothing => Self::Alone(Reason::WithoutModelOnPieces),
+                Read::Nothing(None) => Self::Alone(Reason::WithoutModelOnPieces),
                 read => Self::Neural(read),
             },
         }
@@ -58,6 +59,7 @@ impl Plan {
     /// How many threads the work keeps busy.
     pub fn uses(&self) -> usize {
         match self {
+            Self::Neural(Read::Nothing(_)) => 1,
             Self::Neural(_) | Self::Unmixed => USED_BY_NEURAL,
             // One block at once: a device is busy with it, and has memory for one.
             Self::Bound => usize::MAX,
@@ -66,7 +68,7 @@ impl Plan {
     }
 
     /// Codes the block that the plan was made for. `streams`: how many it is cut into, unless that
-    /// is decided by its length. `apart`: bytes that more than one segment costs around the block.
+    /// is decided by its length. `split_overhead`: bytes that more than one segment costs around the block.
     /// `precoded`: what codec 4 makes of the block in one stream, where that is there already.
     ///
     /// # Errors
@@ -77,20 +79,20 @@ impl Plan {
         raw: &[u8],
         context: &BlockContext,
         streams: Option<usize>,
-        apart: usize,
+        split_overhead: usize,
         precoded: Option<&Precoded>,
     ) -> Result<Coded, CodecError> {
-        let choice = Choice { context, streams, apart, precoded };
+        let choice = Choice { context, streams, split_overhead, precoded };
         let coded = match (self, context.table) {
             (Self::Done(coded), _) => return Ok(coded),
             (Self::Bound, [Model::Bound(model, entry), ..]) => choice.bound(raw, model, entry)?,
-            (Self::Neural(read), [Model::Rwkv7(model), ..]) => choice.smallest(raw, model, read),
+            (Self::Neural(read), [Model::Rwkv7(model), ..]) => choice.read(raw, model, read),
             (Self::Ppm, _) => {
                 let layout = Layout::whole(raw.len() as u64, Some(0));
                 let bytes = bare(raw, context)?;
                 Coded { method: Method::Modelled, layout, bytes, reason: Reason::Model }
             }
-            (Self::Alone(reason), _) => alone(raw, context, streams, reason),
+            (Self::Alone(reason), _) => choice.alone(raw, reason),
             (Self::Unmixed, [Model::Rwkv7(model), ..]) => choice.unmixed(raw, model),
             (Self::Neural(_) | Self::Unmixed | Self::Bound, _) => {
                 choice.alone(raw, Reason::NoModel)
@@ -101,15 +103,6 @@ impl Plan {
         }
         Ok(coded)
     }
-}
-
-/// A block by context models alone, with nothing else to be tried.
-fn alone(raw: &[u8], context: &BlockContext, streams: Option<usize>, reason: Reason) -> Coded {
-    let whole = Segment { length: raw.len() as u64, model: None };
-    let layout = streams::cut(vec![whole], streams.unwrap_or(1));
-    let (dictionary, progress) = (context.dictionary(), context.progress);
-    let (bytes, _) = cm::encode_told(raw, &layout, dictionary, raw.len(), progress);
-    Coded { method: Method::Cm, layout, bytes, reason }
 }
 
 /// Bytes, about, of what is around the coded bytes in a full frame, without its header.
@@ -138,7 +131,7 @@ pub fn bare(raw: &[u8], context: &BlockContext) -> Result<Vec<u8>, CodecError> {
         [] => {
             let layout = Layout::whole(raw.len() as u64, None);
             let (dictionary, progress) = (context.dictionary(), context.progress);
-            cm::encode_told(raw, &layout, dictionary, raw.len(), progress).0
+            cm::encode(raw, &layout, dictionary, progress)
         }
         [Model::Rwkv7(model), ..] => {
             let layout = Layout::whole(raw.len() as u64, Some(0));
@@ -148,8 +141,8 @@ pub fn bare(raw: &[u8], context: &BlockContext) -> Result<Vec<u8>, CodecError> {
         [Model::Bound(model, entry), ..] => {
             let layout = &Layout::whole(raw.len() as u64, Some(0));
             let (dictionary, mix) = (context.dictionary, context.mix);
-            bound::Block { layout, dictionary, model, entry, mix }
-                .encode_told(raw, context.progress)?
+            let block = bound::Block { layout, dictionary, model, entry, mix };
+            block.encode(raw, context.progress)?
         }
         [Model::Ppm { .. }, ..] => {
             let mut coder = Metered::new(raw.len(), raw.len()).told_to(context.progress);

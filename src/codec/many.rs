@@ -2,7 +2,7 @@
 //! context models of its own. Their streams are rows of one batch, so that the model's weights are
 //! read once for all of them.
 
-use super::choice::{Precoded, WINDOW};
+use super::choice::Precoded;
 use super::cost::Metered;
 use super::lm_cm;
 use super::memory;
@@ -32,7 +32,7 @@ pub struct Batch<'a> {
 
 impl Batch<'_> {
     /// Codes the messages that `next` gives with their numbers, none of them empty, until it gives
-    /// none; `done` gets the bitstream and costs of each, in the order in which they end.
+    /// none; `done` gets the bitstream of each, in the order in which they end.
     pub fn encode<'m>(
         &self,
         next: impl FnMut() -> Option<(usize, &'m [u8])>,
@@ -99,7 +99,7 @@ impl<'m, N: FnMut() -> Option<(usize, &'m [u8])>, D: FnMut(usize, Precoded)> Mix
                 let mut mix = Mix::with_model(k.exact(), &batch.lengths(raw), batch.model.start());
                 mix.read(k, batch.dictionary.map_or(&[], Dictionary::bytes));
                 mix.stream(0);
-                let (coder, stream) = (Metered::new(raw.len(), WINDOW), LmStream::clone(&first));
+                let (coder, stream) = (Metered::new(raw.len(), raw.len()), LmStream::clone(&first));
                 messages.push(Message {
                     number,
                     rest: raw,
@@ -120,7 +120,7 @@ impl<'m, N: FnMut() -> Option<(usize, &'m [u8])>, D: FnMut(usize, Precoded)> Mix
             let ended = messages.extract_if(.., |message| message.rest.is_empty());
             for Message { number, coder, needed, .. } in ended {
                 memory -= needed;
-                done(number, coder.finish());
+                done(number, coder.finish().0);
             }
             let mut rows: Vec<_> = messages.iter_mut().map(|m| (&mut m.stream, m.token)).collect();
             engine.step(&mut rows);

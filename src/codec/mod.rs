@@ -9,6 +9,7 @@ pub mod context;
 mod cost;
 pub mod decode;
 pub mod encode;
+pub mod judge;
 pub mod lm_cm;
 pub mod lm_only;
 pub mod many;
@@ -23,6 +24,8 @@ mod steps;
 mod streams;
 #[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
 pub mod trace;
+#[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
+mod trial;
 pub mod walk;
 mod windows;
 pub mod work;

@@ -13,7 +13,7 @@ pub struct Coding<'a> {
     /// Streams that it is cut into, unless its length decides.
     pub streams: Option<usize>,
     /// Bytes that more than one segment costs around the block.
-    pub apart: usize,
+    pub split_overhead: usize,
     /// Whether what is device-bound is decoded and compared.
     pub verify: bool,
     /// Where the first block that is coded together with it begins in the content.
@@ -24,12 +24,12 @@ pub struct Coding<'a> {
 
 /// Codes a block, and makes sure that it decodes where that is not certain.
 pub fn code_block(raw: &[u8], plan: Plan, context: &BlockContext, coding: Coding) -> Result<Coded> {
-    let Coding { streams, apart, verify, raw_at, precoded } = coding;
+    let Coding { streams, split_overhead, verify, raw_at, precoded } = coding;
     let failed = |error| match error {
         CodecError::Bound(error) => Error::Bound(error),
         source => Error::NotReproduced { raw_at, source },
     };
-    let coded = plan.encode(raw, context, streams, apart, precoded).map_err(failed)?;
+    let coded = plan.encode(raw, context, streams, split_overhead, precoded).map_err(failed)?;
     if coded.method.is_bound() && verify {
         let Coded { method, ref layout, ref bytes, .. } = coded;
         let head = BlockHead {

@@ -30,7 +30,7 @@ impl<W: Write> Encoder<W> {
         let context = self.context(self.options.threads);
         let context = BlockContext { progress: progress.as_ref(), ..context };
         let coding = self.coding();
-        let coding = Coding { apart: ShortFrame::SAVES, precoded, ..coding };
+        let coding = Coding { split_overhead: ShortFrame::SAVES, precoded, ..coding };
         let mut coded = code_block(&raw, Plan::of(&raw, &context), &context, coding)?;
         if let Some(plan) = encode::instead(&coded, self.options.mix) {
             let alone = code_block(&raw, plan, &context, coding)?;

@@ -22,6 +22,7 @@ mod matching;
 mod mixer;
 #[doc(hidden)]
 pub mod observe;
+pub mod pair;
 mod primer_cache;
 mod prior;
 mod stage;

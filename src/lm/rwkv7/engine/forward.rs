@@ -283,10 +283,8 @@ impl Forward<'_, '_> {
         let Self { fp, network, rows, outputs, scratch, .. } = self;
         let (fp, kernel, count) = (*fp, network.kernel, outputs.len());
         let Scratch { x, added, q, room, timer, .. } = &mut **scratch;
-        kernel.run(
-            fp,
-            LastNorm { rows, x, add: added, norm: &network.ln_out, room, out: &mut q[0] },
-        );
+        kernel
+            .run(fp, LastNorm { rows, x, add: added, norm: &network.ln_out, room, out: &mut q[0] });
         timer.mark(Part::Elementwise);
         let (arena, matrix, x) = (&network.arena, &network.head, &q[0]);
         let out = Logits(outputs);

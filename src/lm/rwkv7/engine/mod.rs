@@ -73,7 +73,8 @@ impl Engine {
     /// If a token is not below V, or a stream is of another model's shape.
     pub fn step(&mut self, rows: &mut [(&mut LmStream, Token)]) {
         let numbered = rows.iter().enumerate();
-        let tokens: Vec<_> = numbered.map(|(state, row)| Row { state, token: row.1, said: true }).collect();
+        let tokens: Vec<_> =
+            numbered.map(|(state, row)| Row { state, token: row.1, said: true }).collect();
         let (mut states, mut outputs): (Vec<_>, Vec<_>) =
             rows.iter_mut().map(|(stream, _)| (&mut stream.state, &mut stream.output)).unzip();
         self.run(&mut states, &tokens, &mut outputs);
