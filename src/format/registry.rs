@@ -35,6 +35,11 @@ impl Registered {
         REGISTERED.iter().find(|r| r.number == number)
     }
 
+    /// The model of this name.
+    pub fn by_name(name: &str) -> Option<&'static Self> {
+        REGISTERED.iter().find(|r| r.name == name)
+    }
+
     /// The model whose identity begins so.
     pub fn by_identity(begin: &[u8]) -> Option<&'static Self> {
         REGISTERED.iter().find(|r| r.identity.starts_with(begin))

@@ -1,9 +1,8 @@
 //! Probabilities and log-odds.
 //!
 //! The tables are made from additions, multiplications and divisions of binary64 alone, which give
-//! the same bits everywhere in the standard state; no mathematical library is asked.
-
-use std::sync::LazyLock;
+//! the same bits everywhere in the standard state, and in the compiler; no mathematical library is
+//! asked.
 
 use super::kernel::{INPUTS, Vector};
 use crate::exact::fpstate::Exact;
@@ -24,26 +23,36 @@ pub fn inputs(x: [i16; INPUTS]) -> Vector {
 }
 
 /// e^x for |x| <= 16, by its series at x / 2^10 and ten squarings.
-fn exp(x: f64) -> f64 {
+const fn exp(x: f64) -> f64 {
     let small = x / 1024.0;
     let (mut term, mut sum) = (1.0, 1.0);
-    for i in 1..12 {
-        term = term * small / f64::from(i);
+    let mut i = 1;
+    while i < 12 {
+        term = term * small / i as f64;
         sum += term;
+        i += 1;
     }
-    for _ in 0..10 {
+    i = 0;
+    while i < 10 {
         sum *= sum;
+        i += 1;
     }
     sum
 }
 
-/// ln(p / (1 - p)), by Halley's method on e^y = p / (1 - p).
-fn logit(p: f64) -> f64 {
+/// ln(p / (1 - p)), by Halley's method on e^y = p / (1 - p). Of the 40 steps of its definition those
+/// are left out that would begin where one before them began.
+const fn logit(p: f64) -> f64 {
     let odds = p / (1.0 - p);
-    let mut y = 0.0;
-    for _ in 0..40 {
+    let (mut y, mut i) = (0.0, 0);
+    while i < 40 {
         let e = exp(y);
-        y += 2.0 * (odds - e) / (odds + e);
+        let next = y + 2.0 * (odds - e) / (odds + e);
+        if next == y {
+            break;
+        }
+        y = next;
+        i += 1;
     }
     y
 }
@@ -56,23 +65,32 @@ pub struct Tables {
     squash: [f32; 1024],
 }
 
+/// Made by the compiler, whose numbers are those of the standard state: making them takes longer
+/// than coding a message.
+#[allow(long_running_const_eval, reason = "4,096 logarithms: about a second")]
+static TABLES: Tables = Tables::new();
+
 impl Tables {
-    /// Made once for the whole process, by whoever comes first: in the standard state, because that
-    /// is what all others get, too.
+    /// The tables, for who has the standard state, in which alone they are of use.
     pub fn get(_: Exact) -> &'static Self {
-        static TABLES: LazyLock<Box<Tables>> = LazyLock::new(|| {
-            let mut t = Box::new(Tables { stretch: [0; 4096], squash: [0.0; 1024] });
-            for (i, s) in t.stretch.iter_mut().enumerate() {
-                let x = logit((i as f64 + 0.5) / 4096.0) * f64::from(UNIT);
-                *s = (x + if x < 0.0 { -0.5 } else { 0.5 }) as i16;
-            }
-            for (i, s) in t.squash.iter_mut().enumerate().take(2 * LIMIT as usize * STEPS + 2) {
-                let x = i as f64 / STEPS as f64 - f64::from(LIMIT);
-                *s = (1.0 / (1.0 + exp(-x))) as f32;
-            }
-            t
-        });
         &TABLES
+    }
+
+    const fn new() -> Self {
+        let mut t = Self { stretch: [0; 4096], squash: [0.0; 1024] };
+        let mut i = 0;
+        while i < t.stretch.len() {
+            let x = logit((i as f64 + 0.5) / 4096.0) * UNIT as f64;
+            t.stretch[i] = (x + if x < 0.0 { -0.5 } else { 0.5 }) as i16;
+            i += 1;
+        }
+        i = 0;
+        while i < 2 * LIMIT as usize * STEPS + 2 {
+            let x = i as f64 / STEPS as f64 - LIMIT as f64;
+            t.squash[i] = (1.0 / (1.0 + exp(-x))) as f32;
+            i += 1;
+        }
+        t
     }
 
     /// Log-odds of a probability in units of 2^-16, in units of 1 / UNIT.
@@ -117,6 +135,27 @@ pub fn clamp(x: f32) -> f32 {
 mod tests {
     use super::*;
     use crate::exact::fpstate::exact;
+
+    /// By the letter of docs/MIXING.md, at run time.
+    #[test]
+    fn tables_are_those_of_the_definition() {
+        exact(|fp| {
+            for (i, s) in Tables::get(fp).stretch.iter().enumerate() {
+                let p = std::hint::black_box((i as f64 + 0.5) / 4096.0);
+                let (odds, mut y) = (p / (1.0 - p), 0.0);
+                for _ in 0..40 {
+                    let e = exp(y);
+                    y += 2.0 * (odds - e) / (odds + e);
+                }
+                let x = y * 2048.0;
+                assert_eq!(*s, (x + if x < 0.0 { -0.5 } else { 0.5 }) as i16, "{i}");
+            }
+            for (i, s) in Tables::get(fp).squash[..770].iter().enumerate() {
+                let x = std::hint::black_box(i as f64 / 32.0 - 12.0);
+                assert_eq!(s.to_bits(), ((1.0 / (1.0 + exp(-x))) as f32).to_bits(), "{i}");
+            }
+        });
+    }
 
     #[test]
     fn tables_are_what_they_say() {

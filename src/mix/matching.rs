@@ -48,8 +48,13 @@ pub struct Found {
 
 impl Matches {
     /// log2 of the number of places for `length` bytes.
-    pub fn bits(length: usize) -> u32 {
+    pub fn bits_for(length: usize) -> u32 {
         (length | 1).ilog2().clamp(8, 21) + 1
+    }
+
+    /// log2 of the number of places.
+    pub fn bits(&self) -> u32 {
+        self.bits
     }
 
     /// How far matches can be trusted at the beginning of a block.

@@ -23,7 +23,7 @@ mod mixer;
 #[doc(hidden)]
 pub mod observe;
 pub mod pair;
-mod primer_cache;
+mod primer;
 mod prior;
 mod stage;
 mod stream;
@@ -39,7 +39,6 @@ use lm_hint::{HintMap, LmInput, NoHint};
 use logistic::Tables;
 use matching::Matches;
 use observe::{Bit, Learnt, Observer, TokenEnd};
-use primer_cache::Primed;
 use prior::Kind;
 pub use prior::Prior;
 use stage::MixerStage;
@@ -121,16 +120,6 @@ impl Mix {
     pub fn with_model(fp: Exact, lengths: &Lengths, start: &Prior) -> Self {
         Self::observed(fp, lengths, start, ())
     }
-
-    /// Tables of these sizes (log2) that have read the primer.
-    fn prime(fp: Exact, (table, places): (u32, u32), start: &Prior) -> Primed {
-        let mut memory = (Table::new(table), Matches::new(fp, places));
-        let mut reader = CmStream::new(0, false);
-        for _ in 0..start.primer.len() {
-            reader.skim(&mut memory, &start.primer);
-        }
-        memory
-    }
 }
 
 impl<O: Observer> Mix<O> {
@@ -140,8 +129,8 @@ impl<O: Observer> Mix<O> {
         let primer = start.primer.len();
         let both = lengths.both();
         let wide = log2_within(both.saturating_mul(4), 10..=16);
-        let size = (lengths.table(), Matches::bits(primer + both));
-        let (table, mut matches) = primer_cache::get(size, || Mix::prime(fp, size, start));
+        let size = (lengths.table(), Matches::bits_for(primer + both));
+        let (table, mut matches) = primer::primed(fp, size, &start.primer);
         matches.trust(&start.right);
         let shared = Shared {
             tables: Tables::get(fp),

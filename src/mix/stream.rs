@@ -3,10 +3,9 @@
 
 use super::Shared;
 use super::contexts::{CONTEXTS, Contexts};
-use super::history::{Histories, State};
+use super::history::State;
 use super::kernel::{INPUTS, MixKernel};
 use super::matching::{Matcher, Matches};
-use super::primer_cache::Primed;
 use super::table::{Line, Place, Table};
 
 /// What one stream of a block has seen last.
@@ -66,19 +65,6 @@ impl CmStream {
         }
     }
 
-    /// Lets the bit histories and the match model learn the next byte of `raw`, and nothing else.
-    pub fn skim(&mut self, (table, matches): &mut Primed, raw: &[u8]) {
-        let byte = raw[self.at];
-        self.fetch_low(table, usize::from(byte >> 6));
-        self.walk(table, byte >> 4);
-        self.fetch_high(table, usize::from(byte >> 2));
-        self.partial = usize::from(16 | byte >> 4);
-        self.walk(table, byte & 15);
-        self.partial = 1;
-        self.at += 1;
-        self.push(matches, raw);
-    }
-
     /// Learns that the byte before `at` is complete.
     #[inline(always)]
     pub fn push(&mut self, matches: &mut Matches, raw: &[u8]) {
@@ -87,32 +73,20 @@ impl CmStream {
         self.matcher.push(matches, raw, self.at, begin, recent);
     }
 
-    /// Updates the bit histories of half a byte in the table.
-    #[inline(always)]
-    fn walk(&mut self, table: &mut Table, nibble: u8) {
-        self.find(table);
-        let histories = Histories::get();
-        for place in self.places {
-            let slot = table.slot(place);
-            let mut node = 1;
-            for shift in (0..4).rev() {
-                let bit = nibble >> shift & 1 == 1;
-                slot[node & 15] = histories.after(bit)[usize::from(slot[node & 15])];
-                node = node * 2 + usize::from(bit);
-            }
-        }
-    }
-
     /// Finds the slots of the half byte.
     #[inline(always)]
     fn find(&mut self, table: &mut Table) {
         if self.partial == 1 {
             let last = self.contexts.recent() as u32;
+            let lines = self.contexts.early().map(|h| table.line(h));
+            table.prepare(lines);
             for (place, h) in self.places.iter_mut().zip(self.contexts.early()) {
                 *place = table.find(table.line(*h), h ^ (last & 3) << 1);
             }
         } else {
             let nibble = self.partial & 15;
+            let lines = self.contexts.hashes().map(|h| low_line(table, h, nibble >> 2));
+            table.prepare(lines);
             for (place, h) in self.places.iter_mut().zip(self.contexts.hashes()) {
                 *place = table.find(low_line(table, *h, nibble >> 2), h ^ (nibble as u32) << 1);
             }

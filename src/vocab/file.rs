@@ -6,21 +6,23 @@ use super::{LONGEST_TOKEN, MOST_TOKENS, Vocabulary, VocabularyError};
 impl Vocabulary {
     /// Parses a vocabulary file.
     pub fn parse(file: &[u8]) -> Result<Self, VocabularyError> {
-        let mut tokens = Vec::new();
+        // One piece of memory for the bytes of all tokens, and where each ends.
+        let (mut bytes, mut ends) = (Vec::with_capacity(file.len()), vec![0]);
         for (i, line) in file.split_inclusive(|b| *b == b'\n').enumerate() {
             let number = i + 1;
             let wrong = |expected, found| VocabularyError::Line { line: number, expected, found };
             let line = line
                 .strip_suffix(b"\n")
                 .ok_or_else(|| wrong("a line end after the last token", "none".into()))?;
-            if tokens.len() == MOST_TOKENS {
+            if i == MOST_TOKENS {
                 return Err(VocabularyError::Count { found: number });
             }
             // What is as long as this is too long whatever it says.
             let line = &line[..line.len().min(4 * LONGEST_TOKEN + 4)];
-            tokens.push(unescape(line).map_err(|(expected, found)| wrong(expected, found))?);
+            unescape(line, &mut bytes).map_err(|(expected, found)| wrong(expected, found))?;
+            ends.push(bytes.len());
         }
-        Self::new(tokens)
+        Self::new(ends.windows(2).map(|ends| &bytes[ends[0]..ends[1]]))
     }
 
     /// The vocabulary as a file, which [`parse`](Self::parse) reads.
@@ -39,9 +41,8 @@ impl Vocabulary {
     }
 }
 
-/// The bytes of a line, or what was expected and what found.
-fn unescape(line: &[u8]) -> Result<Vec<u8>, (&'static str, String)> {
-    let mut out = Vec::with_capacity(line.len());
+/// Appends the bytes of a line, or says what was expected and what found.
+fn unescape(line: &[u8], out: &mut Vec<u8>) -> Result<(), (&'static str, String)> {
     let mut rest = line;
     while let [byte, tail @ ..] = rest {
         match (byte, tail) {
@@ -69,7 +70,7 @@ fn unescape(line: &[u8]) -> Result<Vec<u8>, (&'static str, String)> {
             }
         }
     }
-    Ok(out)
+    Ok(())
 }
 
 #[cfg(test)]

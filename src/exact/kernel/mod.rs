@@ -20,13 +20,18 @@ mod functions;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod packed;
+mod pages;
 mod plain;
 #[cfg(test)]
 mod tests;
 
 pub use choice::{Kernel, UnknownKernel};
 pub use functions::{exp, sigmoid, tanh};
-pub use packed::{Arena, BLOCK, BLOCK_LANES, Layout, Packed, Product, Quantised, Rows, Strided};
+pub use packed::{
+    Arena, BLOCK, BLOCK_LANES, Int8Rows, Layout, Packed, Product, Quantised, Rows, Strided,
+};
+
+pub use pages::zeros;
 
 use super::LANES;
 

@@ -1,6 +1,6 @@
 //! Matrices of int8 as kernels want them, quantised vectors, and their products.
 
-use super::{Isa, Job, Lanes, Vectors};
+use super::{Isa, Job, Lanes, Vectors, zeros};
 use crate::exact::product::LEAST;
 use crate::exact::{Activations, LANES, Matrix};
 
@@ -8,8 +8,6 @@ use crate::exact::{Activations, LANES, Matrix};
 pub const BLOCK: usize = 32;
 /// A block's vectors.
 pub const BLOCK_LANES: usize = BLOCK / LANES;
-/// Cache lines, and so the alignment of weights.
-const LINE: usize = 64;
 
 /// The order of a matrix' weights: `[outputs / tile][inputs / group][tile][group]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +29,41 @@ pub struct Arena {
     weights: Vec<i8>,
     /// Where the first matrix begins, at a cache line.
     begin: usize,
+    /// Bytes of what was added.
+    used: usize,
+}
+
+/// A matrix to be packed: int8 `[outputs][inputs]`, and a scale for each output.
+pub trait Int8Rows {
+    /// An int8, or the byte that a file has for it.
+    type Weight: Copy;
+
+    /// Outputs and inputs.
+    fn shape(&self) -> (usize, usize);
+    /// The weights of one output.
+    fn row(&self, output: usize) -> &[Self::Weight];
+    fn scale(&self) -> &[f32];
+    fn int8(weight: Self::Weight) -> i8;
+}
+
+impl Int8Rows for Matrix {
+    type Weight = i8;
+
+    fn shape(&self) -> (usize, usize) {
+        (self.outputs, self.inputs)
+    }
+
+    fn row(&self, output: usize) -> &[i8] {
+        Matrix::row(self, output)
+    }
+
+    fn scale(&self) -> &[f32] {
+        &self.scale
+    }
+
+    fn int8(weight: i8) -> i8 {
+        weight
+    }
 }
 
 /// A matrix in an [`Arena`].
@@ -57,57 +90,60 @@ impl Packed {
 }
 
 impl Arena {
-    pub fn new(layout: Layout) -> Self {
-        Self { layout, weights: Vec::new(), begin: 0 }
+    /// An arena for as many bytes as [`bytes_for`](Self::bytes_for) gives for all its matrices
+    /// together.
+    pub fn new(layout: Layout, bytes: usize) -> Self {
+        let (weights, begin) = zeros(bytes);
+        Self { layout, weights, begin, used: 0 }
+    }
+
+    /// Bytes of the weights of a matrix `[outputs][inputs]`.
+    pub fn bytes_for(outputs: usize, inputs: usize) -> usize {
+        outputs.next_multiple_of(BLOCK) * inputs.next_multiple_of(LANES)
     }
 
     /// Adds a matrix.
-    pub fn add(&mut self, matrix: &Matrix) -> Packed {
-        let Layout { tile, group, offset } = self.layout;
-        let inputs = matrix.inputs.next_multiple_of(LANES);
-        let blocks = matrix.outputs.div_ceil(BLOCK);
-        let at = self.weights.len();
-        self.weights.resize(at + blocks * BLOCK * inputs, 0);
-        let weights = &mut self.weights[at..];
-        for output in 0..matrix.outputs {
-            for (input, w) in matrix.row(output).iter().enumerate() {
-                let tile_at = output / tile * tile * inputs;
-                weights[tile_at + (input / group * tile + output % tile) * group + input % group] =
-                    *w;
-            }
-        }
-        let start = |output: usize| match offset && output < matrix.outputs {
-            true => -128 * matrix.row(output).iter().map(|w| i32::from(*w)).sum::<i32>(),
-            false => 0,
-        };
-        let scale = |output: usize| matrix.scale.get(output).copied().unwrap_or(0.0);
-        Packed {
-            outputs: matrix.outputs,
-            inputs: matrix.inputs,
-            at,
-            start: (0..blocks).map(|b| std::array::from_fn(|i| start(b * BLOCK + i))).collect(),
-            scale: (0..blocks)
-                .map(|b| {
-                    std::array::from_fn(|h| {
-                        Lanes(std::array::from_fn(|i| scale(b * BLOCK + h * LANES + i)))
-                    })
-                })
-                .collect(),
-        }
+    pub fn add(&mut self, matrix: &impl Int8Rows) -> Packed {
+        self.add_rows(matrix, |output| output)
     }
 
-    /// Aligns what has been added. Nothing can be added afterwards.
-    pub fn finish(&mut self) {
-        assert_eq!(self.begin, 0, "finished once");
-        let mut aligned = vec![0; self.weights.len() + LINE];
-        self.begin = aligned.as_ptr().align_offset(LINE);
-        aligned[self.begin..][..self.weights.len()].copy_from_slice(&self.weights);
-        self.weights = aligned;
+    /// Adds a matrix whose output `o` is that of number `row(o)`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no room.
+    pub fn add_rows<M: Int8Rows>(&mut self, matrix: &M, row: impl Fn(usize) -> usize) -> Packed {
+        let (outputs, inputs) = matrix.shape();
+        let Layout { tile, group, offset } = self.layout;
+        let blocks = outputs.div_ceil(BLOCK);
+        let (at, bytes) = (self.used, Self::bytes_for(outputs, inputs));
+        self.used += bytes;
+        let weights = &mut self.weights[self.begin + at..][..bytes];
+        let mut start = vec![[0; BLOCK]; blocks];
+        let mut scale = vec![[Lanes::default(); BLOCK_LANES]; blocks];
+        let tile_bytes = tile * inputs.next_multiple_of(LANES);
+        for output in 0..outputs {
+            let number = row(output);
+            let from = matrix.row(number);
+            let to = &mut weights[output / tile * tile_bytes..][..tile_bytes];
+            match group {
+                1 => spread::<M, 1>(from, to, tile, output % tile),
+                2 => spread::<M, 2>(from, to, tile, output % tile),
+                4 => spread::<M, 4>(from, to, tile, output % tile),
+                _ => unreachable!("no kernel sums {group} inputs at once"),
+            }
+            let (block, of_block) = (output / BLOCK, output % BLOCK);
+            if offset {
+                start[block][of_block] = -128 * sum::<M>(from);
+            }
+            scale[block][of_block / LANES].0[of_block % LANES] = matrix.scale()[number];
+        }
+        Packed { outputs, inputs, at, start, scale }
     }
 
     /// How much it holds.
     pub fn bytes(&self) -> usize {
-        self.weights.len()
+        self.used
     }
 
     /// The weights of a block of outputs.
@@ -116,6 +152,30 @@ impl Arena {
         let bytes = matrix.block_bytes();
         &self.weights[self.begin + matrix.at + block * bytes..][..bytes]
     }
+}
+
+/// Writes a row of weights as the output of a number into a tile, `[inputs / GROUP][tile][GROUP]`.
+fn spread<M: Int8Rows, const GROUP: usize>(
+    row: &[M::Weight],
+    to: &mut [i8],
+    tile: usize,
+    output: usize,
+) {
+    let (groups, rest) = row.as_chunks::<GROUP>();
+    let mut places = to.as_chunks_mut::<GROUP>().0.chunks_exact_mut(tile);
+    for (group, place) in groups.iter().zip(&mut places) {
+        place[output] = group.map(M::int8);
+    }
+    if let Some(place) = places.next() {
+        place[output].iter_mut().zip(rest).for_each(|(to, weight)| *to = M::int8(*weight));
+    }
+}
+
+/// The sum of weights: 256 of them stay within 16 bits, of which a vector has twice as many.
+fn sum<M: Int8Rows>(row: &[M::Weight]) -> i32 {
+    let part =
+        |part: &[M::Weight]| i32::from(part.iter().map(|w| i16::from(M::int8(*w))).sum::<i16>());
+    row.chunks(256).map(part).sum()
 }
 
 /// Rows of quantised numbers, one for each stream.

@@ -142,14 +142,14 @@ fn check_product(fp: Exact, matrix: &Matrix, x: &[Vec<f32>], activations: Activa
     let expected: Vec<Vec<f32>> =
         x.iter().map(|x| exact::product(fp, matrix, x, activations)).collect();
     for kernel in Kernel::all_available() {
-        let mut arena = Arena::new(kernel.layout());
+        let room = 2 * Arena::bytes_for(3, 5) + Arena::bytes_for(matrix.outputs, matrix.inputs);
+        let mut arena = Arena::new(kernel.layout(), room);
         // Another matrix before and after, to be left alone.
         let other =
             Matrix { weight: vec![77; 3 * 5], scale: vec![f32::NAN; 3], outputs: 3, inputs: 5 };
         arena.add(&other);
         let packed = arena.add(matrix);
         arena.add(&other);
-        arena.finish();
         let mut q = Quantised::new(activations, x.len(), matrix.inputs);
         kernel.run(fp, Quantise { fp, x, to: &mut q });
         let stride = matrix.outputs.div_ceil(LANES);

@@ -1,4 +1,4 @@
-//! A model folder's files to a checked [`Weights`].
+//! A model folder's files to checked [`Weights`], or to a [`Network`].
 //!
 //! Nothing in the files is trusted: what is missing, of another shape, not finite or contradictory
 //! is an error that says so, and memory is taken only for tensors that are there.
@@ -9,12 +9,59 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
 use super::config::{Config, ConfigJson};
+use super::engine::Network;
 use super::error::ModelError;
 use super::weights::{Matrix, Source, Weights};
 use crate::exact::fpstate::Exact;
+use crate::exact::kernel::{Int8Rows, Kernel};
+use crate::vocab::{START, Vocabulary};
 
 /// From the bytes of `config.json` and `model.safetensors`.
 pub(super) fn weights(fp: Exact, config: &[u8], tensors: &[u8]) -> Result<Weights, ModelError> {
+    all(fp, config, tensors, |config, file| Weights::from_source(config, &mut Copied(file)))
+}
+
+/// The same, packed for a kernel at once, without the way over [`Weights`].
+pub(super) fn network(
+    fp: Exact,
+    config: &[u8],
+    tensors: &[u8],
+    vocabulary: &Vocabulary,
+    kernel: Kernel,
+) -> Result<Network, ModelError> {
+    all(fp, config, tensors, |config, file| {
+        check_vocabulary(vocabulary, config)?;
+        let emb = file.matrix("emb", config.vocab, config.hidden)?.to_matrix();
+        Network::from_source(config, emb, file, vocabulary, kernel)
+    })
+}
+
+/// Checks that a vocabulary is that of tensors of this shape.
+pub(super) fn check_vocabulary(vocabulary: &Vocabulary, config: &Config) -> Result<(), ModelError> {
+    if vocabulary.len() != config.vocab {
+        let (expected, found) = (config.vocab, vocabulary.len());
+        let message = format!(
+            "the tensors have {expected} tokens, vocab.txt {found}: they are not of one model"
+        );
+        return Err(ModelError::Shape(message));
+    }
+    if !vocabulary.token(START).is_empty() {
+        let found = vocabulary.token(START).escape_ascii();
+        let message = format!(
+            "vocab.txt: expected an empty first line (token 0 begins a document), found {found}"
+        );
+        return Err(ModelError::Shape(message));
+    }
+    Ok(())
+}
+
+/// What is made of all tensors of a file.
+fn all<T>(
+    fp: Exact,
+    config: &[u8],
+    tensors: &[u8],
+    make: impl FnOnce(&Config, &mut Tensors) -> Result<T, ModelError>,
+) -> Result<T, ModelError> {
     let stated = ConfigJson::parse(fp, config)?;
     let file =
         SafeTensors::deserialize(tensors).map_err(|e| ModelError::Container(e.to_string()))?;
@@ -23,11 +70,11 @@ pub(super) fn weights(fp: Exact, config: &[u8], tensors: &[u8]) -> Result<Weight
     let config = file.config(&stated)?;
     config.check()?;
     stated.agrees(&config)?;
-    let weights = Weights::from_source(&config, &mut file)?;
+    let made = make(&config, &mut file)?;
     file.tensors.retain(|name, _| !UNUSED.contains(&name.as_str()));
     match file.tensors.keys().min() {
         Some(name) => Err(ModelError::Unexpected { name: name.clone() }),
-        None => Ok(weights),
+        None => Ok(made),
     }
 }
 
@@ -141,27 +188,86 @@ impl<'a> Tensors<'a> {
     }
 }
 
-impl Source for Tensors<'_> {
+/// A matrix whose weights are still in the file.
+pub(super) struct Stored<'a> {
+    weight: &'a [u8],
+    scale: Vec<f32>,
+    outputs: usize,
+    inputs: usize,
+}
+
+impl Int8Rows for Stored<'_> {
+    type Weight = u8;
+
+    fn shape(&self) -> (usize, usize) {
+        (self.outputs, self.inputs)
+    }
+
+    fn row(&self, output: usize) -> &[u8] {
+        &self.weight[output * self.inputs..][..self.inputs]
+    }
+
+    fn scale(&self) -> &[f32] {
+        &self.scale
+    }
+
+    fn int8(weight: u8) -> i8 {
+        weight as i8
+    }
+}
+
+impl Stored<'_> {
+    /// A copy of it.
+    pub fn to_matrix(&self) -> Matrix {
+        let weight = self.weight.iter().map(|b| *b as i8).collect();
+        let Self { outputs, inputs, .. } = *self;
+        Matrix { weight, scale: self.scale.clone(), outputs, inputs }
+    }
+}
+
+impl<'a> Source for Tensors<'a> {
+    type Matrix = Stored<'a>;
     type Error = ModelError;
 
     fn vector(&mut self, name: &str, length: usize) -> Result<Vec<f32>, ModelError> {
         self.floats(name, length)
     }
 
-    fn matrix(&mut self, name: &str, outputs: usize, inputs: usize) -> Result<Matrix, ModelError> {
+    fn matrix(
+        &mut self,
+        name: &str,
+        outputs: usize,
+        inputs: usize,
+    ) -> Result<Stored<'a>, ModelError> {
         let (weight_name, scale_name) = (format!("{name}.weight"), format!("{name}.scale"));
         let shape = [outputs, inputs];
-        let data = self.take(&weight_name, Dtype::I8, &shape, |found| found == shape)?;
-        if let Some(position) = data.iter().position(|b| *b == 0x80) {
+        let weight = self.take(&weight_name, Dtype::I8, &shape, |found| found == shape)?;
+        // Seldom there: looked for first, which is ten times as fast as asking where.
+        if weight.contains(&0x80) {
             return Err(ModelError::Value {
                 name: weight_name,
                 expected: "int8 in [-127, 127]",
                 found: "-128".into(),
-                position,
+                position: weight.iter().position(|b| *b == 0x80).unwrap_or(0),
             });
         }
-        let weight = data.iter().map(|b| *b as i8).collect();
-        Ok(Matrix { weight, scale: self.floats(&scale_name, outputs)?, outputs, inputs })
+        Ok(Stored { weight, scale: self.floats(&scale_name, outputs)?, outputs, inputs })
+    }
+}
+
+/// Tensors that are copied out of the file.
+struct Copied<'t, 'a>(&'t mut Tensors<'a>);
+
+impl Source for Copied<'_, '_> {
+    type Matrix = Matrix;
+    type Error = ModelError;
+
+    fn vector(&mut self, name: &str, length: usize) -> Result<Vec<f32>, ModelError> {
+        self.0.vector(name, length)
+    }
+
+    fn matrix(&mut self, name: &str, outputs: usize, inputs: usize) -> Result<Matrix, ModelError> {
+        Ok(self.0.matrix(name, outputs, inputs)?.to_matrix())
     }
 }
 

@@ -13,7 +13,7 @@ use crate::format::HubName;
 use crate::lm::file::{self, most};
 use crate::lm::{self, memory};
 use crate::mix::Prior;
-use crate::vocab::{START, Token, Vocabulary};
+use crate::vocab::{Token, Vocabulary};
 
 /// The files of a model folder, as bytes.
 #[derive(Debug, Clone, Copy)]
@@ -149,20 +149,7 @@ impl Model {
     fn parse_files(fp: Exact, name: &str, files: &Files) -> Result<Self, ModelError> {
         let weights = load::weights(fp, files.config, files.tensors)?;
         let vocabulary = Vocabulary::parse(files.vocabulary)?;
-        if vocabulary.len() != weights.config.vocab {
-            let (expected, found) = (weights.config.vocab, vocabulary.len());
-            let message = format!(
-                "the tensors have {expected} tokens, vocab.txt {found}: they are not of one model"
-            );
-            return Err(ModelError::Shape(message));
-        }
-        if !vocabulary.token(START).is_empty() {
-            let found = vocabulary.token(START).escape_ascii();
-            let message = format!(
-                "vocab.txt: expected an empty first line (token 0 begins a document), found {found}"
-            );
-            return Err(ModelError::Shape(message));
-        }
+        load::check_vocabulary(&vocabulary, &weights.config)?;
         let stored =
             [files.config, files.vocabulary, files.tensors, files.mixer.unwrap_or_default()];
         Self::new(
@@ -185,12 +172,7 @@ impl Model {
         mixer: Option<&[u8]>,
         stored: usize,
     ) -> Result<Self, ModelError> {
-        let start = match mixer {
-            None => Prior::with_model(fp),
-            Some(bytes) => Arc::new(
-                Prior::of_model(fp, bytes).ok_or(ModelError::Mixer { found: bytes.len() })?,
-            ),
-        };
+        let start = Self::start_of(fp, mixer)?;
         let identity = Identity::new(&weights, &vocabulary, mixer);
         Ok(Self {
             name: name.to_owned(),
@@ -201,6 +183,13 @@ impl Model {
             stored,
             origin: None,
         })
+    }
+
+    /// What context mixing begins with beside a model that has this `mixer.bin`, or none.
+    pub(super) fn start_of(fp: Exact, mixer: Option<&[u8]>) -> Result<Arc<Prior>, ModelError> {
+        let Some(bytes) = mixer else { return Ok(Prior::with_model(fp)) };
+        let start = Prior::of_model(fp, bytes).ok_or(ModelError::Mixer { found: bytes.len() })?;
+        Ok(Arc::new(start))
     }
 
     /// What it is called: its built-in name or its folder's.

@@ -38,6 +38,7 @@ impl Generator<'_> {
 }
 
 impl Source for Generator<'_> {
+    type Matrix = Matrix;
     type Error = Infallible;
 
     fn vector(&mut self, name: &str, length: usize) -> Result<Vec<f32>, Infallible> {

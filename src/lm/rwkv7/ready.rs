@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 use super::engine::{Engine, LmStream, Network, Window};
-use super::{Identity, Model, ModelError};
+use super::model::Files;
+use super::{Identity, Model, ModelError, builtin, load};
 use crate::exact::fpstate::exact;
 use crate::exact::kernel::Kernel;
 use crate::format::{HubName, Registered};
@@ -39,23 +40,38 @@ impl LoadedModel {
     }
 
     fn pack(model: &Model) -> Result<Self, ModelError> {
-        let network = Arc::new(Network::for_model(model, Kernel::chosen()?)?);
-        let (name, identity) = (model.name().to_owned(), model.identity());
+        let network = Network::for_model(model, Kernel::chosen()?)?;
         let vocabulary = model.vocabulary().clone();
-        let longer =
-            (0..vocabulary.len()).map(|token| longer(&vocabulary, token as Token)).collect();
-        let (start, first) = (Arc::clone(model.start()), OnceLock::new());
-        let origin = model.origin().cloned();
         Ok(Self(Arc::new(Inner {
-            name,
-            identity,
+            name: model.name().to_owned(),
+            identity: model.identity(),
+            longer: longer(&vocabulary),
             vocabulary,
-            longer,
-            network,
-            start,
-            origin,
-            first,
+            network: Arc::new(network),
+            start: Arc::clone(model.start()),
+            origin: model.origin().cloned(),
+            first: OnceLock::new(),
         })))
+    }
+
+    /// A registered model out of the program's own files. Its identity is known, so nothing is
+    /// hashed; a test holds it against the hash.
+    fn registered(files: &Files, registered: &Registered) -> Result<Self, ModelError> {
+        exact(|fp| {
+            let vocabulary = Vocabulary::parse(files.vocabulary)?;
+            let kernel = Kernel::chosen()?;
+            let network = load::network(fp, files.config, files.tensors, &vocabulary, kernel)?;
+            Ok(Self(Arc::new(Inner {
+                name: registered.name.to_owned(),
+                identity: Identity(registered.identity),
+                longer: longer(&vocabulary),
+                vocabulary,
+                network: Arc::new(network),
+                start: Model::start_of(fp, files.mixer)?,
+                origin: None,
+                first: OnceLock::new(),
+            })))
+        })
     }
 
     /// A built-in model by its name, or else the folder at a path. Built-in models are loaded once.
@@ -70,7 +86,10 @@ impl LoadedModel {
         if let Some(ready) = loaded.iter().find(|r| r.name() == name) {
             return Some(Ok(ready.clone()));
         }
-        let ready = Model::builtin(name)?.and_then(|model| Self::new(&model));
+        let ready = match Registered::by_name(name) {
+            Some(registered) => Self::registered(builtin::find(name)?, registered),
+            None => Model::builtin(name)?.and_then(|model| Self::new(&model)),
+        };
         loaded.extend(ready.as_ref().ok().cloned());
         Some(ready)
     }
@@ -149,20 +168,22 @@ impl LoadedModel {
     }
 }
 
-/// The bytes that make a token a longer one, 64 to a number.
-fn longer(vocabulary: &Vocabulary, token: Token) -> [u64; 4] {
-    let mut out = [0; 4];
-    let mut node = vocabulary.root();
-    for byte in vocabulary.token(token) {
-        let children = vocabulary.children(node);
-        let Ok(at) = children.binary_search_by_key(byte, |c| c.0) else { return out };
-        node = vocabulary.node(children[at].1);
-    }
-    if !vocabulary.token(token).is_empty() {
+/// For each token, the bytes that make it a longer one, 64 to a number; none for the empty ones.
+fn longer(vocabulary: &Vocabulary) -> Vec<[u64; 4]> {
+    let mut out = vec![[0; 4]; vocabulary.len()];
+    let root = vocabulary.children(vocabulary.root()).iter();
+    let mut open: Vec<_> = root.map(|(_, child)| vocabulary.node(*child)).collect();
+    while let Some(node) = open.pop() {
+        let mut bytes = [0; 4];
         for (byte, child) in vocabulary.children(node) {
-            if vocabulary.node(*child).own > 0 {
-                out[usize::from(byte >> 6)] |= 1 << (byte & 63);
+            let child = vocabulary.node(*child);
+            if child.own > 0 {
+                bytes[usize::from(byte >> 6)] |= 1 << (byte & 63);
             }
+            open.push(child);
+        }
+        for rank in node.first..node.first + node.own {
+            out[vocabulary.sorted()[rank as usize] as usize] = bytes;
         }
     }
     out

@@ -137,6 +137,7 @@ mod tests {
     struct Record(HashMap<String, Vec<usize>>);
 
     impl Source for Record {
+        type Matrix = Matrix;
         type Error = Infallible;
 
         fn vector(&mut self, name: &str, length: usize) -> Result<Vec<f32>, Infallible> {

@@ -307,6 +307,7 @@ impl Checkpoint<'_> {
 }
 
 impl Source for Checkpoint<'_> {
+    type Matrix = Matrix;
     type Error = ModelError;
 
     fn vector(&mut self, name: &str, length: usize) -> Result<Vec<f32>, ModelError> {

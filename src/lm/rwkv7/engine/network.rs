@@ -1,8 +1,9 @@
 //! A model's weights as a kernel wants them.
 
-use crate::exact::kernel::{Arena, Kernel, Lanes, Packed, lanes};
+use crate::exact::kernel::{Arena, Int8Rows, Kernel, Lanes, Packed, lanes};
 use crate::exact::{LANES, Matrix};
-use crate::lm::rwkv7::{Config, Layer, Model, ModelError, Norm, Weights};
+use crate::lm::rwkv7::weights::end_from_source;
+use crate::lm::rwkv7::{Config, Layer, Model, ModelError, Norm, Source, Weights};
 use crate::vocab::{Token, Vocabulary};
 
 /// A layer norm, `[D]` each.
@@ -96,9 +97,9 @@ impl Network {
         vocabulary: &Vocabulary,
         kernel: Kernel,
     ) -> Result<Self, ModelError> {
-        let sorted = vocabulary.sorted();
-        let massless = sorted.iter().filter(|id| vocabulary.token(**id).is_empty()).count();
-        Self::with_head(weights, &by_rank(&weights.head, sorted), massless, kernel)
+        let mut packer = Packer::new(&weights.config, kernel)?;
+        weights.layers.iter().for_each(|layer| packer.layer(layer));
+        Ok(packer.finish(weights.emb.clone(), &weights.ln_out, &weights.head, Some(vocabulary)))
     }
 
     /// Packs weights whose tokens are sorted by their bytes, token 0 being the only empty one.
@@ -107,37 +108,29 @@ impl Network {
     ///
     /// The errors of [`for_model`](Self::for_model).
     pub fn new(weights: &Weights, kernel: Kernel) -> Result<Self, ModelError> {
-        Self::with_head(weights, &weights.head, 1, kernel)
+        let mut packer = Packer::new(&weights.config, kernel)?;
+        weights.layers.iter().for_each(|layer| packer.layer(layer));
+        Ok(packer.finish(weights.emb.clone(), &weights.ln_out, &weights.head, None))
     }
 
-    fn with_head(
-        weights: &Weights,
-        head: &Matrix,
-        massless: usize,
+    /// Packs a model of this shape, whose embedding has been taken, out of a source: layer by
+    /// layer, so that there is never more of it in memory than what is packed and a layer.
+    pub(in crate::lm::rwkv7) fn from_source<S>(
+        config: &Config,
+        emb: Matrix,
+        source: &mut S,
+        vocabulary: &Vocabulary,
         kernel: Kernel,
-    ) -> Result<Self, ModelError> {
-        let config = weights.config;
-        if !config.head_size.is_multiple_of(LANES) {
-            let message = format!(
-                "expected a head_dim that is a multiple of {LANES}, found {}",
-                config.head_size
-            );
-            return Err(ModelError::Shape(message));
+    ) -> Result<Self, ModelError>
+    where
+        S: Source<Matrix: Int8Rows, Error = ModelError>,
+    {
+        let mut packer = Packer::new(config, kernel)?;
+        for number in 0..config.layers {
+            packer.layer(&Layer::from_source(config, number, source)?);
         }
-        let mut arena = Arena::new(kernel.layout());
-        let layers = weights.layers.iter().map(|l| layer(l, &mut arena)).collect();
-        let head = arena.add(head);
-        arena.finish();
-        Ok(Self {
-            config,
-            kernel,
-            emb: weights.emb.clone(),
-            arena,
-            layers,
-            ln_out: PackedNorm::new(&weights.ln_out),
-            head,
-            massless,
-        })
+        let (ln_out, head) = end_from_source(config, source)?;
+        Ok(packer.finish(emb, &ln_out, &head, Some(vocabulary)))
     }
 
     /// Lines of a vector `[D]`.
@@ -146,16 +139,65 @@ impl Network {
     }
 }
 
-/// A matrix with its outputs in another order.
-fn by_rank(matrix: &Matrix, sorted: &[Token]) -> Matrix {
-    Matrix {
-        weight: sorted.iter().flat_map(|id| matrix.row(*id as usize)).copied().collect(),
-        scale: sorted.iter().map(|id| matrix.scale[*id as usize]).collect(),
-        ..*matrix
+/// A network whose layers are being packed.
+struct Packer {
+    config: Config,
+    kernel: Kernel,
+    arena: Arena,
+    layers: Vec<PackedLayer>,
+}
+
+impl Packer {
+    fn new(config: &Config, kernel: Kernel) -> Result<Self, ModelError> {
+        if !config.head_size.is_multiple_of(LANES) {
+            let message = format!(
+                "expected a head_dim that is a multiple of {LANES}, found {}",
+                config.head_size
+            );
+            return Err(ModelError::Shape(message));
+        }
+        let arena = Arena::new(kernel.layout(), bytes(config));
+        Ok(Self { config: *config, kernel, arena, layers: Vec::with_capacity(config.layers) })
+    }
+
+    fn layer<M: Int8Rows>(&mut self, weights: &Layer<M>) {
+        self.layers.push(layer(weights, &mut self.arena));
+    }
+
+    /// Packs the head, its outputs in the order of the tokens' ranks. Without a vocabulary tokens
+    /// are sorted, and the first is the only empty one.
+    fn finish(
+        self,
+        emb: Matrix,
+        ln_out: &Norm,
+        head: &impl Int8Rows,
+        vocabulary: Option<&Vocabulary>,
+    ) -> Network {
+        let Self { config, kernel, mut arena, layers } = self;
+        let (head, massless) = match vocabulary {
+            None => (arena.add(head), 1),
+            Some(vocabulary) => {
+                let sorted = vocabulary.sorted();
+                let empty = |id: &&Token| vocabulary.token(**id).is_empty();
+                let head = arena.add_rows(head, |rank| sorted[rank] as usize);
+                (head, sorted.iter().filter(empty).count())
+            }
+        };
+        let ln_out = PackedNorm::new(ln_out);
+        Network { config, kernel, emb, arena, layers, ln_out, head, massless }
     }
 }
 
-fn layer(layer: &Layer, arena: &mut Arena) -> PackedLayer {
+/// The room that a model's matrices need in an arena, without the embedding.
+fn bytes(config: &Config) -> usize {
+    let Config { hidden: d, intermediate, vocab, .. } = *config;
+    let inner = [config.decay_rank, config.a_rank, config.gate_rank, config.v_rank, intermediate];
+    let there_and_back = |n| Arena::bytes_for(n, d) + Arena::bytes_for(d, n);
+    let layer = 4 * Arena::bytes_for(d, d) + inner.map(there_and_back).iter().sum::<usize>();
+    config.layers * layer + Arena::bytes_for(vocab, d)
+}
+
+fn layer<M: Int8Rows>(layer: &Layer<M>, arena: &mut Arena) -> PackedLayer {
     let Layer { ln1, att, ln2, ffn } = layer;
     let d = att.x_r.len();
     let v0 = att.value_mix.as_ref().map_or(vec![0.0; d], |m| m.v0.clone());
