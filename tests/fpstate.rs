@@ -52,8 +52,11 @@ fn golden_archives_in_every_state() {
                 continue;
             }
             let options = golden.options.clone().threads(1 + number % 2);
-            let archive = under(state, || compress_with(golden.raw, &options).unwrap());
-            assert!(archive == golden.archive, "{}, {}: another archive", golden.name, state.0);
+            let mut archive = golden.archive.to_vec();
+            if golden.written {
+                archive = under(state, || compress_with(golden.raw, &options).unwrap());
+                assert!(archive == golden.archive, "{}, {}: another archive", golden.name, state.0);
+            }
             let raw = under(other(number), || decompress_with(&archive, &decoding()));
             assert!(
                 raw.unwrap() == golden.raw,

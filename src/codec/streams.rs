@@ -8,6 +8,9 @@ use std::ops::Range;
 /// Bytes of a block for each of its streams, and the most streams. More streams are faster, but
 /// each of them starts cold, and what the context models learnt last is further away.
 const EACH: usize = 64 << 10;
+/// A block that has more than one stream has so many: a decoder reads the weights for all streams
+/// of a step together, and so needs half the time with four that it needs with two.
+const FEWEST: usize = 4;
 const MOST: usize = 16;
 /// The most streams of a model whose weights do not stay in a processor's cache: more streams
 /// share what it costs to read them.
@@ -16,7 +19,10 @@ const MOST_LARGE: usize = 64;
 /// The number of streams of a block that a language model predicts. Below 128 KiB it is one, so
 /// whatever is short enough fits a short frame.
 pub fn count(length: usize, config: &Config) -> usize {
-    (length / EACH).clamp(1, if config.is_large() { MOST_LARGE } else { MOST })
+    match length / EACH {
+        0 | 1 => 1,
+        full => full.clamp(FEWEST, if config.is_large() { MOST_LARGE } else { MOST }),
+    }
 }
 
 /// Bytes of a stripe where context models predict too: they lose more by what is far apart than the
@@ -121,9 +127,9 @@ mod tests {
     fn counts() {
         let small = Config::new(8, 256, 8192);
         let lengths = [0, 1, 64 << 10, (128 << 10) - 1, 128 << 10, 1 << 20, 4 << 20, 1 << 30];
-        assert_eq!(lengths.map(|length| count(length, &small)), [1, 1, 1, 1, 2, 16, 16, 16]);
+        assert_eq!(lengths.map(|length| count(length, &small)), [1, 1, 1, 1, 4, 16, 16, 16]);
         let large = Config::new(12, 768, 65_529);
-        assert_eq!(lengths.map(|length| count(length, &large)), [1, 1, 1, 1, 2, 16, 64, 64]);
+        assert_eq!(lengths.map(|length| count(length, &large)), [1, 1, 1, 1, 4, 16, 64, 64]);
     }
 
     #[test]

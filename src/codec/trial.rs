@@ -26,8 +26,8 @@ const JUDGED: usize = 512;
 /// Bytes of a piece, at most: its last token may be longer than is asked for.
 pub const LONGEST: usize = BEFORE + JUDGED + TOKEN;
 const TOKEN: usize = 64;
-/// Tokens that are read in one step.
-const STEP: usize = 16;
+/// Tokens that are read and judged in one step.
+const STEP: usize = 32;
 
 /// A decision of a token and the probability that the model gives it.
 enum Said {
@@ -105,9 +105,8 @@ fn piece(
     if at == 0 {
         judge(0, START, &first.output, 0);
     }
-    for tokens in tokens[..known].chunks(STEP) {
-        engine.read(&mut [Window { state: &mut state, tokens, outputs: &mut [] }]);
-    }
+    // Weights are read once for all of them, and outputs that would fill the cache there are none.
+    engine.read(&mut [Window { state: &mut state, tokens: &tokens[..known], outputs: &mut [] }]);
     let mut number = known;
     for tokens in tokens[known..tokens.len() - 1].chunks(STEP) {
         let outputs = &mut outputs[..tokens.len()];

@@ -19,7 +19,7 @@ use std::ops::Range;
 
 /// Tokens of a step of the engine, all streams of a group together: with fewer the model costs more
 /// for each, with more their outputs leave the cache before they are coded.
-const STEP: usize = 16;
+const STEP: usize = 32;
 
 /// The tokens of each stream, in the order in which [`steps`](super::steps) codes them.
 pub fn tokens<I: Iterator<Item = (usize, Range<usize>)>>(

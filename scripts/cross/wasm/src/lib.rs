@@ -21,7 +21,8 @@ pub extern "C" fn count() -> u32 {
 pub extern "C" fn check(number: u32) -> u32 {
     let golden = &archives::all()[number as usize];
     let decodes = decompress_with(golden.archive, &archives::decoding()).is_ok_and(|raw| raw == golden.raw);
-    let same = compress_with(golden.raw, &golden.options).unwrap() == golden.archive;
+    let same = !golden.written
+        || compress_with(golden.raw, &golden.options).unwrap() == golden.archive;
     u32::from(decodes) + 2 * u32::from(same)
 }
 
