@@ -71,7 +71,7 @@ fn the_archive_does_not_depend_on_threads() {
         }
     }
     let long = &TEXT.repeat(17)[..132_000];
-    assert_eq!(explained(long, unmixed()).1, [(Method::Modelled, 2)]);
+    assert_eq!(explained(long, unmixed()).1, [(Method::Modelled, 4)]);
 }
 
 #[test]

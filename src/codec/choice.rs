@@ -77,9 +77,11 @@ impl Choice<'_> {
             }
             Read::Parts(parts, alone) => {
                 let coded = self.together(raw, model, &parts);
+                let read = coded.layout.read();
                 let gains = |alone: &Coded| {
                     let (with, without) = (self.size(&coded) as u64, self.size(alone) as u64);
-                    with + without / LEAST_GAIN <= without
+                    let share = read * without / raw.len() as u64;
+                    with + share / LEAST_GAIN <= without
                 };
                 match alone.filter(|alone| !gains(alone)) {
                     Some(alone) => self.whole(Some(alone), raw, Reason::WithoutModel),

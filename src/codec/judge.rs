@@ -20,8 +20,8 @@ use crate::lm::rwkv7::LoadedModel;
 /// Blocks of up to this are coded both ways, unless they are no text: that takes no longer than to
 /// find out which is better.
 pub const BOTH: usize = 6 << 10;
-/// The model has to gain one part of so many of a longer one: a smaller gain does not justify the
-/// time of who encodes and who decodes.
+/// The model has to gain one part of so many of what it reads of a longer one: a smaller gain does
+/// not justify the time of who encodes and who decodes.
 pub const LEAST_GAIN: u64 = 100;
 /// What the model has to promise to gain. Where it gains something the promise is too low by 2% on
 /// average, and where it gains nothing it can promise as much.
@@ -184,11 +184,14 @@ impl<'a> Judge<'a> {
         let with: u64 =
             costs.iter().zip(&plan).map(|(costs, read)| costs[usize::from(!read)]).sum();
         let with = with + changes * CHANGE;
-        if plan.iter().all(|read| !read) || with + without / LEAST_PROMISE > without {
+        // What the model is to gain is a part of what it is to read: the rest takes none of its time.
+        let read: u64 =
+            costs.iter().zip(&plan).filter(|(_, r)| **r).map(|(costs, _)| costs[1]).sum();
+        if read == 0 || with + read / LEAST_PROMISE > without {
             return None;
         }
         let begins: Vec<usize> = (0..plan.len()).map(|i| i * WINDOW).collect();
-        let clear = with + without / CLEAR_GAIN <= without;
+        let clear = with + read / CLEAR_GAIN <= without;
         Some((segmentation::parts(self.raw, &begins, &plan), clear))
     }
 
