@@ -98,18 +98,24 @@ fn a_terminal_gets_a_bar() {
         script.args(["-qec", &line, "/dev/null"]).current_dir(&folder).env("TERM", "xterm");
         script.stdin(std::process::Stdio::null()).output()
     };
+    // Long enough for a bar to be drawn before it is done.
+    let long = include_bytes!("../../../testdata/prose.txt");
+    fs::write(folder.path().join("long"), long).unwrap();
     let model = if cfg!(feature = "nano") { "-2" } else { "-1" };
-    let Ok(output) = on_terminal(&format!("{model} a b")) else {
+    let Ok(output) = on_terminal(&format!("{model} long b")) else {
         eprintln!("no script (of util-linux) here: left out");
         return;
     };
     ok(&output);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     if cfg!(feature = "nano") {
-        assert!(said.contains("1/2 a") && said.contains("kB/s"), "{said:?}");
+        assert!(said.contains("1/2 long") && said.contains("kB/s"), "{said:?}");
     }
     assert!(!said.contains("100%"), "{said:?}");
-    assert!(said.contains("a: 20000 -> ") && said.contains("b: 5000 -> "), "{said:?}");
+    assert!(
+        said.contains(&format!("long: {} -> ", long.len())) && said.contains("b: 5000 -> "),
+        "{said:?}"
+    );
     for option in ["-q", "--no-progress", "--progress never"] {
         let output = on_terminal(&format!("-1f {option} a")).unwrap();
         ok(&output);
