@@ -205,7 +205,8 @@ impl<W: Write> Encoder<W> {
 
     /// Bytes of memory that a block of `raw` bytes takes.
     fn needed(&self, raw: usize) -> u64 {
-        memory::encoding(raw as u64, &self.context(1), self.options.streams)
+        let context = self.context(self.options.threads);
+        memory::encoding(raw as u64, &context, self.options.streams)
     }
 
     /// Codes all that is pending, block by block, each with the bytes it was made from.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lmz::exact::fpstate::exact;
 use lmz::exact::kernel::Kernel;
 use lmz::exact::{Activations, frequencies, prefix_sums};
-use lmz::lm::rwkv7::{Config, Engine, LmStream, Network, Oracle, Weights};
+use lmz::lm::rwkv7::{Config, Engine, LmOutput, LmStream, Network, Oracle, Weights};
 use lmz::vocab::{START, Token, Vocabulary};
 
 fn bits(x: f32) -> u32 {
@@ -87,6 +87,44 @@ fn run(engine: &mut Engine, expected: &Expected, documents: usize, length: usize
     assert!(read > documents * (length - 3));
 }
 
+/// Reads documents in windows, together and of different lengths; of some only the last tokens have
+/// outputs, or none.
+fn read(engine: &mut Engine, expected: &Expected, documents: usize, length: usize, what: &str) {
+    let config = engine.network().config;
+    let mut streams: Vec<_> = (0..documents).map(|_| (engine.stream(), 0)).collect();
+    let mut found = 0;
+    for round in 1.. {
+        let tokens: Vec<Vec<_>> = (0..documents)
+            .map(|d| {
+                let begin = streams[d].1;
+                let end = length.min(begin + (round + 3 * d) % 7);
+                (begin..end).map(|i| token(d, i, config.vocab)).collect()
+            })
+            .collect();
+        let outputs = |(d, tokens): (usize, &Vec<_>)| {
+            vec![LmOutput::new(&config); tokens.len().saturating_sub((round + d) % 3)]
+        };
+        let mut outputs: Vec<_> = tokens.iter().enumerate().map(outputs).collect();
+        let mut windows = Vec::new();
+        for (((stream, _), tokens), outputs) in streams.iter_mut().zip(&tokens).zip(&mut outputs) {
+            windows.push(stream.window(tokens, outputs));
+        }
+        engine.read(&mut windows);
+        for (d, (_, next)) in streams.iter_mut().enumerate() {
+            *next += tokens[d].len();
+            for (i, output) in outputs[d].iter().rev().enumerate() {
+                let at = *next - 1 - i;
+                assert!(output.sums() == expected.sums[d][at], "{what}: document {d}, token {at}");
+                found += 1;
+            }
+        }
+        if streams.iter().all(|(_, next)| *next == length) {
+            break;
+        }
+    }
+    assert!(found > documents * length / 4, "{found}");
+}
+
 fn check(weights: &Weights, documents: usize, length: usize) {
     let expected = Expected::new(weights, documents, length);
     for kernel in Kernel::all_available() {
@@ -94,6 +132,7 @@ fn check(weights: &Weights, documents: usize, length: usize) {
         let mut engine = Engine::new(network);
         let what = format!("{:?}, {}", weights.config, kernel.name());
         run(&mut engine, &expected, documents, length, &what);
+        read(&mut engine, &expected, documents, length, &format!("windows: {what}"));
     }
 }
 

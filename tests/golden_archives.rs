@@ -1,8 +1,8 @@
 //! Archives in tests/golden/archives decode to the files beside them, and these files are
 //! compressed to the same bytes. Since format 1.0 an archive there is never replaced. If the
 //! encoder comes to write something else, add another file with what it writes now, and let the old
-//! one only be decoded (`written: false`). A new file's archive has to exist: let it be empty, run with
-//! LMZ_WRITE_GOLDEN=1, and then once more without.
+//! one only be decoded (`written: false`). A new file's archive has to exist: let it be empty, run
+//! with LMZ_WRITE_GOLDEN=1, and then once more without.
 
 #[path = "common/archives.rs"]
 mod archives;

@@ -76,6 +76,11 @@ def version(program: str) -> str:
     )
 
 
+def unreleased() -> bool:
+    """Whether the program, built here, is not that of the release whose number it has."""
+    return "\n## Unreleased\n" in (RESULT.parents[3] / "CHANGELOG.md").read_text()
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -123,7 +128,8 @@ def main():
         "machine": machine(),
         "date": datetime.date.today().isoformat(),
         "runs": RUNS,
-        "versions": {name: version(path) for name, path in sorted(found.items())},
+        "versions": {name: version(path) for name, path in sorted(found.items())}
+        | ({"lmz": version(found["lmz"]) + " with what is unreleased"} if unreleased() else {}),
     }
     lines = ",\n".join(json.dumps(row) for row in rows)
     RESULT.write_text(f'{{"made": {json.dumps(made)},\n"rows": [\n{lines}\n]}}\n')

@@ -185,7 +185,7 @@ def front() -> str:
         f"Measured by `{made['command']}` with {versions}; {made['machine']}; {made['date']}. "
         "Each file is coded by a process of its own on one thread; a time is its CPU time (user "
         f"and system), the median of {made['runs']} runs on a machine that other programs used "
-        "too. Starting lmz and loading its model is nearly all of the time for the message. The "
+        "too. Starting lmz and loading its model is much of the time for the message. The "
         "decoder is not counted: the program lmz holds 16 MB of models. "
         "[BENCHMARKS.md](BENCHMARKS.md) has 39 files, more codecs, and the throughput on a "
         "machine that is about twice as fast."

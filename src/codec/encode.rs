@@ -68,7 +68,8 @@ impl Plan {
     }
 
     /// Codes the block that the plan was made for. `streams`: how many it is cut into, unless that
-    /// is decided by its length. `split_overhead`: bytes that more than one segment costs around the block.
+    /// is decided by its length. `split_overhead`: bytes that more than one segment costs around the
+    /// block.
     /// `precoded`: what codec 4 makes of the block in one stream, where that is there already.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
-//! What of a block the language model is to read, found out in a fraction of the time that the model
-//! takes to read it.
+//! What of a block the language model is to read, found out in a fraction of the time that the
+//! model takes to read it.
 //!
 //! First comes what costs next to nothing: how long the tokens are into which the vocabulary cuts
 //! each window of the block. Where no token is longer than a byte, there is no text. Then context
@@ -37,10 +37,10 @@ const NO_TEXT: u64 = 20;
 
 const WINDOW: usize = 2 << 10;
 /// A block of up to this length is coded by context models before pieces of it are judged; of a
-/// longer one they code regions of this length, each with a piece at its end.
+/// longer one they code a region of this length before each piece.
 const WHOLE: usize = 256 << 10;
 const REGION: usize = 16 << 10;
-/// A piece for each so many bytes, not fewer and not more than so many.
+/// A piece for each so many bytes, one at least and not more than so many.
 const EACH_PIECE: usize = 8 << 10;
 const MOST_PIECES: usize = 10;
 const EACH_REGION: usize = 64 << 10;
@@ -184,7 +184,8 @@ impl<'a> Judge<'a> {
         let with: u64 =
             costs.iter().zip(&plan).map(|(costs, read)| costs[usize::from(!read)]).sum();
         let with = with + changes * CHANGE;
-        // What the model is to gain is a part of what it is to read: the rest takes none of its time.
+        // What the model is to gain is a part of what it is to read: the rest takes none of its
+        // time.
         let read: u64 =
             costs.iter().zip(&plan).filter(|(_, r)| **r).map(|(costs, _)| costs[1]).sum();
         if read == 0 || with + read / LEAST_PROMISE > without {
@@ -216,8 +217,8 @@ impl<'a> Judge<'a> {
         };
         if let Some(((piece, _), costs)) = nearest {
             let bare = bare(piece, costs);
-            // A text on which the model happens to gain nothing in a piece stays with its neighbours,
-            // with which it shares contexts and weights; mixing hardly makes it larger.
+            // A text on which the model happens to gain nothing in a piece stays with its
+            // neighbours, with which it shares contexts and weights; mixing hardly makes it larger.
             let with = match costs[0] {
                 with if with >= costs[1] + costs[1] / NO_TEXT => costs[1] + costs[1] / LEAST_GAIN,
                 with => with.min(costs[1]),

@@ -43,14 +43,9 @@ pub struct LmBlock<'a> {
 impl LmBlock<'_> {
     /// The bitstream of a block.
     pub fn encode(&self, raw: &[u8]) -> Vec<u8> {
-        self.encode_by_windows(raw, raw.len()).0
-    }
-
-    /// The bitstream of a block, and what each window of `window` bytes cost, in units of `BIT`.
-    pub fn encode_by_windows(&self, raw: &[u8], window: usize) -> (Vec<u8>, Vec<u64>) {
-        let mut coder = Metered::new(raw.len(), window).told_to(self.progress);
+        let mut coder = Metered::new(raw.len(), raw.len()).told_to(self.progress);
         exact(|fp| self.encode_by(&mut coder, raw, self.begin(fp)));
-        coder.finish()
+        coder.finish().0
     }
 
     /// Appends the raw bytes of a block to `out`.

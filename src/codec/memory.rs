@@ -5,6 +5,7 @@
 //! a device-bound model takes for itself.
 
 use super::context::{BlockContext, Model};
+use super::{streams, trial, windows};
 use crate::error::{CodecError, Error};
 use crate::format::{BlockHead, Method};
 use crate::lm::ppm;
@@ -44,11 +45,15 @@ fn mix(dictionary: u64, raw: u64, kinds: u64) -> u64 {
 /// A stream of a language model of this shape, beside those of the context models.
 fn stream(config: &Config) -> u64 {
     let state = config.layers.saturating_mul(config.hidden).saturating_mul(config.head_size + 2);
-    let numbers = state.saturating_add(config.vocab).saturating_mul(4);
-    (numbers as u64).saturating_add(8 * config.vocab as u64).saturating_add(MIX_STREAM)
+    (state.saturating_mul(4) as u64).saturating_add(output(config)).saturating_add(MIX_STREAM)
 }
 
-fn streams(model: &LoadedModel, count: u64) -> u64 {
+/// What a language model of this shape says of a token: logits, and sums of frequencies.
+fn output(config: &Config) -> u64 {
+    12 * config.vocab as u64
+}
+
+fn all_streams(model: &LoadedModel, count: u64) -> u64 {
     // One more is what they all begin as.
     stream(&model.network().config).saturating_mul(count.saturating_add(1)).saturating_add(ENGINE)
 }
@@ -96,10 +101,10 @@ pub fn decoding(head: &BlockHead, context: &BlockContext) -> u64 {
             each.max().unwrap_or(0).saturating_add(raw)
         }
         (Method::Modelled, Some(Model::Rwkv7(model))) => {
-            streams(model, layout.streams).saturating_add(raw)
+            all_streams(model, layout.streams).saturating_add(raw)
         }
         (_, Some(Model::Rwkv7(model))) => {
-            mix(dictionary, raw, kinds).saturating_add(streams(model, layout.streams))
+            mix(dictionary, raw, kinds).saturating_add(all_streams(model, layout.streams))
         }
         (_, Some(Model::Bound(model, _))) => {
             let sums = 8 * model.vocabulary().len() as u64 + MIX_STREAM;
@@ -121,9 +126,15 @@ pub fn encoding(raw: u64, context: &BlockContext, streams_asked: Option<usize>) 
             ppm(order, memory, dictionary.saturating_add(raw), dictionary > 0)
         }
         Some(Model::Rwkv7(model)) => {
-            // Samples of it are as many streams as there are pieces: 64 at most.
-            let count = streams_asked.map_or(64, |n| n as u64).max(64).min(most);
-            mix(dictionary, raw, 2).saturating_add(streams(model, count))
+            let config = &model.network().config;
+            let length = usize::try_from(raw).unwrap_or(usize::MAX);
+            let count = streams_asked.unwrap_or_else(|| streams::count(length, config));
+            let count = (count as u64).min(most);
+            let outputs = windows::most_outputs(count as usize, context.threads)
+                .max(trial::most_outputs(context.threads)) as u64;
+            mix(dictionary, raw, 2)
+                .saturating_add(all_streams(model, count))
+                .saturating_add(outputs.saturating_mul(output(config)))
         }
         Some(Model::Bound(model, _)) => {
             let sums = 8 * model.vocabulary().len() as u64 + MIX_STREAM;

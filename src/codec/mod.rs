@@ -7,6 +7,7 @@ pub mod cm;
 pub mod content;
 pub mod context;
 mod cost;
+mod crew;
 pub mod decode;
 pub mod encode;
 pub mod judge;

@@ -75,6 +75,11 @@ pub fn listen(
     parallel::map(places.chunks(share).collect(), read).into_iter().flatten().collect()
 }
 
+/// Outputs of the model that there are at once, at most.
+pub fn most_outputs(threads: usize) -> usize {
+    STEP * parallel::at_once(threads)
+}
+
 fn piece(
     raw: &[u8],
     at: usize,
@@ -105,7 +110,7 @@ fn piece(
     if at == 0 {
         judge(0, START, &first.output, 0);
     }
-    // Weights are read once for all of them, and outputs that would fill the cache there are none.
+    // In one step, however many they are: without outputs they do not fill the cache.
     engine.read(&mut [Window { state: &mut state, tokens: &tokens[..known], outputs: &mut [] }]);
     let mut number = known;
     for tokens in tokens[known..tokens.len() - 1].chunks(STEP) {

@@ -191,10 +191,12 @@ impl Packer {
 /// The room that a model's matrices need in an arena, without the embedding.
 fn bytes(config: &Config) -> usize {
     let Config { hidden: d, intermediate, vocab, .. } = *config;
-    let inner = [config.decay_rank, config.a_rank, config.gate_rank, config.v_rank, intermediate];
     let there_and_back = |n| Arena::bytes_for(n, d) + Arena::bytes_for(d, n);
+    let inner = [config.decay_rank, config.a_rank, config.gate_rank, intermediate];
     let layer = 4 * Arena::bytes_for(d, d) + inner.map(there_and_back).iter().sum::<usize>();
-    config.layers * layer + Arena::bytes_for(vocab, d)
+    // Layer 0 has no values to mix in.
+    let value_mix = config.layers.saturating_sub(1) * there_and_back(config.v_rank);
+    config.layers * layer + value_mix + Arena::bytes_for(vocab, d)
 }
 
 fn layer<M: Int8Rows>(layer: &Layer<M>, arena: &mut Arena) -> PackedLayer {

@@ -1,8 +1,10 @@
 //! What belongs to one stream.
 
+use super::Window;
 use crate::exact::LANES;
 use crate::exact::kernel::Lanes;
 use crate::lm::rwkv7::Config;
+use crate::vocab::Token;
 
 /// What a stream knows of the tokens that it has read.
 #[derive(Debug, Clone, Default)]
@@ -85,6 +87,16 @@ impl LmStream {
     pub fn logits(&self) -> impl Iterator<Item = f32> {
         let vocab = self.sums().len() - 1;
         self.output.logits.iter().flat_map(|l| l.0).take(vocab)
+    }
+
+    /// Tokens that it is to read in one step, for [`Engine::read`](super::Engine::read). What the
+    /// stream itself says afterwards is what it said before.
+    pub fn window<'a>(
+        &'a mut self,
+        tokens: &'a [Token],
+        outputs: &'a mut [LmOutput],
+    ) -> Window<'a> {
+        Window { state: &mut self.state, tokens, outputs }
     }
 
     /// Bytes that it takes.
