@@ -4,8 +4,8 @@
 //! First comes what costs next to nothing: how long the tokens are into which the vocabulary cuts
 //! each window of the block. Where no token is longer than a byte, there is no text. Then context
 //! models code the block, or some regions of a long one, and the model reads small pieces
-//! ([`trial`]). By these each window has an estimated cost with the model and without it, and the
-//! cheapest parts are read ([`segmentation`]).
+//! (`trial`). By these each window has an estimated cost with the model and without it, and the
+//! cheapest parts are read (`segmentation`).
 
 use super::cm;
 use super::context::{BlockContext, Coded};
