@@ -249,7 +249,7 @@ impl<W: Write> Encoder<W> {
     /// have, and the probe.
     fn bind(&mut self) -> Result<()> {
         let length = self.pending.len().min(self.options.get_block_size());
-        if let Some(Model::Bound(model, entry)) =
+        if let Some(Model::DeviceBound(model, entry)) =
             self.models.first_mut().filter(|_| length > 0 && self.written == 0)
         {
             let streams = self.options.streams.unwrap_or_else(|| model.streams(length));

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::exact::kernel::UnknownKernel;
 use crate::format::{FormatError, HubName, Numerics, Registered, hex};
-use crate::lm::bound::BoundError;
+use crate::lm::device::DeviceError;
 use crate::lm::rwkv7::ModelError;
 
 /// A coded block that does not decode.
@@ -41,7 +41,7 @@ pub enum CodecError {
     },
     /// A device-bound model cannot be computed.
     #[error(transparent)]
-    Bound(#[from] BoundError),
+    DeviceBound(#[from] DeviceError),
     /// It needs more memory than there is.
     #[error("it needs {needed} bytes of memory, and the system has not as much for it")]
     Memory {
@@ -179,7 +179,7 @@ pub enum Error {
         identity is {}",
         hex(identity)
     )]
-    NoBoundModel {
+    NoDeviceModel {
         /// Where the frame begins.
         at: u64,
         /// The model's identity.
@@ -204,7 +204,7 @@ pub enum Error {
     },
     /// A device-bound model cannot be computed.
     #[error(transparent)]
-    Bound(#[from] BoundError),
+    DeviceBound(#[from] DeviceError),
     /// What was encoded does not decode: a device-bound model does not give the same frequencies
     /// twice on this device.
     #[error(
@@ -305,7 +305,7 @@ impl Error {
     /// What went wrong with a message that has no frame.
     pub(crate) fn of_message(source: CodecError) -> Self {
         match source {
-            CodecError::Bound(error) => Self::Bound(error),
+            CodecError::DeviceBound(error) => Self::DeviceBound(error),
             CodecError::Cancelled => Self::Cancelled,
             source => Self::Bare { source },
         }

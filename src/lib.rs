@@ -112,7 +112,7 @@ pub use dictionary::Dictionary;
 pub use error::{CodecError, Error, Result};
 pub use explain::{Explanation, explain};
 pub use format::{FormatError, HubName, Limits, Method};
-pub use lm::bound::{Bound, BoundError};
+pub use lm::device::{DeviceBoundModel, DeviceError};
 pub use lm::rwkv7::{Identity, LoadedModel, ModelError};
 pub use message::{compress_bare, compress_many, decompress_bare};
 pub use options::{DecoderOptions, EncoderOptions};

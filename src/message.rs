@@ -162,7 +162,7 @@ fn table(options: &EncoderOptions) -> Result<Vec<Model>> {
     options.check()?;
     let mut table = options.models()?;
     for model in &mut table {
-        if let Model::Bound(model, entry) = model {
+        if let Model::DeviceBound(model, entry) = model {
             **entry = model.0.entry(1)?;
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::exact::fpstate::exact;
 use crate::format::BLOCK;
-use crate::lm::bound::Bound;
+use crate::lm::device::DeviceBoundModel;
 use crate::lm::rwkv7::{LoadedModel, ModelError};
 use crate::lm::{self, Found};
 
@@ -18,7 +18,7 @@ pub enum Predictor {
     Model(LoadedModel),
     /// Any other language model, computed by ordinary floating-point kernels (package `lmz-hub`). A
     /// decoder needs the same model, and a device that gives the same numbers.
-    Bound(Bound),
+    DeviceBound(DeviceBoundModel),
 }
 
 impl Predictor {
@@ -61,14 +61,14 @@ impl Predictor {
     pub fn of(found: Found) -> Result<Self, ModelError> {
         match found {
             Found::Exact(model) => LoadedModel::new(&model).map(Self::Model),
-            Found::Bound(model) => Ok(Self::Bound(model)),
+            Found::DeviceBound(model) => Ok(Self::DeviceBound(model)),
         }
     }
 
     /// Bytes of a block unless something else is asked for.
     pub fn block_size(&self) -> usize {
         match self {
-            Self::Bound(model) => model.block(),
+            Self::DeviceBound(model) => model.block(),
             _ => BLOCK,
         }
     }

@@ -21,7 +21,7 @@ use crate::format::{
     BlockHead, CHECK, FormatError, FrameHeader, FrameKind, Index, Input, Limits, Method,
     SHORT_CHECK, ShortFrame, TRAILER_BYTES, Trailer, start, within,
 };
-use crate::lm::bound::Bound;
+use crate::lm::device::DeviceBoundModel;
 use crate::lm::ppm;
 use crate::lm::rwkv7::{self, LoadedModel};
 use crate::options::{DecoderOptions, Needs, Resolved, Resolver};
@@ -326,13 +326,13 @@ impl<R: Read + Seek> Search<R> {
         let neural =
             || self.resolver.options.models.iter().cloned().chain(built_in).map(Model::Rwkv7);
         // With what would be computed here, if nothing was said when compressing.
-        let bound = |model: &Bound| {
-            Some(Model::Bound(model.clone(), Box::new(model.0.entry(self.rows).ok()?)))
+        let device_bound = |model: &DeviceBoundModel| {
+            Some(Model::DeviceBound(model.clone(), Box::new(model.0.entry(self.rows).ok()?)))
         };
         match head.method {
             Method::LmCm => neural().collect(),
             Method::DeviceLmCm | Method::DeviceLm => {
-                self.resolver.options.bound.iter().filter_map(bound).collect()
+                self.resolver.options.device_models.iter().filter_map(device_bound).collect()
             }
             Method::Modelled => std::iter::once(ppm).chain(neural()).collect(),
             _ => vec![ppm],

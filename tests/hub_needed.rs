@@ -1,6 +1,6 @@
 //! Archives that need a model of the hub, in a build that may have none.
 
-use lmz::format::{BlockHead, DeviceBound, FrameHeader, Layout, Method, ModelRef, Numerics};
+use lmz::format::{BlockHead, DeviceBoundEntry, FrameHeader, Layout, Method, ModelRef, Numerics};
 
 #[test]
 fn what_is_needed_is_said() {
@@ -9,7 +9,7 @@ fn what_is_needed_is_said() {
         device: "cpu of another kind".into(),
         dtype: "f32".into(),
     };
-    let entry = DeviceBound {
+    let entry = DeviceBoundEntry {
         identity: [0xab; 32],
         probe: [0; 16],
         batch: 1,
@@ -18,7 +18,7 @@ fn what_is_needed_is_said() {
         numerics,
     };
     let mut archive = Vec::new();
-    FrameHeader { models: vec![ModelRef::Bound(entry)], ..FrameHeader::default() }
+    FrameHeader { models: vec![ModelRef::DeviceBound(entry)], ..FrameHeader::default() }
         .write(&mut archive);
     let layout = Layout::whole(100, Some(0));
     BlockHead { last: true, method: Method::DeviceLmCm, raw: 100, coded: 40, layout }

@@ -5,10 +5,10 @@ use super::context::{BlockContext, Coded, block};
 use super::judge::{BOTH, LEAST_GAIN, Read};
 use super::reason::Reason;
 use super::segmentation::{self, Part};
-use super::{bound, cm, lm_only, streams};
+use super::{cm, device, lm_only, streams};
 use crate::error::CodecError;
-use crate::format::{BlockHead, DeviceBound, Limits, Method, Segment};
-use crate::lm::bound::Bound;
+use crate::format::{BlockHead, DeviceBoundEntry, Limits, Method, Segment};
+use crate::lm::device::DeviceBoundModel;
 use crate::lm::rwkv7::LoadedModel;
 
 /// What codec 4 makes of a block in one stream that the model reads all of: the bitstream.
@@ -125,11 +125,11 @@ impl Choice<'_> {
 
     /// A block, not empty, by the first model of the table, which is this one and device-bound, or
     /// without it where that makes it smaller.
-    pub fn bound(
+    pub fn device_bound(
         &self,
         raw: &[u8],
-        model: &Bound,
-        entry: &DeviceBound,
+        model: &DeviceBoundModel,
+        entry: &DeviceBoundEntry,
     ) -> Result<Coded, CodecError> {
         let streams = self.streams.unwrap_or_else(|| model.streams(raw.len()));
         let whole = [Part { begin: 0, end: raw.len(), model: true }];
@@ -137,7 +137,7 @@ impl Choice<'_> {
         let cut = if self.context.mix { streams::cut } else { streams::cut_apart };
         let layout = cut(segmentation::segments(&whole), streams);
         let BlockContext { dictionary, mix, progress, .. } = *self.context;
-        let bytes = bound::Block { layout: &layout, dictionary, model, entry, mix }
+        let bytes = device::Block { layout: &layout, dictionary, model, entry, mix }
             .encode(raw, progress)?;
         let (method, reason) = match mix {
             true => (Method::DeviceLmCm, Reason::Model),

@@ -9,9 +9,9 @@ use super::{lm_cm, walk};
 use crate::cancel::CancellationToken;
 use crate::dictionary::Dictionary;
 use crate::error::CodecError;
-use crate::format::{self, DeviceBound, Layout, Method, Segment};
+use crate::format::{self, DeviceBoundEntry, Layout, Method, Segment};
 use crate::lm::LanguageModel;
-use crate::lm::bound::Bound;
+use crate::lm::device::DeviceBoundModel;
 use crate::lm::ppm::Ppm;
 use crate::lm::rwkv7::LoadedModel;
 use crate::progress::BlockProgress;
@@ -49,7 +49,7 @@ pub enum Model {
     /// A neural language model.
     Rwkv7(LoadedModel),
     /// One that is device-bound, and what the archive says of it.
-    Bound(Bound, Box<DeviceBound>),
+    DeviceBound(DeviceBoundModel, Box<DeviceBoundEntry>),
 }
 
 impl Model {
@@ -58,7 +58,9 @@ impl Model {
         match self {
             Self::Ppm { order, memory } => format::ModelRef::Ppm { order: *order, memory: *memory },
             Self::Rwkv7(model) => format::ModelRef::Rwkv7 { identity: model.identity().0.to_vec() },
-            Self::Bound(_, entry) => format::ModelRef::Bound(DeviceBound::clone(entry)),
+            Self::DeviceBound(_, entry) => {
+                format::ModelRef::DeviceBound(DeviceBoundEntry::clone(entry))
+            }
         }
     }
 
@@ -67,7 +69,7 @@ impl Model {
         match self {
             Self::Ppm { .. } => None,
             Self::Rwkv7(model) => model.origin(),
-            Self::Bound(model, _) => model.origin(),
+            Self::DeviceBound(model, _) => model.origin(),
         }
     }
 }
@@ -143,13 +145,13 @@ impl<'a> BlockContext<'a> {
     }
 
     /// A device-bound model of the table that codecs 5 and 6 use.
-    pub(super) fn bound_in_common(
+    pub(super) fn device_bound(
         &self,
         segments: &[Segment],
-    ) -> Result<(&Bound, &DeviceBound), CodecError> {
+    ) -> Result<(&DeviceBoundModel, &DeviceBoundEntry), CodecError> {
         let number = segments.iter().find_map(|s| s.model);
         match self.get(number)? {
-            Model::Bound(model, entry)
+            Model::DeviceBound(model, entry)
                 if segments.iter().all(|s| s.model.is_none() || s.model == number) =>
             {
                 Ok((model, entry))
@@ -182,7 +184,7 @@ pub fn bare_method(models: &BlockContext) -> (Method, Option<usize>) {
         [Model::Rwkv7(_), ..] => {
             (if models.mix { Method::LmCm } else { Method::Modelled }, Some(0))
         }
-        [Model::Bound(..), ..] => {
+        [Model::DeviceBound(..), ..] => {
             (if models.mix { Method::DeviceLmCm } else { Method::DeviceLm }, Some(0))
         }
     }

@@ -3,7 +3,7 @@
 use super::content::Content;
 use super::context::{BlockContext, USED_BY_NEURAL, block, stream};
 use super::range::{Coder, Decoder};
-use super::{bound, cm, lm_only, memory};
+use super::{cm, device, lm_only, memory};
 use crate::error::CodecError;
 use crate::format::{BlockHead, Method, content_check};
 
@@ -152,9 +152,9 @@ fn decode_by<C: Coder>(
             block(layout, model, context).decode_by(coder, out)?;
         }
         Method::DeviceLmCm | Method::DeviceLm => {
-            let (model, entry) = context.bound_in_common(segments)?;
+            let (model, entry) = context.device_bound(segments)?;
             let (dictionary, mix) = (context.dictionary, method == Method::DeviceLmCm);
-            bound::Block { layout, dictionary, model, entry, mix }.decode(
+            device::Block { layout, dictionary, model, entry, mix }.decode(
                 coder,
                 coded.len(),
                 out,

@@ -5,7 +5,7 @@ use super::context::{BlockContext, Coded, Model, USED_BY_NEURAL, block, stream};
 use super::cost::Metered;
 use super::judge::Read;
 use super::reason::Reason;
-use super::{bound, cm, lm_only, sample};
+use super::{cm, device, lm_only, sample};
 use crate::error::CodecError;
 use crate::format::{Layout, Method};
 use crate::vocab::Token;
@@ -24,7 +24,7 @@ pub enum Plan {
     /// By the language model and context models, as far as the model covers the block.
     Neural(Read),
     /// By a device-bound model.
-    Bound,
+    DeviceBound,
 }
 
 impl Plan {
@@ -47,7 +47,7 @@ impl Plan {
         match context.table {
             [] => Self::Alone(Reason::ContextModels),
             [Model::Ppm { .. }, ..] => Self::Ppm,
-            [Model::Bound(..), ..] => Self::Bound,
+            [Model::DeviceBound(..), ..] => Self::DeviceBound,
             [Model::Rwkv7(_), ..] if !context.mix => Self::Unmixed,
             [Model::Rwkv7(model), ..] => match Read::of(raw, model, context) {
                 Read::Nothing(None) => Self::Alone(Reason::WithoutModelOnPieces),
@@ -62,15 +62,15 @@ impl Plan {
             Self::Neural(Read::Nothing(_)) => 1,
             Self::Neural(_) | Self::Unmixed => USED_BY_NEURAL,
             // One block at once: a device is busy with it, and has memory for one.
-            Self::Bound => usize::MAX,
+            Self::DeviceBound => usize::MAX,
             _ => 1,
         }
     }
 
     /// Codes the block that the plan was made for. `streams`: how many it is cut into, unless that
-    /// is decided by its length. `split_overhead`: bytes that more than one segment costs around the
-    /// block.
-    /// `precoded`: what codec 4 makes of the block in one stream, where that is there already.
+    /// is decided by its length. `split_overhead`: bytes that more than one segment costs around
+    /// the block. `precoded`: what codec 4 makes of the block in one stream, where that is there
+    /// already.
     ///
     /// # Errors
     ///
@@ -86,7 +86,9 @@ impl Plan {
         let choice = Choice { context, streams, split_overhead, precoded };
         let coded = match (self, context.table) {
             (Self::Done(coded), _) => return Ok(coded),
-            (Self::Bound, [Model::Bound(model, entry), ..]) => choice.bound(raw, model, entry)?,
+            (Self::DeviceBound, [Model::DeviceBound(model, entry), ..]) => {
+                choice.device_bound(raw, model, entry)?
+            }
             (Self::Neural(read), [Model::Rwkv7(model), ..]) => choice.read(raw, model, read),
             (Self::Ppm, _) => {
                 let layout = Layout::whole(raw.len() as u64, Some(0));
@@ -95,7 +97,7 @@ impl Plan {
             }
             (Self::Alone(reason), _) => choice.alone(raw, reason),
             (Self::Unmixed, [Model::Rwkv7(model), ..]) => choice.unmixed(raw, model),
-            (Self::Neural(_) | Self::Unmixed | Self::Bound, _) => {
+            (Self::Neural(_) | Self::Unmixed | Self::DeviceBound, _) => {
                 choice.alone(raw, Reason::NoModel)
             }
         };
@@ -112,7 +114,7 @@ const REST_OF_FRAME: usize = 60;
 /// How else a short block is to be tried that was coded by a device-bound model: the header that
 /// names such a model can be more than it gains.
 pub fn instead(coded: &Coded, mix: bool) -> Option<Plan> {
-    (coded.method.is_bound() && mix).then_some(Plan::Alone(Reason::HeaderTooLong))
+    (coded.method.is_device_bound() && mix).then_some(Plan::Alone(Reason::HeaderTooLong))
 }
 
 /// Whether a block without the device-bound model is smaller than with it and the header that names
@@ -139,10 +141,10 @@ pub fn bare(raw: &[u8], context: &BlockContext) -> Result<Vec<u8>, CodecError> {
             let block = block(&layout, model, context);
             if context.mix { block.encode(raw) } else { lm_only::encode(&block, raw) }
         }
-        [Model::Bound(model, entry), ..] => {
+        [Model::DeviceBound(model, entry), ..] => {
             let layout = &Layout::whole(raw.len() as u64, Some(0));
             let (dictionary, mix) = (context.dictionary, context.mix);
-            let block = bound::Block { layout, dictionary, model, entry, mix };
+            let block = device::Block { layout, dictionary, model, entry, mix };
             block.encode(raw, context.progress)?
         }
         [Model::Ppm { .. }, ..] => {

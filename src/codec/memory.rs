@@ -106,7 +106,7 @@ pub fn decoding(head: &BlockHead, context: &BlockContext) -> u64 {
         (_, Some(Model::Rwkv7(model))) => {
             mix(dictionary, raw, kinds).saturating_add(all_streams(model, layout.streams))
         }
-        (_, Some(Model::Bound(model, _))) => {
+        (_, Some(Model::DeviceBound(model, _))) => {
             let sums = 8 * model.vocabulary().len() as u64 + MIX_STREAM;
             mix(dictionary, raw, kinds).saturating_add(layout.streams.saturating_mul(sums))
         }
@@ -136,7 +136,7 @@ pub fn encoding(raw: u64, context: &BlockContext, streams_asked: Option<usize>) 
                 .saturating_add(all_streams(model, count))
                 .saturating_add(outputs.saturating_mul(output(config)))
         }
-        Some(Model::Bound(model, _)) => {
+        Some(Model::DeviceBound(model, _)) => {
             let sums = 8 * model.vocabulary().len() as u64 + MIX_STREAM;
             mix(dictionary, raw, 2).saturating_add(most.min(1024).saturating_mul(sums))
         }

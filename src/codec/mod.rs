@@ -1,6 +1,5 @@
 //! The block codec: tokens and a model's frequencies to bytes, and back.
 
-mod bound;
 mod byte_segments;
 pub mod choice;
 pub mod cm;
@@ -9,6 +8,7 @@ pub mod context;
 mod cost;
 mod crew;
 pub mod decode;
+mod device;
 pub mod encode;
 pub mod judge;
 pub mod lm_cm;

@@ -26,11 +26,11 @@ pub struct Coding<'a> {
 pub fn code_block(raw: &[u8], plan: Plan, context: &BlockContext, coding: Coding) -> Result<Coded> {
     let Coding { streams, split_overhead, verify, raw_at, precoded } = coding;
     let failed = |error| match error {
-        CodecError::Bound(error) => Error::Bound(error),
+        CodecError::DeviceBound(error) => Error::DeviceBound(error),
         source => Error::NotReproduced { raw_at, source },
     };
     let coded = plan.encode(raw, context, streams, split_overhead, precoded).map_err(failed)?;
-    if coded.method.is_bound() && verify {
+    if coded.method.is_device_bound() && verify {
         let Coded { method, ref layout, ref bytes, .. } = coded;
         let head = BlockHead {
             last: true,

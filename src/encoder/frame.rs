@@ -41,7 +41,7 @@ impl<W: Write> Encoder<W> {
         progress.iter().for_each(BlockProgress::coded);
         let default = match coded.method {
             Method::Modelled => self.models[0].named() == ShortFrame::MODEL,
-            method => !method.is_bound(),
+            method => !method.is_device_bound(),
         };
         if !default || coded.layout.segments.len() > 1 || coded.layout.streams > 1 {
             // Short frames know the default parameters only; a full frame holds any.

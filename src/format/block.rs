@@ -79,7 +79,7 @@ impl Method {
     }
 
     /// Whether a device-bound model predicts.
-    pub fn is_bound(self) -> bool {
+    pub fn is_device_bound(self) -> bool {
         matches!(self, Self::DeviceLmCm | Self::DeviceLm)
     }
 

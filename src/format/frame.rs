@@ -2,7 +2,7 @@
 
 use super::bytes::{Input, check32, put_varint};
 use super::short::{SHORT, SHORT_VERSION};
-use super::{DeviceBound, FormatError, HubName, Limits, VERSION, within};
+use super::{DeviceBoundEntry, FormatError, HubName, Limits, VERSION, within};
 use std::collections::BTreeMap;
 
 /// Begins a full frame.
@@ -62,7 +62,7 @@ pub enum ModelRef {
     /// frame may name it by the first 8 only.
     Rwkv7 { identity: Vec<u8> },
     /// A model that ordinary floating-point kernels compute.
-    Bound(DeviceBound),
+    DeviceBound(DeviceBoundEntry),
 }
 
 /// Where models of a table were got, by their number.
@@ -109,7 +109,7 @@ impl FrameHeader {
             let value = match model {
                 ModelRef::Ppm { order, memory } => vec![MODEL_PPM, *order, *memory],
                 ModelRef::Rwkv7 { identity } => [&[MODEL_RWKV7], &identity[..]].concat(),
-                ModelRef::Bound(bound) => [vec![MODEL_BOUND], bound.to_bytes()].concat(),
+                ModelRef::DeviceBound(bound) => [vec![MODEL_BOUND], bound.to_bytes()].concat(),
             };
             put_varint(out, FIELD_MODEL);
             put_varint(out, value.len() as u64);
@@ -174,7 +174,7 @@ impl FrameHeader {
                         });
                     }
                     [MODEL_BOUND, bound @ ..] => {
-                        out.models.push(ModelRef::Bound(DeviceBound::read(bound)?))
+                        out.models.push(ModelRef::DeviceBound(DeviceBoundEntry::read(bound)?))
                     }
                     [kind, ..] => unknown = unknown.or(Some(("kind of model", u64::from(*kind)))),
                     [] => {

@@ -4,8 +4,8 @@
 //! slices: [`FormatError::Incomplete`] asks a streaming reader for more bytes.
 
 mod block;
-mod bound;
 mod bytes;
+mod device;
 mod frame;
 mod hub_name;
 mod layout;
@@ -14,8 +14,8 @@ mod registry;
 mod short;
 
 pub use block::{BlockHead, Method};
-pub use bound::{DeviceBound, Numerics};
 pub use bytes::{Input, check32, content_check, put_varint};
+pub use device::{DeviceBoundEntry, Numerics};
 pub use frame::{
     DictionaryHash, Entry, FrameHeader, FrameKind, Index, ModelRef, Origins, TRAILER_BYTES,
     Trailer, start,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::architecture;
-use super::bound::Bound;
+use super::device::DeviceBoundModel;
 use super::memory;
 use super::rwkv7::{LoadedModel, Model, ModelError};
 use crate::exact::fpstate::exact;
@@ -15,7 +15,7 @@ pub enum Found {
     /// The exact engine: the same on every machine.
     Exact(Box<Model>),
     /// Ordinary floating-point kernels.
-    Bound(Bound),
+    DeviceBound(DeviceBoundModel),
 }
 
 /// A model by its built-in name, or by the path of its folder (`./nano` is always a path), which

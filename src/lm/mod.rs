@@ -1,7 +1,7 @@
 //! Language models: given each stream's next token, the frequencies of the one after.
 
 pub mod architecture;
-pub mod bound;
+pub mod device;
 pub mod file;
 mod find;
 pub mod header;

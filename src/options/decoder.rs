@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::cancel::CancellationToken;
 use crate::dictionary::Dictionary;
 use crate::format::Limits;
-use crate::lm::bound::Bound;
+use crate::lm::device::DeviceBoundModel;
 use crate::lm::rwkv7::LoadedModel;
 use crate::progress::Progress;
 use crate::provider::ModelProvider;
@@ -27,7 +27,7 @@ pub struct DecoderOptions {
     pub(crate) limits: Limits,
     pub(crate) dictionaries: Vec<Dictionary>,
     pub(crate) models: Vec<LoadedModel>,
-    pub(crate) bound: Vec<Bound>,
+    pub(crate) device_models: Vec<DeviceBoundModel>,
     pub(crate) provider: Option<Arc<dyn ModelProvider>>,
     pub(crate) threads: usize,
     pub(crate) cancel: Option<CancellationToken>,
@@ -40,7 +40,7 @@ impl Default for DecoderOptions {
             limits: Limits::default(),
             dictionaries: Vec::new(),
             models: Vec::new(),
-            bound: Vec::new(),
+            device_models: Vec::new(),
             provider: None,
             threads: 1,
             cancel: None,
@@ -75,8 +75,8 @@ impl DecoderOptions {
     }
 
     /// Adds a device-bound model that the archive may name.
-    pub fn device_model(mut self, model: Bound) -> Self {
-        self.bound.push(model);
+    pub fn device_model(mut self, model: DeviceBoundModel) -> Self {
+        self.device_models.push(model);
         self
     }
 

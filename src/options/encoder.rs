@@ -228,7 +228,7 @@ impl EncoderOptions {
                 vec![Model::Ppm { order: self.ppm_order, memory: self.ppm_memory }]
             }
             Predictor::Model(model) => vec![Model::Rwkv7(model)],
-            Predictor::Bound(model) => vec![Model::Bound(model, Box::default())],
+            Predictor::DeviceBound(model) => vec![Model::DeviceBound(model, Box::default())],
         })
     }
 
@@ -250,7 +250,7 @@ impl EncoderOptions {
         match &self.predictor {
             None | Some(Predictor::None | Predictor::Ppm) => out,
             Some(Predictor::Model(model)) => out.model(model.clone()),
-            Some(Predictor::Bound(model)) => out.device_model(model.clone()),
+            Some(Predictor::DeviceBound(model)) => out.device_model(model.clone()),
         }
     }
 }

@@ -5,8 +5,10 @@ use crate::codec::context::{BlockContext, Model};
 use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
 use crate::exact::kernel::Kernel;
-use crate::format::{self, DeviceBound, FrameHeader, HubName, Limits, Origins, ShortFrame, within};
-use crate::lm::bound::Bound;
+use crate::format::{
+    self, DeviceBoundEntry, FrameHeader, HubName, Limits, Origins, ShortFrame, within,
+};
+use crate::lm::device::DeviceBoundModel;
 use crate::lm::rwkv7::LoadedModel;
 use crate::options::DecoderOptions;
 use crate::predictor::Predictor;
@@ -67,15 +69,15 @@ pub struct Resolver {
     pub options: DecoderOptions,
     /// Models that the provider gave.
     models: Vec<LoadedModel>,
-    bound: Vec<Bound>,
+    device_models: Vec<DeviceBoundModel>,
     /// Device-bound models that gave here what they gave the encoder.
-    probed: Vec<DeviceBound>,
+    probed: Vec<DeviceBoundEntry>,
 }
 
 impl Resolver {
     /// Finds by these options.
     pub fn new(options: DecoderOptions) -> Self {
-        Self { options, models: Vec::new(), bound: Vec::new(), probed: Vec::new() }
+        Self { options, models: Vec::new(), device_models: Vec::new(), probed: Vec::new() }
     }
 
     /// The limits of the options.
@@ -134,7 +136,7 @@ impl Resolver {
                     origin: origin(),
                 })
             }
-            format::ModelRef::Bound(entry) => self.bound(entry, origin, at),
+            format::ModelRef::DeviceBound(entry) => self.device_bound(entry, origin, at),
         }
     }
 
@@ -146,8 +148,8 @@ impl Resolver {
     }
 
     /// The device-bound model of this identity, of those that are given.
-    fn given(&self, identity: &[u8; 32]) -> Option<&Bound> {
-        let mut given = self.options.bound.iter().chain(&self.bound);
+    fn given(&self, identity: &[u8; 32]) -> Option<&DeviceBoundModel> {
+        let mut given = self.options.device_models.iter().chain(&self.device_models);
         given.find(|m| m.identity().0 == *identity)
     }
 
@@ -168,8 +170,8 @@ impl Resolver {
             Some(Predictor::Model(model)) if model.identity().0.starts_with(identity) => {
                 self.models.push(model);
             }
-            Some(Predictor::Bound(model)) if model.identity().0 == identity => {
-                self.bound.push(model);
+            Some(Predictor::DeviceBound(model)) if model.identity().0 == identity => {
+                self.device_models.push(model);
             }
             Some(_) => {
                 let origin = Box::new(origin.clone());
@@ -180,14 +182,19 @@ impl Resolver {
     }
 
     /// A device-bound model, if it gives what it gave the encoder.
-    fn bound(&mut self, entry: &DeviceBound, origin: Option<&HubName>, at: u64) -> Result<Model> {
+    fn device_bound(
+        &mut self,
+        entry: &DeviceBoundEntry,
+        origin: Option<&HubName>,
+        at: u64,
+    ) -> Result<Model> {
         if self.given(&entry.identity).is_none() {
             self.provided(&entry.identity, origin, at)?;
         }
         let made = || Box::new(entry.numerics.clone());
         let Some(model) = self.given(&entry.identity).cloned() else {
             let origin = origin.cloned().map(Box::new);
-            return Err(Error::NoBoundModel {
+            return Err(Error::NoDeviceModel {
                 at,
                 identity: entry.identity,
                 numerics: made(),
@@ -206,6 +213,6 @@ impl Resolver {
             }
             self.probed.push(entry.clone());
         }
-        Ok(Model::Bound(model, Box::new(entry.clone())))
+        Ok(Model::DeviceBound(model, Box::new(entry.clone())))
     }
 }

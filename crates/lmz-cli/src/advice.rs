@@ -5,7 +5,7 @@ use std::error::Error;
 
 use lmz::error::told;
 use lmz::format::{FormatError, HubName, Numerics, Registered};
-use lmz::{BoundError, CodecError, ModelError};
+use lmz::{CodecError, DeviceError, ModelError};
 
 /// An error with its causes, each once, and then what to do about it.
 pub fn with_advice(error: &(dyn Error + 'static)) -> String {
@@ -30,10 +30,10 @@ fn advice(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<ModelError>() {
         return of_model(error);
     }
-    if let Some(CodecError::Bound(error)) = error.downcast_ref::<CodecError>() {
+    if let Some(CodecError::DeviceBound(error)) = error.downcast_ref::<CodecError>() {
         return of_device(error).map(str::to_owned);
     }
-    error.downcast_ref::<BoundError>().and_then(of_device).map(str::to_owned)
+    error.downcast_ref::<DeviceError>().and_then(of_device).map(str::to_owned)
 }
 
 fn of_library(error: &lmz::Error) -> Option<String> {
@@ -56,12 +56,12 @@ fn of_library(error: &lmz::Error) -> Option<String> {
             "remove it (lmz model rm {origin}) and get it again, or use the lmz that made the \
             archive"
         ),
-        lmz::Error::NoBoundModel { origin, .. } => device_model(origin.as_deref()),
+        lmz::Error::NoDeviceModel { origin, .. } => device_model(origin.as_deref()),
         lmz::Error::OtherNumbers { made, here, .. } => numbers(made, here).into(),
         lmz::Error::NotReproduced { .. } => "take another device (--device), or context mixing \
             alone (--model none); --no-verify would only hide it"
             .into(),
-        lmz::Error::Bound(error) => return of_device(error).map(str::to_owned),
+        lmz::Error::DeviceBound(error) => return of_device(error).map(str::to_owned),
         _ => return None,
     })
 }
@@ -112,14 +112,14 @@ fn of_model(error: &ModelError) -> Option<String> {
         ModelError::Unsupported { .. } => {
             Some("cargo install lmz-cli --features hub installs such a command".into())
         }
-        ModelError::Bound(error) => of_device(error).map(str::to_owned),
+        ModelError::DeviceBound(error) => of_device(error).map(str::to_owned),
         _ => None,
     }
 }
 
-fn of_device(error: &BoundError) -> Option<&'static str> {
+fn of_device(error: &DeviceError) -> Option<&'static str> {
     match error {
-        BoundError::Memory { .. } => {
+        DeviceError::Memory { .. } => {
             Some("take fewer streams (--streams), a shorter context (--context) or a smaller model")
         }
         _ => None,

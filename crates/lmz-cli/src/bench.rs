@@ -123,7 +123,7 @@ impl Way<'_> {
         }
         let decoding = match predictor.clone() {
             Predictor::Model(model) => task.decoding.clone().model(model),
-            Predictor::Bound(model) => task.decoding.clone().device_model(model),
+            Predictor::DeviceBound(model) => task.decoding.clone().device_model(model),
             _ => task.decoding.clone(),
         };
         let options = options.predictor(predictor);

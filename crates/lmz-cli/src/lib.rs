@@ -89,7 +89,7 @@ fn work(mut task: Task) -> ExitCode {
             Ok(predictor) => {
                 task.decoding = match predictor.clone() {
                     Predictor::Model(model) => task.decoding.model(model),
-                    Predictor::Bound(model) => task.decoding.device_model(model),
+                    Predictor::DeviceBound(model) => task.decoding.device_model(model),
                     _ => task.decoding,
                 };
                 if !task.block_given {

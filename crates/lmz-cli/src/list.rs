@@ -79,7 +79,7 @@ fn describe(archive: &mut Archive<impl Read + Seek>, frame: &Frame) -> Result<St
                 // A short frame has no more digits of it.
                 format!(", model {name} {}{pull}", hex(&identity[..identity.len().min(8)]))
             }
-            ModelRef::Bound(model) => format!(
+            ModelRef::DeviceBound(model) => format!(
                 ", device-bound model {} ({}; {} rows, context {} of which {} are kept){pull}",
                 hex(&model.identity[..8]),
                 model.numerics,

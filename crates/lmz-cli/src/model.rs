@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use lmz::exact;
 use lmz::format::{HubName, printable};
 use lmz::lm::Found;
-use lmz::lm::bound::Bound;
+use lmz::lm::device::DeviceBoundModel;
 use lmz::lm::rwkv7::Model;
 
 use super::hub::{self, FindError, Finder};
@@ -68,7 +68,7 @@ pub fn run(args: ModelArgs) -> ExitCode {
             each(&models, |name| {
                 hub::find(name, &finder).map(|found| match found {
                     Found::Exact(model) => Some(info(&model)),
-                    Found::Bound(model) => Some(bound_info(&model)),
+                    Found::DeviceBound(model) => Some(device_info(&model)),
                 })
             })
         }
@@ -120,7 +120,7 @@ fn list() -> ExitCode {
     let code = each(&built_in, |name| {
         hub::find(name, &finder).map(|found| match found {
             Found::Exact(model) => Some(row(&model)),
-            Found::Bound(_) => None,
+            Found::DeviceBound(_) => None,
         })
     });
     for (parameters, bytes, name) in hub::list() {
@@ -143,7 +143,7 @@ fn row(model: &Model) -> String {
     )
 }
 
-fn bound_info(model: &Bound) -> String {
+fn device_info(model: &DeviceBoundModel) -> String {
     let lines = [
         ("name", printable(model.name()).to_string()),
         ("architecture", model.architecture().to_owned()),

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use lmz::format::{HubName, printable};
-use lmz::lm::bound::BoundError;
+use lmz::lm::device::DeviceError;
 use lmz::lm::rwkv7::ModelError;
 
 use crate::architecture::CANDLE;
@@ -114,7 +114,7 @@ pub enum HubError {
     Load(#[from] ModelError),
     /// A device-bound model cannot be computed.
     #[error(transparent)]
-    Device(#[from] BoundError),
+    Device(#[from] DeviceError),
     /// A file of a hub model's folder cannot be read.
     #[error(
         "{}: {source}; the folder of a hub model holds config.json, tokenizer.json and \

@@ -86,7 +86,9 @@ impl Finder {
                 memory::check(path, self.memory)?;
                 Ok(Found::Exact(Box::new(Model::open_with(path, vocabulary)?)))
             }
-            Engine::Candle => candle::open(path, &self.settings, self.memory).map(Found::Bound),
+            Engine::Candle => {
+                candle::open(path, &self.settings, self.memory).map(Found::DeviceBound)
+            }
         }
     }
 
@@ -95,7 +97,7 @@ impl Finder {
         let origin = snapshot.name().clone();
         Ok(match self.open(snapshot.path(), snapshot.vocabulary())? {
             Found::Exact(model) => Found::Exact(Box::new(model.with_origin(origin))),
-            Found::Bound(model) => Found::Bound(model.with_origin(origin)),
+            Found::DeviceBound(model) => Found::DeviceBound(model.with_origin(origin)),
         })
     }
 }

@@ -6,9 +6,9 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use lmz::Archive;
-use lmz::format::{DeviceBound, FrameHeader, Input, Limits, Method, ModelRef};
+use lmz::format::{DeviceBoundEntry, FrameHeader, Input, Limits, Method, ModelRef};
 use lmz::lm::Found;
-use lmz::lm::bound::Bound;
+use lmz::lm::device::DeviceBoundModel;
 use lmz::recover::recover;
 use lmz::write::Encoder;
 use lmz::{
@@ -23,15 +23,15 @@ fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/hub").join(name)
 }
 
-fn open(folder: &Path) -> Result<Bound, HubError> {
+fn open(folder: &Path) -> Result<DeviceBoundModel, HubError> {
     match Finder::default().find(folder.to_str().expect("paths here are UTF-8"))? {
-        Found::Bound(model) => Ok(model),
+        Found::DeviceBound(model) => Ok(model),
         other => panic!("{other:?}"),
     }
 }
 
 fn options(name: &str) -> EncoderOptions {
-    EncoderOptions::new().predictor(Predictor::Bound(open(&folder(name)).unwrap()))
+    EncoderOptions::new().predictor(Predictor::DeviceBound(open(&folder(name)).unwrap()))
 }
 
 /// A full frame, however short the content is: its first block is flushed.
@@ -166,19 +166,19 @@ fn several_blocks_and_a_dictionary() {
 }
 
 /// The header's entry of the device-bound model.
-fn entry(archive: &[u8]) -> DeviceBound {
+fn entry(archive: &[u8]) -> DeviceBoundEntry {
     let header = FrameHeader::read(&mut Input::new(archive), &Limits::default()).unwrap();
     match &header.models[..] {
-        [ModelRef::Bound(entry)] => entry.clone(),
+        [ModelRef::DeviceBound(entry)] => entry.clone(),
         other => panic!("{other:?}"),
     }
 }
 
 /// The archive with another entry of the same length.
-fn with_entry(archive: &[u8], entry: DeviceBound) -> Vec<u8> {
+fn with_entry(archive: &[u8], entry: DeviceBoundEntry) -> Vec<u8> {
     let mut input = Input::new(archive);
     let mut header = FrameHeader::read(&mut input, &Limits::default()).unwrap();
-    header.models = vec![ModelRef::Bound(entry)];
+    header.models = vec![ModelRef::DeviceBound(entry)];
     let mut out = Vec::new();
     header.write(&mut out);
     assert_eq!(out.len(), input.position());
@@ -201,16 +201,16 @@ fn a_divergence_stops_at_once_and_says_where() {
         let last = tensors.len() - 1;
         tensors[last] ^= 1;
         fs::write(&path, tensors).unwrap();
-        let other = Predictor::Bound(open(folder.path()).unwrap());
+        let other = Predictor::DeviceBound(open(folder.path()).unwrap());
         let other = options.predictor(other);
-        let Error::NoBoundModel { .. } = decompress_with(&archive, &other.decoding()).unwrap_err()
+        let Error::NoDeviceModel { .. } = decompress_with(&archive, &other.decoding()).unwrap_err()
         else {
             panic!()
         };
         // It forges what it needs to be taken for the first.
         let theirs = entry(&compress(raw.as_bytes(), &other).unwrap());
         let (mine, forged) =
-            (entry(&archive), DeviceBound { numerics: entry(&archive).numerics, ..theirs });
+            (entry(&archive), DeviceBoundEntry { numerics: entry(&archive).numerics, ..theirs });
         assert_ne!((mine.identity, mine.probe), (forged.identity, forged.probe));
         let forged = with_entry(&archive, forged);
         match decompress_with(&forged, &other.decoding()).unwrap_err() {
@@ -222,7 +222,7 @@ fn a_divergence_stops_at_once_and_says_where() {
             other => panic!("{other}"),
         }
         // With the forged identity alone, the probe finds it.
-        let forged = with_entry(&archive, DeviceBound { probe: mine.probe, ..entry(&forged) });
+        let forged = with_entry(&archive, DeviceBoundEntry { probe: mine.probe, ..entry(&forged) });
         let error = decompress_with(&forged, &other.decoding()).unwrap_err();
         assert!(matches!(error, Error::OtherNumbers { .. }), "{error}");
         assert!(error.to_string().contains("Made with candle"), "{error}");
@@ -234,30 +234,33 @@ fn what_cannot_be_decoded_here_is_said() {
     let options = options("llama");
     let archive = compress(KNOWN.as_bytes(), &options).unwrap();
     let mine = entry(&archive);
-    let error = |entry: DeviceBound, options: &DecoderOptions| {
+    let error = |entry: DeviceBoundEntry, options: &DecoderOptions| {
         decompress_with(&with_entry(&archive, entry), options)
             .map_err(|e| lmz::error::told(&e))
             .unwrap_err()
     };
-    let said = error(DeviceBound { identity: [9; 32], ..mine.clone() }, &options.decoding());
+    let said = error(DeviceBoundEntry { identity: [9; 32], ..mine.clone() }, &options.decoding());
     assert!(said.contains(&"09".repeat(32)), "{said}");
     let said = error(mine.clone(), &DecoderOptions::default());
     assert!(said.contains("whose identity is"), "{said}");
     let mut numerics = mine.numerics.clone();
     numerics.device = numerics.device.replace("cpu", "tpu");
-    let said = error(DeviceBound { probe: [0; 16], numerics, ..mine.clone() }, &options.decoding());
+    let said =
+        error(DeviceBoundEntry { probe: [0; 16], numerics, ..mine.clone() }, &options.decoding());
     assert!(said.contains("tpu"), "{said}");
     // A context that the model does not have, a type of numbers that there is not, and more streams
     // than rows.
     let limit = if mine.limit < 128 { 127 } else { panic!("{}", mine.limit) };
-    assert!(error(DeviceBound { limit, ..mine.clone() }, &options.decoding()).contains("context"));
+    assert!(
+        error(DeviceBoundEntry { limit, ..mine.clone() }, &options.decoding()).contains("context")
+    );
     // None kept, or all: the parser says so.
     for keep in [0, mine.limit, 127] {
-        let said = error(DeviceBound { keep, ..mine.clone() }, &options.decoding());
+        let said = error(DeviceBoundEntry { keep, ..mine.clone() }, &options.decoding());
         assert!(said.contains("a context or batch that cannot be"), "{keep}: {said}");
     }
     let numerics = lmz::format::Numerics { dtype: "f99".into(), ..mine.numerics.clone() };
-    assert!(error(DeviceBound { numerics, ..mine }, &options.decoding()).contains("f99"));
+    assert!(error(DeviceBoundEntry { numerics, ..mine }, &options.decoding()).contains("f99"));
 }
 
 #[test]
@@ -304,7 +307,7 @@ fn folders_that_cannot_be_used_are_refused() {
             Err(error) => error.to_string(),
             // Shapes show only when the weights are loaded.
             Ok(model) => {
-                let options = EncoderOptions::new().predictor(Predictor::Bound(model));
+                let options = EncoderOptions::new().predictor(Predictor::DeviceBound(model));
                 compress(KNOWN.as_bytes(), &options).unwrap_err().to_string()
             }
         };

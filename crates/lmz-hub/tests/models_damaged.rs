@@ -82,7 +82,7 @@ impl Copy {
         let predictor = match finder.find(self.folder.path().to_str().unwrap()) {
             Err(error) => return error.to_string(),
             Ok(Found::Exact(_)) => return String::new(),
-            Ok(Found::Bound(model)) => Predictor::Bound(model),
+            Ok(Found::DeviceBound(model)) => Predictor::DeviceBound(model),
         };
         let options =
             EncoderOptions::new().predictor(predictor).mix(false).verify(false).streams(1);

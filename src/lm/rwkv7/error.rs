@@ -36,7 +36,7 @@ pub enum ModelError {
     Checkpoint { path: PathBuf, source: io::Error },
     /// A model that cannot be computed here.
     #[error(transparent)]
-    Bound(#[from] crate::lm::bound::BoundError),
+    DeviceBound(#[from] crate::lm::device::DeviceError),
     /// `config.json` is not what this engine can run.
     #[error("config.json: {}", printable(_0))]
     Config(String),

@@ -85,7 +85,7 @@ impl Codec for Lmz {
             Some(Predictor::Model(model)) => {
                 format!("model {} {}{mix}", model.name(), model.identity())
             }
-            Some(Predictor::Bound(model)) => {
+            Some(Predictor::DeviceBound(model)) => {
                 format!("model {} {}{mix}", model.name(), model.identity())
             }
             _ => "context mixing alone".to_owned(),

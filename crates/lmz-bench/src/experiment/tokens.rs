@@ -145,7 +145,7 @@ fn vocabulary(codec: &str) -> Result<Option<usize>, ExperimentError> {
     let lmz = Lmz::find(codec, 1).map_err(FindError::Model)?;
     Ok(lmz.and_then(|lmz| match lmz.options().get_predictor()? {
         Predictor::Model(model) => Some(model.vocabulary().len()),
-        Predictor::Bound(model) => Some(model.vocabulary().len()),
+        Predictor::DeviceBound(model) => Some(model.vocabulary().len()),
         _ => None,
     }))
 }

@@ -147,7 +147,7 @@ fn explain(args: &ExplainArgs, predictor: Predictor) -> Result<()> {
         _ => Some(work.explained(&options.clone().predictor(Predictor::None))?.0),
     };
     let model = match predictor {
-        Predictor::Model(_) | Predictor::Bound(_) => {
+        Predictor::Model(_) | Predictor::DeviceBound(_) => {
             Some(work.compressed(&options.clone().mix(false))?.0.len() as u64)
         }
         _ => None,

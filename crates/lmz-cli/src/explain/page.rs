@@ -90,7 +90,7 @@ impl Page<'_> {
     fn vocabulary(&self) -> &Vocabulary {
         match self.predictor {
             Predictor::Model(model) => model.vocabulary(),
-            Predictor::Bound(model) => model.vocabulary(),
+            Predictor::DeviceBound(model) => model.vocabulary(),
             _ => Vocabulary::bytes(),
         }
     }
@@ -150,7 +150,7 @@ impl Page<'_> {
                 let name = visible(model.name().as_bytes());
                 format!("model {}, identity <code>{}</code>", Escaped(&name), model.identity())
             }
-            Predictor::Bound(model) => {
+            Predictor::DeviceBound(model) => {
                 let name = visible(model.name().as_bytes());
                 format!(
                     "device-bound model {}, identity <code>{}</code>",
@@ -169,10 +169,10 @@ impl Page<'_> {
         let name = match self.predictor {
             Predictor::Ppm => "ppm",
             // Where the model helps nowhere, context mixing works alone.
-            Predictor::Model(_) | Predictor::Bound(_) if self.reads() => {
+            Predictor::Model(_) | Predictor::DeviceBound(_) if self.reads() => {
                 "what lmz makes: both together"
             }
-            Predictor::Model(_) | Predictor::Bound(_) => "what lmz makes",
+            Predictor::Model(_) | Predictor::DeviceBound(_) => "what lmz makes",
             _ => "context mixing alone",
         };
         let mut rows = vec![("", "as it is", raw)];

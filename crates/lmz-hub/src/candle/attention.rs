@@ -19,7 +19,7 @@ use super::failed;
 use super::linear::Linear;
 use super::network::{Network, Result};
 use super::tensors::Tensors;
-use lmz::lm::bound::BoundError;
+use lmz::lm::device::DeviceError;
 
 struct Layer {
     q: Linear,
@@ -59,7 +59,7 @@ impl Weights {
         positions: usize,
         dtype: DType,
         device: &Device,
-    ) -> std::result::Result<Self, BoundError> {
+    ) -> std::result::Result<Self, DeviceError> {
         let get = |name: String, dims: &[usize]| tensors.get(&name, dims, dtype, device);
         let norm = |name: String, length: usize| {
             let weight = get(format!("{name}.weight"), &[length])?;

@@ -4,13 +4,13 @@ use candle_core::{DType, Device};
 
 use super::failed;
 use lmz::format::Numerics;
-use lmz::lm::bound::BoundError;
+use lmz::lm::device::DeviceError;
 
 /// The library that computes; its version is that of Cargo.lock, which a test compares.
 pub const BACKEND: &str = "candle 0.11.1";
 
 /// A device by its name: auto, cpu, cuda, cuda:N or metal.
-pub fn find(name: &str) -> Result<Device, BoundError> {
+pub fn find(name: &str) -> Result<Device, DeviceError> {
     let (kind, number) = name.split_once(':').unwrap_or((name, "0"));
     let number: Option<usize> = number.parse().ok();
     match (kind, number) {
@@ -27,10 +27,10 @@ pub fn find(name: &str) -> Result<Device, BoundError> {
         ("metal", Some(number)) if cfg!(feature = "metal") => {
             Device::new_metal(number).map_err(failed)
         }
-        ("cuda" | "metal", Some(_)) => Err(BoundError::Failed(format!(
+        ("cuda" | "metal", Some(_)) => Err(DeviceError::Failed(format!(
             "--device {name}: this lmz is built without it; build one with the feature {kind}"
         ))),
-        _ => Err(BoundError::Failed(format!(
+        _ => Err(DeviceError::Failed(format!(
             "--device: expected auto, cpu, cuda, cuda:N or metal, found {name}"
         ))),
     }
@@ -42,20 +42,20 @@ pub fn dtype(
     asked: Option<&str>,
     stated: Option<&str>,
     device: &Device,
-) -> Result<DType, BoundError> {
+) -> Result<DType, DeviceError> {
     let name = asked.or(stated.filter(|_| !device.is_cpu())).unwrap_or("f32");
     let found = match name {
         "f32" | "float32" => DType::F32,
         "f16" | "float16" => DType::F16,
         "bf16" | "bfloat16" => DType::BF16,
         _ => {
-            return Err(BoundError::Failed(format!(
+            return Err(DeviceError::Failed(format!(
                 "--dtype: expected f32, f16 or bf16, found {name}"
             )));
         }
     };
     if device.is_cpu() && found == DType::BF16 {
-        return Err(BoundError::Failed(
+        return Err(DeviceError::Failed(
             "--dtype bf16: candle multiplies no matrices of bf16 on a CPU; take f32 or f16".into(),
         ));
     }

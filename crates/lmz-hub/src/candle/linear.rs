@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 
 use super::failed;
-use lmz::lm::bound::BoundError;
+use lmz::lm::device::DeviceError;
 
 /// A product with an optional bias.
 pub struct Linear {
@@ -15,7 +15,7 @@ pub struct Linear {
 impl Linear {
     /// Of a matrix as it is stored, `[outputs][inputs]`. Kept the other way round, because for a
     /// few rows candle's products would otherwise copy it at every step.
-    pub fn new(stored: &Tensor, bias: Option<Tensor>) -> Result<Self, BoundError> {
+    pub fn new(stored: &Tensor, bias: Option<Tensor>) -> Result<Self, DeviceError> {
         let weight = stored.t().and_then(|t| t.contiguous()).map_err(failed)?;
         Ok(Self { weight, bias })
     }

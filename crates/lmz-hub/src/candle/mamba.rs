@@ -12,7 +12,7 @@ use super::failed;
 use super::linear::Linear;
 use super::network::{Network, Result};
 use super::tensors::Tensors;
-use lmz::lm::bound::BoundError;
+use lmz::lm::device::DeviceError;
 
 struct Layer {
     norm: Tensor,
@@ -47,7 +47,7 @@ impl Weights {
         tensors: &Tensors,
         dtype: DType,
         device: &Device,
-    ) -> std::result::Result<Self, BoundError> {
+    ) -> std::result::Result<Self, DeviceError> {
         let Mamba { vocab, hidden, inner, state, kernel, rank, layers, .. } = *shape;
         let get = |name: &str, dims: &[usize]| {
             tensors.get(&format!("backbone.{name}"), dims, dtype, device)
@@ -82,7 +82,7 @@ impl Weights {
             head: Linear::new(&embedding, None)?,
             embedding,
             norm: get("norm_f.weight", &[hidden])?,
-            layers: (0..layers).map(load).collect::<std::result::Result<_, BoundError>>()?,
+            layers: (0..layers).map(load).collect::<std::result::Result<_, DeviceError>>()?,
             dtype,
             device: device.clone(),
         })

@@ -2,9 +2,9 @@
 //! which the exact engine computes.
 //!
 //! A folder in the hub's layout comes in ([`open`]): `config.json`, `tokenizer.json`, and
-//! `model.safetensors` or its parts and index. A [`Bound`] goes out, which the codec steps in lock
-//! step. Weights are loaded when they are first needed, since a decoder learns from the archive
-//! what type of numbers they are to be.
+//! `model.safetensors` or its parts and index. A [`DeviceBoundModel`] goes out, which
+//! the codec steps in lock step. Weights are loaded when they are first needed, since a decoder
+//! learns from the archive what type of numbers they are to be.
 
 mod attention;
 mod config;
@@ -30,24 +30,28 @@ use tensors::Tensors;
 use crate::tokenizer::HubVocabulary;
 use crate::{HubError, Settings};
 use lmz::exact::fpstate::{Exact, exact};
-use lmz::format::{DeviceBound as Entry, Numerics};
-use lmz::lm::bound::{Bound, BoundError, DeviceBound, Rows};
+use lmz::format::{DeviceBoundEntry as Entry, Numerics};
+use lmz::lm::device::{DeviceBoundModel, DeviceError, DeviceModel, DeviceSession};
 use lmz::lm::file::{self, most};
 use lmz::lm::memory;
 use lmz::lm::rwkv7::{Identity, ModelError};
 use lmz::mix::Prior;
 use lmz::vocab::{Token, Vocabulary};
 
-fn failed(error: candle_core::Error) -> BoundError {
+fn failed(error: candle_core::Error) -> DeviceError {
     // With RUST_BACKTRACE=1 the rest is where it came from.
     let text = error.to_string();
-    BoundError::Failed(format!("candle: {}", text.lines().next().unwrap_or_default()))
+    DeviceError::Failed(format!("candle: {}", text.lines().next().unwrap_or_default()))
 }
 
 /// Opens the folder of a model. `memory`: bytes that it may take; nothing stands for what the
 /// device has free.
-pub fn open(folder: &Path, settings: &Settings, memory: Option<u64>) -> Result<Bound, HubError> {
-    load(folder, settings, memory).map(|model| Bound::new(Arc::new(model)))
+pub fn open(
+    folder: &Path,
+    settings: &Settings,
+    memory: Option<u64>,
+) -> Result<DeviceBoundModel, HubError> {
+    load(folder, settings, memory).map(|model| DeviceBoundModel::new(Arc::new(model)))
 }
 
 fn load(folder: &Path, settings: &Settings, allowed: Option<u64>) -> Result<Model, HubError> {
@@ -212,12 +216,12 @@ impl fmt::Debug for Model {
 }
 
 impl Model {
-    fn dtype_of(&self, entry: &Entry) -> Result<DType, BoundError> {
+    fn dtype_of(&self, entry: &Entry) -> Result<DType, DeviceError> {
         device::dtype(Some(&entry.numerics.dtype), None, &self.device)
     }
 
     /// Enough memory, or an error that says how much it would be.
-    fn ensure_memory(&self, entry: &Entry, dtype: DType) -> Result<(), BoundError> {
+    fn ensure_memory(&self, entry: &Entry, dtype: DType) -> Result<(), DeviceError> {
         let Some(free) = self.memory.or_else(|| device::free(&self.device)) else { return Ok(()) };
         let there = self
             .loaded
@@ -236,12 +240,12 @@ impl Model {
             Shape::Mamba(shape) => mamba::memory(shape, entry.batch, dtype),
         };
         if weights.saturating_add(context) > free {
-            return Err(BoundError::Memory { weights, context, batch: entry.batch, free });
+            return Err(DeviceError::Memory { weights, context, batch: entry.batch, free });
         }
         Ok(())
     }
 
-    fn weights(&self, dtype: DType, positions: usize) -> Result<Of, BoundError> {
+    fn weights(&self, dtype: DType, positions: usize) -> Result<Of, DeviceError> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, _, weights)) = loaded.as_ref().filter(|l| l.0 == dtype && l.1 >= positions)
         {
@@ -262,7 +266,7 @@ impl Model {
         Ok(Of(weights))
     }
 
-    fn lock_step(&self, entry: &Entry) -> Result<LockStep, BoundError> {
+    fn lock_step(&self, entry: &Entry) -> Result<LockStep, DeviceError> {
         let dtype = self.dtype_of(entry)?;
         let context = match &self.config.shape {
             Shape::Attention(shape)
@@ -278,7 +282,7 @@ impl Model {
                     not have",
                     entry.limit, entry.keep
                 );
-                return Err(BoundError::Failed(message));
+                return Err(DeviceError::Failed(message));
             }
         };
         self.ensure_memory(entry, dtype)?;
@@ -300,7 +304,7 @@ impl Model {
     }
 }
 
-impl DeviceBound for Model {
+impl DeviceModel for Model {
     fn name(&self) -> &str {
         &self.name
     }
@@ -329,21 +333,21 @@ impl DeviceBound for Model {
         self.vocabulary.segment(text)
     }
 
-    fn entry(&self, batch: u64) -> Result<Entry, BoundError> {
+    fn entry(&self, batch: u64) -> Result<Entry, DeviceError> {
         let Self { limit, keep, identity, .. } = *self;
         let numerics = device::numerics(&self.device, self.dtype);
         Ok(Entry { identity: identity.0, probe: [0; 16], batch, limit, keep, numerics })
     }
 
-    fn numerics(&self, entry: &Entry) -> Result<Numerics, BoundError> {
+    fn numerics(&self, entry: &Entry) -> Result<Numerics, DeviceError> {
         Ok(device::numerics(&self.device, self.dtype_of(entry)?))
     }
 
-    fn probe(&self, entry: &Entry) -> Result<[u8; 16], BoundError> {
+    fn probe(&self, entry: &Entry) -> Result<[u8; 16], DeviceError> {
         probe(&mut self.lock_step(entry)?, entry, self.vocabulary())
     }
 
-    fn begin(&self, entry: &Entry, first: &[Token]) -> Result<Box<dyn Rows>, BoundError> {
+    fn begin(&self, entry: &Entry, first: &[Token]) -> Result<Box<dyn DeviceSession>, DeviceError> {
         let mut rows = self.lock_step(entry)?;
         rows.begin(entry.batch as usize, first)?;
         Ok(Box::new(rows))
@@ -358,7 +362,7 @@ fn probe(
     rows: &mut LockStep,
     entry: &Entry,
     vocabulary: &Vocabulary,
-) -> Result<[u8; 16], BoundError> {
+) -> Result<[u8; 16], DeviceError> {
     let (batch, limit, keep) = (entry.batch as usize, entry.limit as usize, entry.keep as usize);
     let mut state = 1u32;
     let mut ids = |count: usize| -> Vec<u32> {

@@ -13,7 +13,7 @@ use super::{failed, pool};
 use crate::tokenizer::HubVocabulary;
 use lmz::exact::kernel::{Kernel, Lanes};
 use lmz::exact::{LANES, fpstate};
-use lmz::lm::bound::{BoundError, Rows};
+use lmz::lm::device::{DeviceError, DeviceSession};
 use lmz::lm::rwkv7::engine::RowSums;
 use lmz::vocab::Token;
 
@@ -51,7 +51,7 @@ impl Order {
         logits: &[f32],
         room: &mut Vec<Lanes>,
         to: &mut Vec<u64>,
-    ) -> std::result::Result<(), BoundError> {
+    ) -> std::result::Result<(), DeviceError> {
         room.resize(self.ids.len().div_ceil(LANES), Lanes::default());
         to.resize(self.ids.len() + 1, 0);
         let mut finite = true;
@@ -66,10 +66,10 @@ impl Order {
         if !finite {
             let message = "the model gives logits that are not finite numbers; take a wider type \
                 of numbers (--dtype f32)";
-            return Err(BoundError::Failed(message.into()));
+            return Err(DeviceError::Failed(message.into()));
         }
         // Token 0 is empty and sorts first.
-        let kernel = Kernel::chosen().map_err(|error| BoundError::Failed(error.to_string()))?;
+        let kernel = Kernel::chosen().map_err(|error| DeviceError::Failed(error.to_string()))?;
         fpstate::exact(|fp| kernel.run(fp, RowSums { fp, logits: room, massless: 1, sums: to }));
         Ok(())
     }
@@ -107,7 +107,7 @@ impl LockStep {
     }
 
     /// Begins all rows with a document's start and the end of `first`.
-    pub fn begin(&mut self, batch: usize, first: &[Token]) -> std::result::Result<(), BoundError> {
+    pub fn begin(&mut self, batch: usize, first: &[Token]) -> std::result::Result<(), DeviceError> {
         let mut history: Vec<u32> =
             std::iter::once(self.start).chain(first.iter().map(|t| self.id(*t))).collect();
         let most = if self.limit == 0 { history.len() } else { self.keep.max(1) };
@@ -117,14 +117,14 @@ impl LockStep {
     }
 
     /// Begins anew with all that the histories hold, which is of one length.
-    fn prime(&mut self) -> std::result::Result<(), BoundError> {
+    fn prime(&mut self) -> std::result::Result<(), DeviceError> {
         self.position = self.histories.first().map_or(0, Vec::len);
         let ids = self.histories.concat();
         let logits = pool::run(|| self.network.prime(&ids)).map_err(failed)?;
         self.take(&logits)
     }
 
-    fn take(&mut self, logits: &Tensor) -> std::result::Result<(), BoundError> {
+    fn take(&mut self, logits: &Tensor) -> std::result::Result<(), DeviceError> {
         self.logits = logits.flatten_all().and_then(|t| t.to_vec1()).map_err(failed)?;
         Ok(())
     }
@@ -135,13 +135,17 @@ impl LockStep {
     }
 
     /// Reads each row's next token at a position of its own choice: for the probe.
-    pub fn step_at(&mut self, ids: &[u32], position: usize) -> std::result::Result<(), BoundError> {
+    pub fn step_at(
+        &mut self,
+        ids: &[u32],
+        position: usize,
+    ) -> std::result::Result<(), DeviceError> {
         let logits = pool::run(|| self.network.step(ids, position)).map_err(failed)?;
         self.take(&logits)
     }
 
     /// Begins anew with tokens `[B][T]`: for the probe.
-    pub fn prime_with(&mut self, ids: &[u32]) -> std::result::Result<(), BoundError> {
+    pub fn prime_with(&mut self, ids: &[u32]) -> std::result::Result<(), DeviceError> {
         let logits = pool::run(|| self.network.prime(ids)).map_err(failed)?;
         self.take(&logits)
     }
@@ -157,7 +161,7 @@ impl LockStep {
         &self,
         rows: &mut [(usize, &mut Vec<u64>)],
         batch: usize,
-    ) -> std::result::Result<(), BoundError> {
+    ) -> std::result::Result<(), DeviceError> {
         let (order, logits, width) = (&self.order, &self.logits, self.logits.len() / batch);
         let sums = |room: &mut Vec<Lanes>, (row, to): &mut (usize, &mut Vec<u64>)| {
             order.sums(&logits[*row * width..][..width], room, to)
@@ -166,8 +170,8 @@ impl LockStep {
     }
 }
 
-impl Rows for LockStep {
-    fn step(&mut self, tokens: &[Token]) -> std::result::Result<(), BoundError> {
+impl DeviceSession for LockStep {
+    fn step(&mut self, tokens: &[Token]) -> std::result::Result<(), DeviceError> {
         let ids: Vec<u32> = tokens.iter().map(|token| self.id(*token)).collect();
         if self.limit > 0 {
             for (history, id) in self.histories.iter_mut().zip(&ids) {
@@ -184,7 +188,10 @@ impl Rows for LockStep {
         self.step_at(&ids, self.position - 1)
     }
 
-    fn sums(&mut self, rows: &mut [(usize, &mut Vec<u64>)]) -> std::result::Result<(), BoundError> {
+    fn sums(
+        &mut self,
+        rows: &mut [(usize, &mut Vec<u64>)],
+    ) -> std::result::Result<(), DeviceError> {
         self.sums_of(rows, self.histories.len())
     }
 }
@@ -196,8 +203,8 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use lmz::format::{DeviceBound as Entry, Numerics};
-    use lmz::lm::bound::{Bound, DeviceBound};
+    use lmz::format::{DeviceBoundEntry as Entry, Numerics};
+    use lmz::lm::device::{DeviceBoundModel, DeviceModel};
     use lmz::lm::rwkv7::Identity;
     use lmz::mix::Prior;
     use lmz::vocab::Vocabulary;
@@ -260,15 +267,15 @@ mod tests {
         took: Arc<Mutex<Duration>>,
     }
 
-    impl Rows for Constant {
-        fn step(&mut self, _: &[Token]) -> std::result::Result<(), BoundError> {
+    impl DeviceSession for Constant {
+        fn step(&mut self, _: &[Token]) -> std::result::Result<(), DeviceError> {
             Ok(())
         }
 
         fn sums(
             &mut self,
             rows: &mut [(usize, &mut Vec<u64>)],
-        ) -> std::result::Result<(), BoundError> {
+        ) -> std::result::Result<(), DeviceError> {
             let begin = Instant::now();
             for (_, to) in rows {
                 self.order.sums(&self.logits, &mut self.room, to)?;
@@ -278,7 +285,7 @@ mod tests {
         }
     }
 
-    impl DeviceBound for Ready {
+    impl DeviceModel for Ready {
         fn name(&self) -> &str {
             "ready"
         }
@@ -307,19 +314,23 @@ mod tests {
             self.vocabulary.segment(text).collect()
         }
 
-        fn entry(&self, batch: u64) -> std::result::Result<Entry, BoundError> {
+        fn entry(&self, batch: u64) -> std::result::Result<Entry, DeviceError> {
             Ok(Entry { batch, ..Entry::default() })
         }
 
-        fn numerics(&self, entry: &Entry) -> std::result::Result<Numerics, BoundError> {
+        fn numerics(&self, entry: &Entry) -> std::result::Result<Numerics, DeviceError> {
             Ok(entry.numerics.clone())
         }
 
-        fn probe(&self, _: &Entry) -> std::result::Result<[u8; 16], BoundError> {
+        fn probe(&self, _: &Entry) -> std::result::Result<[u8; 16], DeviceError> {
             Ok([0; 16])
         }
 
-        fn begin(&self, _: &Entry, _: &[Token]) -> std::result::Result<Box<dyn Rows>, BoundError> {
+        fn begin(
+            &self,
+            _: &Entry,
+            _: &[Token],
+        ) -> std::result::Result<Box<dyn DeviceSession>, DeviceError> {
             let logits = (0..65_536).map(|id| (id as f32 * 0.37).sin() * 6.0).collect();
             Ok(Box::new(Constant {
                 order: order(),
@@ -343,7 +354,7 @@ mod tests {
             took: Arc::clone(&took),
         };
         let tokens = model.segment(text).len() as u32;
-        let predictor = Predictor::Bound(Bound::new(Arc::new(model)));
+        let predictor = Predictor::DeviceBound(DeviceBoundModel::new(Arc::new(model)));
         for (name, mix) in [("with mixing", true), ("alone", false)] {
             for _ in 0..3 {
                 *took.lock().unwrap() = Duration::ZERO;

@@ -12,7 +12,7 @@ use safetensors::Dtype;
 
 use super::failed;
 use crate::HubError;
-use lmz::lm::bound::BoundError;
+use lmz::lm::device::DeviceError;
 use lmz::lm::file::{self, most};
 use lmz::lm::header;
 use lmz::lm::rwkv7::ModelError;
@@ -73,7 +73,7 @@ impl Tensors {
     }
 
     /// A hash over names, types, shapes and bytes.
-    pub fn hash(&self, hasher: &mut blake3::Hasher) -> Result<(), BoundError> {
+    pub fn hash(&self, hasher: &mut blake3::Hasher) -> Result<(), DeviceError> {
         for (name, place) in &self.0 {
             let head = format!("{name}\0{:?}\0{:?}\0", place.dtype, place.place.shape);
             hasher.update(&(head.len() as u32).to_le_bytes());
@@ -96,15 +96,15 @@ impl Tensors {
         shape: &[usize],
         dtype: DType,
         device: &Device,
-    ) -> Result<Tensor, BoundError> {
+    ) -> Result<Tensor, DeviceError> {
         let Some(place) = self.0.get(name) else {
-            return Err(BoundError::Failed(format!(
+            return Err(DeviceError::Failed(format!(
                 "model.safetensors: the tensor {name} is missing"
             )));
         };
         if place.place.shape != shape {
             let found = &place.place.shape;
-            return Err(BoundError::Failed(format!(
+            return Err(DeviceError::Failed(format!(
                 "model.safetensors: expected {name} to have the shape {shape:?}, found {found:?}"
             )));
         }
@@ -115,7 +115,7 @@ impl Tensors {
 }
 
 impl Place {
-    fn read(&self) -> Result<Vec<u8>, BoundError> {
+    fn read(&self) -> Result<Vec<u8>, DeviceError> {
         self.read_with(|mut bytes| file::whole(&mut bytes, self.place.bytes))
     }
 
@@ -123,12 +123,12 @@ impl Place {
     fn read_with<T>(
         &self,
         what: impl FnOnce(std::io::Take<File>) -> std::io::Result<T>,
-    ) -> Result<T, BoundError> {
+    ) -> Result<T, DeviceError> {
         let read = || {
             let (mut file, _) = file::open(&self.path)?;
             file.seek(SeekFrom::Start(self.place.begin))?;
             what(file.take(self.place.bytes))
         };
-        read().map_err(|e| BoundError::Failed(format!("{}: {e}", self.path.display())))
+        read().map_err(|e| DeviceError::Failed(format!("{}: {e}", self.path.display())))
     }
 }

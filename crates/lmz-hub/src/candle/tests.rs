@@ -127,7 +127,7 @@ fn contexts_that_cannot_be_are_refused() {
     for (limit, keep) in [(0, 1), (1, 1), (65, 1), (u64::MAX, 1), (64, 0), (64, 64), (64, u64::MAX)]
     {
         let entry = Entry { limit, keep, ..model.entry(1).unwrap() };
-        assert!(matches!(model.probe(&entry), Err(BoundError::Failed(_))), "{limit} {keep}");
+        assert!(matches!(model.probe(&entry), Err(DeviceError::Failed(_))), "{limit} {keep}");
     }
 }
 

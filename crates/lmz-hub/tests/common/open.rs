@@ -10,6 +10,8 @@ use lmz_hub::{Finder, HubError};
 pub fn exact(path: &Path) -> Result<Model, HubError> {
     match Finder::default().find(path.to_str().expect("paths here are UTF-8"))? {
         Found::Exact(model) => Ok(*model),
-        Found::Bound(model) => panic!("expected a model for the exact engine, found {model:?}"),
+        Found::DeviceBound(model) => {
+            panic!("expected a model for the exact engine, found {model:?}")
+        }
     }
 }

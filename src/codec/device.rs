@@ -14,8 +14,8 @@ use super::scheduler::{self, Group, Reading, Row, Sums};
 use crate::dictionary::Dictionary;
 use crate::error::CodecError;
 use crate::exact::fpstate::exact;
-use crate::format::{BlockHead, DeviceBound, Layout, Method};
-use crate::lm::bound::{Bound, BoundError, Rows};
+use crate::format::{BlockHead, DeviceBoundEntry, Layout, Method};
+use crate::lm::device::{DeviceBoundModel, DeviceError, DeviceSession};
 use crate::mix::kernel;
 use crate::mix::{Lengths, Mix};
 use crate::progress::BlockProgress;
@@ -35,8 +35,8 @@ pub struct Block<'a> {
     pub layout: &'a Layout,
     /// Read by the context models first; the language model reads the end of it.
     pub dictionary: Option<&'a Dictionary>,
-    pub model: &'a Bound,
-    pub entry: &'a DeviceBound,
+    pub model: &'a DeviceBoundModel,
+    pub entry: &'a DeviceBoundEntry,
     /// Whether context models predict too.
     pub mix: bool,
 }
@@ -77,7 +77,7 @@ impl Block<'_> {
                 "damaged: a block has {streams} streams, and the header {} rows",
                 self.entry.batch
             );
-            return Err(BoundError::Failed(message).into());
+            return Err(DeviceError::Failed(message).into());
         }
         if self.mix {
             let mix = self.joint(coder, None)?;
@@ -156,7 +156,7 @@ impl Sums for Vec<u64> {
 
 /// All streams as one group, and rows that nobody reads.
 struct LockStep {
-    rows: Box<dyn Rows>,
+    rows: Box<dyn DeviceSession>,
     /// What each row reads next, `[batch]`.
     tokens: Vec<Token>,
     group: Option<Group<Vec<u64>>>,
@@ -167,7 +167,7 @@ struct LockStep {
 }
 
 impl LockStep {
-    fn new(rows: Box<dyn Rows>, streams: usize, batch: usize) -> Result<Self, CodecError> {
+    fn new(rows: Box<dyn DeviceSession>, streams: usize, batch: usize) -> Result<Self, CodecError> {
         let row = |number| Row { number, stream: Vec::new(), token: START, ended: false };
         let group = Group { rows: (0..streams).map(row).collect() };
         let mut out = Self {
@@ -183,7 +183,7 @@ impl LockStep {
     }
 
     /// Takes the frequencies of the streams that go on, and hashes them.
-    fn fill(&mut self) -> Result<(), BoundError> {
+    fn fill(&mut self) -> Result<(), DeviceError> {
         let rows = self.group.iter_mut().flat_map(|group| &mut group.rows);
         let mut rows: Vec<_> = rows.map(|row| (row.number, &mut row.stream)).collect();
         self.rows.sums(&mut rows)?;

@@ -1,13 +1,13 @@
 //! Models that ordinary floating-point kernels compute: what the codec asks of them.
 //!
 //! Their output is that of one build on one kind of device. So an archive says what it was made
-//! with ([`format::DeviceBound`](crate::format::DeviceBound)), and every step computes the same
+//! with ([`DeviceBoundEntry`](crate::format::DeviceBoundEntry)), and every step computes the same
 //! number of rows: a stream that has ended goes on with rows that nobody reads.
 
 use std::fmt;
 use std::sync::Arc;
 
-use crate::format::{DeviceBound as Entry, HubName, Numerics, printable};
+use crate::format::{DeviceBoundEntry as Entry, HubName, Numerics, printable};
 use crate::lm::rwkv7::Identity;
 use crate::mix::Prior;
 use crate::vocab::{Token, Vocabulary};
@@ -15,7 +15,7 @@ use crate::vocab::{Token, Vocabulary};
 /// Why a device-bound model cannot be computed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum BoundError {
+pub enum DeviceError {
     /// What computes it failed.
     #[error("{}", printable(_0))]
     Failed(String),
@@ -38,7 +38,7 @@ pub enum BoundError {
 }
 
 /// A model ready to predict, with its files read; weights are loaded when they are first needed.
-pub trait DeviceBound: fmt::Debug + Send + Sync {
+pub trait DeviceModel: fmt::Debug + Send + Sync {
     /// What it is called.
     fn name(&self) -> &str;
 
@@ -61,34 +61,34 @@ pub trait DeviceBound: fmt::Debug + Send + Sync {
     fn segment(&self, text: &[u8]) -> Vec<Token>;
 
     /// What an archive says of it: all but the probe's hash.
-    fn entry(&self, batch: u64) -> Result<Entry, BoundError>;
+    fn entry(&self, batch: u64) -> Result<Entry, DeviceError>;
 
     /// What would compute it here, with numbers of the type that the entry names.
-    fn numerics(&self, entry: &Entry) -> Result<Numerics, BoundError>;
+    fn numerics(&self, entry: &Entry) -> Result<Numerics, DeviceError>;
 
     /// The hash that the entry's probe should have.
-    fn probe(&self, entry: &Entry) -> Result<[u8; 16], BoundError>;
+    fn probe(&self, entry: &Entry) -> Result<[u8; 16], DeviceError>;
 
     /// Rows that have read what a document begins with and then `first`.
-    fn begin(&self, entry: &Entry, first: &[Token]) -> Result<Box<dyn Rows>, BoundError>;
+    fn begin(&self, entry: &Entry, first: &[Token]) -> Result<Box<dyn DeviceSession>, DeviceError>;
 }
 
 /// The streams of a block and rows that nobody reads, in lock step.
-pub trait Rows: Send {
+pub trait DeviceSession: Send {
     /// Reads each row's next token, `[batch]`.
-    fn step(&mut self, tokens: &[Token]) -> Result<(), BoundError>;
+    fn step(&mut self, tokens: &[Token]) -> Result<(), DeviceError>;
 
     /// Writes the prefix sums `[V + 1]` of the frequencies of some rows' next tokens.
-    fn sums(&mut self, rows: &mut [(usize, &mut Vec<u64>)]) -> Result<(), BoundError>;
+    fn sums(&mut self, rows: &mut [(usize, &mut Vec<u64>)]) -> Result<(), DeviceError>;
 }
 
 /// A device-bound model. Copies share its memory.
 #[derive(Debug, Clone)]
-pub struct Bound(pub(crate) Arc<dyn DeviceBound>, Option<HubName>);
+pub struct DeviceBoundModel(pub(crate) Arc<dyn DeviceModel>, Option<HubName>);
 
-impl Bound {
+impl DeviceBoundModel {
     /// A model that something else computes.
-    pub fn new(model: Arc<dyn DeviceBound>) -> Self {
+    pub fn new(model: Arc<dyn DeviceModel>) -> Self {
         Self(model, None)
     }
 
@@ -140,13 +140,13 @@ impl Bound {
     }
 }
 
-impl PartialEq for Bound {
+impl PartialEq for DeviceBoundModel {
     fn eq(&self, other: &Self) -> bool {
         self.identity() == other.identity()
     }
 }
 
-impl Eq for Bound {}
+impl Eq for DeviceBoundModel {}
 
 /// Parameters times bytes of about a minute: 3.1 million take 94 s for 256 KiB, 135 million 125 s
 /// for the 16 KiB that a block has at least, in CPU time on a machine that was busy with other

@@ -39,12 +39,12 @@ impl Fickle {
         let tokens = std::iter::once(Vec::new()).chain((0..=255u8).map(|byte| vec![byte]));
         let vocabulary = Vocabulary::new(tokens).unwrap();
         let model = Self { vocabulary, begun: Arc::default(), faithful, probed };
-        let predictor = Predictor::Bound(Bound(Arc::new(model), None));
+        let predictor = Predictor::DeviceBound(DeviceBoundModel(Arc::new(model), None));
         EncoderOptions::new().predictor(predictor).streams(1)
     }
 }
 
-impl DeviceBound for Fickle {
+impl DeviceModel for Fickle {
     fn name(&self) -> &str {
         "fickle"
     }
@@ -75,20 +75,20 @@ impl DeviceBound for Fickle {
         self.vocabulary.segment(text).collect()
     }
 
-    fn entry(&self, batch: u64) -> Result<Entry, BoundError> {
+    fn entry(&self, batch: u64) -> Result<Entry, DeviceError> {
         Ok(Entry { identity: self.identity().0, batch, ..Entry::default() })
     }
 
-    fn numerics(&self, entry: &Entry) -> Result<Numerics, BoundError> {
+    fn numerics(&self, entry: &Entry) -> Result<Numerics, DeviceError> {
         Ok(entry.numerics.clone())
     }
 
-    fn probe(&self, _: &Entry) -> Result<[u8; 16], BoundError> {
+    fn probe(&self, _: &Entry) -> Result<[u8; 16], DeviceError> {
         self.probed.fetch_add(1, Ordering::Relaxed);
         Ok([0; 16]) // finds nothing, as with a fault that is rare
     }
 
-    fn begin(&self, _: &Entry, _: &[Token]) -> Result<Box<dyn Rows>, BoundError> {
+    fn begin(&self, _: &Entry, _: &[Token]) -> Result<Box<dyn DeviceSession>, DeviceError> {
         let faithful = self.begun.fetch_add(1, Ordering::Relaxed) < self.faithful;
         Ok(Box::new(At { step: 0, weight: if faithful { 5000 } else { 4000 } }))
     }
@@ -100,13 +100,13 @@ struct At {
     weight: u64,
 }
 
-impl Rows for At {
-    fn step(&mut self, _: &[Token]) -> Result<(), BoundError> {
+impl DeviceSession for At {
+    fn step(&mut self, _: &[Token]) -> Result<(), DeviceError> {
         self.step += 1;
         Ok(())
     }
 
-    fn sums(&mut self, rows: &mut [(usize, &mut Vec<u64>)]) -> Result<(), BoundError> {
+    fn sums(&mut self, rows: &mut [(usize, &mut Vec<u64>)]) -> Result<(), DeviceError> {
         for (_, to) in rows {
             to.clear();
             to.extend([0, 0]); // before and behind the empty token

@@ -34,7 +34,7 @@ impl fmt::Display for Numerics {
 
 /// A model that ordinary floating-point kernels compute.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct DeviceBound {
+pub struct DeviceBoundEntry {
     /// BLAKE3 over configuration, vocabulary and tensors.
     pub identity: [u8; 32],
     /// How a hash of the frequencies begins that a fixed sequence of tokens gives in `batch` rows.
@@ -52,7 +52,7 @@ const MOST: u64 = 1 << 20;
 
 const WHAT: &str = "entry of a device-bound model";
 
-impl DeviceBound {
+impl DeviceBoundEntry {
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut out = [&self.identity[..], &self.probe].concat();
         for number in [self.batch, self.limit, self.keep] {
@@ -99,7 +99,7 @@ mod tests {
     fn what_is_written_is_read_and_nothing_else() {
         let numerics =
             Numerics { backend: "candle 0".into(), device: "cpu".into(), dtype: "f32".into() };
-        let bound = DeviceBound {
+        let bound = DeviceBoundEntry {
             identity: [1; 32],
             probe: [2; 16],
             batch: 300,
@@ -108,17 +108,17 @@ mod tests {
             numerics,
         };
         let bytes = bound.to_bytes();
-        assert_eq!(DeviceBound::read(&bytes), Ok(bound.clone()));
+        assert_eq!(DeviceBoundEntry::read(&bytes), Ok(bound.clone()));
         for end in 0..bytes.len() {
             assert!(
-                matches!(DeviceBound::read(&bytes[..end]), Err(FormatError::Malformed { .. })),
+                matches!(DeviceBoundEntry::read(&bytes[..end]), Err(FormatError::Malformed { .. })),
                 "{end}"
             );
         }
-        assert!(DeviceBound::read(&[&bytes[..], &[0]].concat()).is_err());
+        assert!(DeviceBoundEntry::read(&[&bytes[..], &[0]].concat()).is_err());
         for (batch, limit, keep) in [(1, 0, 0), (1, 2, 1), (MOST, MOST, 1), (1, MOST, MOST - 1)] {
-            let fits = DeviceBound { batch, limit, keep, ..bound.clone() };
-            assert_eq!(DeviceBound::read(&fits.to_bytes()), Ok(fits));
+            let fits = DeviceBoundEntry { batch, limit, keep, ..bound.clone() };
+            assert_eq!(DeviceBoundEntry::read(&fits.to_bytes()), Ok(fits));
         }
         let huge = u64::MAX;
         for (batch, limit, keep) in [
@@ -135,8 +135,8 @@ mod tests {
             (1, huge, 4),
             (1, huge, huge - 1),
         ] {
-            let wrong = DeviceBound { batch, limit, keep, ..bound.clone() };
-            assert!(DeviceBound::read(&wrong.to_bytes()).is_err(), "{batch} {limit} {keep}");
+            let wrong = DeviceBoundEntry { batch, limit, keep, ..bound.clone() };
+            assert!(DeviceBoundEntry::read(&wrong.to_bytes()).is_err(), "{batch} {limit} {keep}");
         }
     }
 }
