@@ -315,8 +315,11 @@ impl<O: Observer> Mix<O> {
     #[inline(always)]
     pub fn predict_end<K: MixKernel>(&mut self, k: K, stream: usize, ending: &Ending) -> u16 {
         let (contexts, t) = (&self.streams[stream].contexts, self.shared.tables);
-        let p =
-            self.shared.ends.as_mut().map_or(1 << 15, |ends| ends.predict(k, t, contexts, ending));
+        // No closure: what is not inlined is not compiled for the instruction set.
+        let p = match &mut self.shared.ends {
+            Some(ends) => ends.predict(k, t, contexts, ending),
+            None => 1 << 15,
+        };
         self.observer.predicted(p);
         p
     }

@@ -5,19 +5,25 @@
 use std::arch::x86_64::*;
 
 use super::packed::BLOCK;
-use super::{Isa, Job, Lanes, Layout, Vectors, prefetch};
+use super::{Isa, Job, Lanes, Layout, Vectors, prefetch, sse};
 use crate::exact::LANES;
 
 /// How far ahead weights are prefetched, in bytes.
 const AHEAD: usize = 4096;
 
-/// Exists only where the processor has AVX2.
+/// Exists only where the processor has AVX2, and what every processor has that has AVX2: BMI1, BMI2,
+/// LZCNT and POPCNT.
 #[derive(Clone, Copy)]
 pub struct Avx2(());
 
 impl Avx2 {
     pub fn get() -> Option<Self> {
-        is_x86_feature_detected!("avx2").then_some(Self(()))
+        let there = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("bmi2")
+            && is_x86_feature_detected!("lzcnt")
+            && is_x86_feature_detected!("popcnt");
+        there.then_some(Self(()))
     }
 }
 
@@ -127,6 +133,11 @@ impl Vectors for Avx2 {
     }
 
     #[inline(always)]
+    fn sums(self, [a, b, c, d]: [Self::V; 4]) -> [f32; 4] {
+        unsafe { sse::sums([four(a), four(b), four(c), four(d)]) }
+    }
+
+    #[inline(always)]
     fn largest(self, x: Self::V) -> f32 {
         unsafe {
             let x = _mm256_max_ps(x[0], x[1]);
@@ -161,6 +172,30 @@ impl Vectors for Avx2 {
             _mm256_storeu_si256(to.add(1), _mm256_add_epi32(_mm256_cvttps_epi32(x[1]), one));
         }
     }
+
+    #[inline(always)]
+    fn transpose(self, rows: &[[u8; 16]; 16]) -> [[u8; 16]; 16] {
+        unsafe { sse::transpose(rows) }
+    }
+
+    #[inline(always)]
+    fn nonzero(self, x: &[u8; 32]) -> u32 {
+        unsafe {
+            let x = _mm256_loadu_si256(x.as_ptr().cast());
+            let zeros = _mm256_movemask_epi8(_mm256_cmpeq_epi8(x, _mm256_setzero_si256()));
+            !zeros as u32
+        }
+    }
+}
+
+/// The tree of a vector down to four lanes.
+///
+/// # Safety
+///
+/// The processor has AVX2.
+#[inline(always)]
+unsafe fn four(x: [__m256; 2]) -> __m128 {
+    unsafe { sse::four(_mm256_add_ps(x[0], x[1])) }
 }
 
 /// # Safety
@@ -197,7 +232,7 @@ impl Isa for Avx2 {
 
     #[inline(always)]
     fn run<J: Job>(self, job: J) -> J::Output {
-        #[target_feature(enable = "avx2")]
+        #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
         fn compiled<J: Job>(isa: Avx2, job: J) -> J::Output {
             job.run(isa)
         }
@@ -270,7 +305,7 @@ impl Isa for AvxVnni {
 
     #[inline(always)]
     fn run<J: Job>(self, job: J) -> J::Output {
-        #[target_feature(enable = "avx2,avxvnni")]
+        #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt,avxvnni")]
         fn compiled<J: Job>(isa: AvxVnni, job: J) -> J::Output {
             job.run(isa)
         }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 #[cfg(target_arch = "aarch64")]
 use super::neon::{Neon, NeonDot};
 use super::plain::Plain;
-use super::{Isa, Job, Layout};
+use super::{Isa, Job, Layout, VectorJob};
 #[cfg(target_arch = "x86_64")]
 use super::{
     avx2::{Avx2, AvxVnni},
@@ -133,6 +133,33 @@ impl Kernel {
         self.dispatch(job)
     }
 
+    /// Runs a job that needs vectors alone: it is compiled once for instruction sets that have the
+    /// same ones. With AVX-512 it runs by the vectors of AVX2: mixing, of which every vector is
+    /// followed by single numbers, took 4% longer with registers of 512 bits.
+    ///
+    /// # Panics
+    ///
+    /// If the processor does not have the kernel.
+    pub fn run_vectors<J: VectorJob>(self, _: Exact, job: J) -> J::Output {
+        struct Of<J>(J);
+        impl<J: VectorJob> Job for Of<J> {
+            type Output = J::Output;
+            #[inline(always)]
+            fn run<I: Isa>(self, isa: I) -> J::Output {
+                self.0.run(isa.vectors())
+            }
+        }
+        let job = Of(job);
+        match self {
+            Self::Plain => Plain.run(job),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 | Self::AvxVnni | Self::Avx512 => Avx2::get().expect("AVX2").run(job),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon | Self::NeonDot => Neon.run(job),
+            other => other.is_foreign(),
+        }
+    }
+
     fn dispatch<J: Job>(self, job: J) -> J::Output {
         match self {
             Self::Plain => Plain.run(job),
@@ -146,7 +173,11 @@ impl Kernel {
             Self::Neon => Neon.run(job),
             #[cfg(target_arch = "aarch64")]
             Self::NeonDot => NeonDot::get().expect("the dot product extension").run(job),
-            other => panic!("the kernel {} is for another kind of processor", other.name()),
+            other => other.is_foreign(),
         }
+    }
+
+    fn is_foreign(self) -> ! {
+        panic!("the kernel {} is for another kind of processor", self.name())
     }
 }

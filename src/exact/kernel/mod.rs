@@ -22,6 +22,8 @@ mod neon;
 mod packed;
 mod pages;
 mod plain;
+#[cfg(target_arch = "x86_64")]
+mod sse;
 #[cfg(test)]
 mod tests;
 
@@ -56,6 +58,12 @@ pub trait Job {
     fn run<I: Isa>(self, isa: I) -> Self::Output;
 }
 
+/// Something to be computed by vectors alone. [`run`](Self::run) must be `#[inline(always)]`.
+pub trait VectorJob {
+    type Output;
+    fn run<V: Vectors>(self, vectors: V) -> Self::Output;
+}
+
 /// Operations on 16 f32, each rounded by itself. A value of an implementing type exists only where
 /// the processor has the instructions.
 pub trait Vectors: Copy + Send + Sync + 'static {
@@ -84,6 +92,8 @@ pub trait Vectors: Copy + Send + Sync + 'static {
     fn power(self, x: Self::V) -> Self::V;
     /// The tree of lanes: 8, 4, 2, 1.
     fn sum(self, x: Self::V) -> f32;
+    /// The trees of four vectors.
+    fn sums(self, x: [Self::V; 4]) -> [f32; 4];
     /// The largest number; none is a NaN.
     fn largest(self, x: Self::V) -> f32;
     /// The low byte, with its sign.
@@ -92,6 +102,10 @@ pub trait Vectors: Copy + Send + Sync + 'static {
     fn high(self, x: Self::I, low: Self::I) -> Self::I;
     /// Numbers from 0 to 2^30 cut to integers, plus 1.
     fn frequencies(self, x: Self::V, to: &mut [u32; LANES]);
+    /// Rows of bytes become columns.
+    fn transpose(self, rows: &[[u8; 16]; 16]) -> [[u8; 16]; 16];
+    /// A bit for each byte that is not 0, the first in the lowest.
+    fn nonzero(self, x: &[u8; 32]) -> u32;
 }
 
 /// An instruction set: vectors, and products of int8 vectors.

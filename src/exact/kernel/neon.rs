@@ -123,9 +123,21 @@ impl Vectors for Neon {
     #[inline(always)]
     fn sum(self, x: Self::V) -> f32 {
         unsafe {
-            let x = vaddq_f32(vaddq_f32(x[0], x[2]), vaddq_f32(x[1], x[3]));
-            let x = vadd_f32(vget_low_f32(x), vget_high_f32(x));
+            let x = two(four(x));
             vget_lane_f32::<0>(x) + vget_lane_f32::<1>(x)
+        }
+    }
+
+    #[inline(always)]
+    fn sums(self, [a, b, c, d]: [Self::V; 4]) -> [f32; 4] {
+        unsafe {
+            // Lane i and lane i + 2 of two trees side by side, then lane 0 and 1 of all four.
+            let (a, b, c, d) = (four(a), four(b), four(c), four(d));
+            let ab = vcombine_f32(two(a), two(b));
+            let cd = vcombine_f32(two(c), two(d));
+            let mut out = [0.0; 4];
+            vst1q_f32(out.as_mut_ptr(), vaddq_f32(vuzp1q_f32(ab, cd), vuzp2q_f32(ab, cd)));
+            out
         }
     }
 
@@ -151,6 +163,54 @@ impl Vectors for Neon {
             unsafe { vst1q_u32(to.as_mut_ptr(), vaddq_u32(vcvtq_u32_f32(x), vdupq_n_u32(1))) };
         }
     }
+
+    #[inline(always)]
+    fn transpose(self, rows: &[[u8; 16]; 16]) -> [[u8; 16]; 16] {
+        unsafe {
+            let mut a = [vdupq_n_u8(0); 16];
+            for i in 0..16 {
+                a[i] = vld1q_u8(rows[i].as_ptr());
+            }
+            // Each round interleaves the first half with the second; after four, rows are columns.
+            for _ in 0..4 {
+                let before = a;
+                for i in 0..8 {
+                    a[2 * i] = vzip1q_u8(before[i], before[i + 8]);
+                    a[2 * i + 1] = vzip2q_u8(before[i], before[i + 8]);
+                }
+            }
+            let mut out = [[0; 16]; 16];
+            for i in 0..16 {
+                vst1q_u8(out[i].as_mut_ptr(), a[i]);
+            }
+            out
+        }
+    }
+
+    #[inline(always)]
+    fn nonzero(self, x: &[u8; 32]) -> u32 {
+        x.iter().rev().fold(0, |bits, x| bits << 1 | u32::from(*x != 0))
+    }
+}
+
+/// The tree of a vector down to four lanes.
+///
+/// # Safety
+///
+/// The processor has NEON.
+#[inline(always)]
+unsafe fn four(x: [float32x4_t; 4]) -> float32x4_t {
+    unsafe { vaddq_f32(vaddq_f32(x[0], x[2]), vaddq_f32(x[1], x[3])) }
+}
+
+/// The tree of four lanes down to two.
+///
+/// # Safety
+///
+/// The processor has NEON.
+#[inline(always)]
+unsafe fn two(x: float32x4_t) -> float32x2_t {
+    unsafe { vadd_f32(vget_low_f32(x), vget_high_f32(x)) }
 }
 
 /// # Safety

@@ -102,6 +102,11 @@ impl Vectors for Plain {
     }
 
     #[inline(always)]
+    fn sums(self, x: [Self::V; 4]) -> [f32; 4] {
+        x.map(|x| self.sum(x))
+    }
+
+    #[inline(always)]
     fn largest(self, x: Self::V) -> f32 {
         x.into_iter().fold(f32::NEG_INFINITY, |m, x| larger(x, m))
     }
@@ -122,6 +127,16 @@ impl Vectors for Plain {
     #[inline(always)]
     fn frequencies(self, x: Self::V, to: &mut [u32; LANES]) {
         *to = x.map(|x| x as u32 + 1);
+    }
+
+    #[inline(always)]
+    fn transpose(self, rows: &[[u8; 16]; 16]) -> [[u8; 16]; 16] {
+        std::array::from_fn(|i| std::array::from_fn(|j| rows[j][i]))
+    }
+
+    #[inline(always)]
+    fn nonzero(self, x: &[u8; 32]) -> u32 {
+        x.iter().rev().fold(0, |bits, x| bits << 1 | u32::from(*x != 0))
     }
 }
 
