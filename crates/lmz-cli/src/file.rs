@@ -14,6 +14,7 @@ use lmz::Dictionary;
 
 use super::ahead::Ahead;
 use super::args::{Action, STDIN, Target, Task};
+use super::batch::Made;
 use super::identity::{Identity, Taken, standard_input};
 use super::list::ratio;
 use super::output::{self, Place};
@@ -51,6 +52,8 @@ pub struct Input {
     /// Standard input has none where the system does not give it as a file.
     file: Option<File>,
     data: Option<Metadata>,
+    /// What was made of it already.
+    made: Option<Made>,
 }
 
 impl Input {
@@ -60,7 +63,7 @@ impl Input {
             ensure_input()?;
             let file = standard_input();
             let data = file.as_ref().and_then(|file| file.metadata().ok());
-            return Ok(Self { path: path.to_owned(), file, data });
+            return Ok(Self { path: path.to_owned(), file, data, made: None });
         }
         if remove {
             let link = fs::symlink_metadata(path).context("cannot be read")?.is_symlink();
@@ -79,7 +82,7 @@ impl Input {
         let data = file.metadata().context("cannot be read")?;
         ensure!(!data.is_dir(), "is a directory; pack it first (tar -I lmz -cf DIR.tar.lmz DIR)");
         ensure!(!remove || data.is_file(), "is not a regular file; --rm removes no other");
-        Ok(Self { path: path.to_owned(), file: Some(file), data: Some(data) })
+        Ok(Self { path: path.to_owned(), file: Some(file), data: Some(data), made: None })
     }
 
     pub fn shown(&self) -> String {
@@ -112,6 +115,11 @@ impl Input {
             Some(ahead) => Box::new(ahead),
             None => self.reader(),
         }
+    }
+
+    /// What was made of it before it was opened, if that was to be made.
+    pub fn take_made(&mut self) -> Option<Made> {
+        self.made.take()
     }
 
     /// The file from its beginning on.
@@ -167,9 +175,15 @@ fn same(a: &Metadata, b: &Metadata) -> bool {
     a.len() == b.len() && a.modified().ok() == b.modified().ok()
 }
 
-/// Does the task's action on one input, which is that number of so many. Whether something was
-/// warned of.
-pub fn run(task: &Task, taken: &Taken, path: &Path, number: (usize, usize)) -> Result<bool> {
+/// Does the task's action on one input, which is that number of so many, and of which that was made
+/// already. Whether something was warned of.
+pub fn run(
+    task: &Task,
+    taken: &Taken,
+    path: &Path,
+    number: (usize, usize),
+    made: Option<Made>,
+) -> Result<bool> {
     let phase = match task.action {
         Action::Compress => Phase::Compress,
         Action::Test => Phase::Test,
@@ -201,7 +215,7 @@ pub fn run(task: &Task, taken: &Taken, path: &Path, number: (usize, usize)) -> R
     if task.range.is_some() || task.action == Action::Recover {
         ensure_seekable(path)?;
     }
-    let mut input = Input::open(path, task.remove)?;
+    let mut input = Input { made, ..Input::open(path, task.remove)? };
     let moved = match place {
         None => pump(task, &mut input, io::sink(), &watch)?,
         Some(Place::Stdout) => {
@@ -251,7 +265,7 @@ fn ensure_no_terminal(task: &Task, is_terminal: bool) -> Result<()> {
 }
 
 /// The name beside the input: with the suffix, or without.
-fn output_name(action: Action, path: &Path) -> Result<PathBuf> {
+pub fn output_name(action: Action, path: &Path) -> Result<PathBuf> {
     if action == Action::Compress {
         ensure!(
             path.extension().is_none_or(|e| e != SUFFIX),

@@ -11,6 +11,7 @@
 mod advice;
 mod ahead;
 mod args;
+mod batch;
 mod bench;
 mod counted;
 mod explain;
@@ -38,6 +39,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use args::{Action, Task};
+use batch::Batch;
 use lmz::Predictor;
 use pump::shown;
 use say::say;
@@ -110,11 +112,12 @@ fn work(mut task: Task) -> ExitCode {
         return say::done(Err(error));
     }
     let (mut failed, mut warned) = (false, false);
-    let count = task.inputs.len();
+    let (count, mut batch) = (task.inputs.len(), Batch::default());
     for (number, path) in (1..).zip(&task.inputs) {
+        let made = batch.next(&task, &task.inputs[number - 1..]);
         let result = match task.action {
             Action::List => list::run(&task, path),
-            _ => file::run(&task, &taken, path, (number, count)),
+            _ => file::run(&task, &taken, path, (number, count), made),
         };
         match result {
             Ok(warning) => warned |= warning,

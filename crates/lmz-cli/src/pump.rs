@@ -47,7 +47,22 @@ fn compress(task: &Task, input: &mut Input, output: impl Write, watch: &Watch) -
     if task.verbose > 0 {
         encoder.on_block(block_line(watch));
     }
+    let made = input.take_made();
     let mut from = Counted::new(input.reader());
+    let mut begun = Vec::new();
+    if let Some(made) = made {
+        let most = made.content.len() as u64 + 1;
+        from.by_ref().take(most).read_to_end(&mut begun)?;
+        if begun == made.content {
+            drop(encoder);
+            output.write_all(&made.archive)?;
+            output.flush()?;
+            watch.whole();
+            return Ok(Moved { read: from.bytes, written: output.bytes, warned: false });
+        }
+    }
+    // Nothing was made of it, or it was changed since.
+    encoder.write_all(&begun)?;
     copy(&mut from, &mut encoder)?;
     encoder.finish()?;
     let read = from.bytes;

@@ -98,6 +98,8 @@ struct Work {
     phase: Phase,
     total: Option<u64>,
     progress: Progress,
+    /// Whether all of it was done at once.
+    whole: bool,
     begin: Instant,
     meter: Meter,
 }
@@ -105,7 +107,7 @@ struct Work {
 impl Work {
     fn new(phase: Phase, total: Option<u64>) -> Self {
         let (progress, meter) = (Progress::default(), Meter::default());
-        Self { phase, total, progress, begin: Instant::now(), meter }
+        Self { phase, total, progress, whole: false, begin: Instant::now(), meter }
     }
 }
 
@@ -160,6 +162,11 @@ impl Watch {
         progress
     }
 
+    /// All of this pass has been done, before it began.
+    pub fn whole(&self) {
+        self.looking.work().whole = true;
+    }
+
     /// So many bytes have come out.
     pub fn written(&self, bytes: u64) {
         self.looking.written.store(bytes, Ordering::Relaxed);
@@ -205,7 +212,8 @@ impl Looking {
     /// How far the work is now.
     fn state(&self) -> State {
         let mut work = self.work();
-        let (at, done) = (work.begin.elapsed(), work.progress.done());
+        let whole = work.total.filter(|_| work.whole);
+        let (at, done) = (work.begin.elapsed(), whole.unwrap_or_else(|| work.progress.done()));
         work.meter.see(at, done);
         State {
             file: self.file.clone(),

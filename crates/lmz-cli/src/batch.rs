@@ -1,0 +1,104 @@
+//! Small files in one run: they are compressed together, since a language model takes little longer
+//! to read several texts at once than to read one.
+//!
+//! Comes in: the inputs of a task. Goes out: for small ones the archive, made before it is their
+//! turn. Whoever then reads an input as usual takes that archive if the file still holds what was
+//! compressed; so this decides how long it takes, and nothing else.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+
+use lmz::Predictor;
+
+use super::args::{Action, Target, Task};
+use super::file::output_name;
+
+/// Files of up to this are compressed together: longer ones keep all threads busy by themselves.
+const SMALL: u64 = 32 << 10;
+/// Bytes of content, and files, of which no more are taken together: what was made waits in memory,
+/// and the first output should not be long in coming.
+const TOGETHER: u64 = 512 << 10;
+const FILES: usize = 512;
+
+/// A small file that was compressed.
+#[derive(Debug)]
+pub struct Made {
+    pub content: Vec<u8>,
+    pub archive: Vec<u8>,
+}
+
+/// What was made of the next inputs.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Of each of the next inputs, in order.
+    made: VecDeque<Option<Made>>,
+}
+
+impl Batch {
+    /// What was made of the first of these inputs, those that are left of a task, if that was to be
+    /// made. This is called for every input in turn.
+    pub fn next(&mut self, task: &Task, left: &[impl AsRef<Path>]) -> Option<Made> {
+        if self.made.is_empty() {
+            self.made = make(task, left);
+        }
+        self.made.pop_front()?
+    }
+}
+
+/// Whether a task's files can be compressed before it is their turn.
+fn is_possible(task: &Task) -> bool {
+    let device = matches!(task.options.get_predictor(), Some(Predictor::DeviceBound(_)));
+    // Who wants to know of each block gets to know it while it is coded.
+    task.action == Action::Compress && task.target == Target::Beside && task.verbose == 0 && !device
+}
+
+/// Compresses the first inputs together, as many as are small. Nothing comes out where there is
+/// only one, or where one of them cannot be compressed: each by itself has its own message then.
+fn make(task: &Task, inputs: &[impl AsRef<Path>]) -> VecDeque<Option<Made>> {
+    if inputs.len() < 2 || !is_possible(task) {
+        return VecDeque::new();
+    }
+    let mut bytes = 0;
+    let mut contents = Vec::new();
+    for path in inputs.iter().take(FILES) {
+        let Some(content) = read(task, path.as_ref()) else { break };
+        bytes += content.len() as u64;
+        contents.push(content);
+        if bytes >= TOGETHER {
+            break;
+        }
+    }
+    if contents.len() < 2 {
+        return VecDeque::new();
+    }
+    let Ok(archives) = lmz::compress_many(&contents, &task.options) else { return VecDeque::new() };
+    let made = |(content, archive)| Some(Made { content, archive });
+    contents.into_iter().zip(archives).map(made).collect()
+}
+
+/// Reads a small file that will be compressed, as far as can be seen from outside.
+fn read(task: &Task, path: &Path) -> Option<Vec<u8>> {
+    let output = output_name(task.action, path).ok()?;
+    if !task.force && fs::symlink_metadata(output).is_ok() {
+        return None;
+    }
+    // Whatever is no regular file may be read once only.
+    let length = fs::metadata(path).ok().filter(|data| data.is_file())?.len();
+    if length > SMALL {
+        return None;
+    }
+    let mut content = Vec::new();
+    open(path)?.take(SMALL + 1).read_to_end(&mut content).ok()?;
+    (content.len() as u64 == length).then_some(content)
+}
+
+/// Opens a file without waiting, should it be a pipe by now.
+fn open(path: &Path) -> Option<File> {
+    let mut options = File::options();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
+    let file = options.read(true).open(path).ok()?;
+    file.metadata().ok()?.is_file().then_some(file)
+}
