@@ -7,7 +7,6 @@ use std::fmt;
 use std::io::{self, Write};
 use std::mem;
 
-use crate::codec::choice::Precoded;
 use crate::codec::context::{BlockContext, Coded, Model};
 use crate::codec::encode::Plan;
 use crate::codec::memory;
@@ -183,7 +182,7 @@ impl<W: Write> Encoder<W> {
             && (length as u64) < ShortFrame::LIMIT
             && length <= self.options.get_block_size()
         {
-            self.write_short(None)?;
+            self.write_short()?;
         } else {
             let blocks = self.code()?;
             self.write_blocks(blocks, true)?;
@@ -240,9 +239,9 @@ impl<W: Write> Encoder<W> {
         parallel::share(plans, threads, |(_, plan)| plan.uses(), code).into_iter().collect()
     }
 
-    fn coding(&self) -> Coding<'static> {
+    fn coding(&self) -> Coding {
         let EncoderOptions { streams, verify, .. } = self.options;
-        Coding { streams, split_overhead: 0, verify, raw_at: self.raw, precoded: None }
+        Coding { streams, split_overhead: 0, verify, raw_at: self.raw }
     }
 
     /// Finds out what a device-bound model is here, before the first block: how many rows it will
@@ -335,18 +334,4 @@ impl<W: Write> fmt::Debug for Encoder<W> {
         out.field("finished", &self.finished).field("failure", &self.failure);
         out.finish_non_exhaustive()
     }
-}
-
-/// Compresses content that fits a short frame, when what codec 4 makes of it in one stream is there
-/// already.
-pub(crate) fn compress_precoded(
-    raw: &[u8],
-    precoded: &Precoded,
-    options: &EncoderOptions,
-) -> Result<Vec<u8>> {
-    let mut encoder = Encoder::made(Vec::new(), options.clone());
-    encoder.prepare()?;
-    encoder.pending = raw.to_vec();
-    encoder.write_short(Some(precoded))?;
-    Ok(encoder.into_inner())
 }

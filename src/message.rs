@@ -3,21 +3,19 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::codec::context::{BlockContext, Model, bare_method};
-use crate::codec::many::Batch;
-use crate::codec::{decode, encode, judge, memory};
+use crate::codec::{decode, encode, memory};
 use crate::copy::compress_with;
-use crate::encoder::compress_precoded;
 use crate::error::{CodecError, Error, Result};
 use crate::exact::fpstate::exact;
-use crate::format::{BlockHead, Layout, ShortFrame};
+use crate::format::{BlockHead, Layout};
 use crate::options::EncoderOptions;
 use crate::parallel;
 use crate::progress::BlockProgress;
 
 /// Compresses independent messages, each into an archive of its own, the same as
-/// [`compress_with`] makes. With a neural model it takes much less time than one by one: it reads
-/// up to 16 of them at once. Memory: for each thread and processor about 0.5 GiB, and together no
-/// more than [`EncoderOptions::memory`]: threads and messages at once become fewer until they fit.
+/// [`compress_with`] makes. The model is loaded once, and as many messages are coded at once as
+/// there are threads and processors. Memory: for each of them about 0.2 GiB with a built-in model,
+/// and together no more than [`EncoderOptions::memory`]: threads become fewer until they fit.
 ///
 /// ```
 /// let messages = ["first message", "second message"];
@@ -55,43 +53,16 @@ fn compress_all(messages: &[&[u8]], options: &EncoderOptions) -> Result<Vec<Vec<
     let fit = usize::try_from(options.memory / needed.max(1)).unwrap_or(usize::MAX).max(1);
     let threads = parallel::at_once(options.threads).min(fit).min(messages.len().max(1));
     let each = options.clone().threads(1).memory(options.memory / threads as u64);
-    let joint = options.mix && matches!(table[..], [Model::Rwkv7(_)]);
-    let (batched, singly): (Vec<usize>, Vec<usize>) =
-        (0..messages.len()).partition(|number| joint && fits_batch(messages[*number], options));
-    let [next_batched, next_singly] = [&batched, &singly].map(|numbers| {
-        let next = AtomicUsize::new(0);
-        move || numbers.get(next.fetch_add(1, Ordering::Relaxed)).map(|n| (*n, messages[*n]))
-    });
+    let next = AtomicUsize::new(0);
     let work = |()| {
-        let mut archives = Vec::new();
-        if let [Model::Rwkv7(model)] = &table[..] {
-            let rows = batched.len().div_ceil(threads);
-            let batch =
-                Batch { model, dictionary: options.dictionary.as_ref(), rows, memory: each.memory };
-            batch.encode(&next_batched, |number, precoded| {
-                archives.push((number, compress_precoded(messages[number], &precoded, &each)));
-            });
-        }
-        archives.extend(
-            std::iter::from_fn(&next_singly)
-                .map(|(number, raw)| (number, compress_with(raw, &each))),
-        );
-        archives
+        let next = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|n| *n < messages.len());
+        let code = |number| (number, compress_with(messages[number], &each));
+        std::iter::from_fn(next).map(code).collect::<Vec<_>>()
     };
     let mut archives: Vec<_> =
         parallel::map(vec![(); threads], work).into_iter().flatten().collect();
     archives.sort_unstable_by_key(|(number, _)| *number);
     archives.into_iter().map(|(_, archive)| archive).collect()
-}
-
-/// Whether a message becomes one stream of a short frame that a neural model is tried on.
-fn fits_batch(raw: &[u8], options: &EncoderOptions) -> bool {
-    let short = (raw.len() as u64) < ShortFrame::LIMIT && raw.len() <= options.get_block_size();
-    // Of longer ones it is found out first whether the model is to read them.
-    let short = short && raw.len() <= judge::BOTH;
-    let one = short && options.streams.is_none_or(|n| n <= 1) && options.content_length.is_none();
-    // Empty ones and those that repeat one byte have methods of their own.
-    one && raw.iter().any(|b| *b != raw[0])
 }
 
 /// Compresses a message to its bitstream alone: no magic, no length, no check. For protocols that

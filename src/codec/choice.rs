@@ -11,9 +11,6 @@ use crate::format::{BlockHead, DeviceBoundEntry, Limits, Method, Segment};
 use crate::lm::device::DeviceBoundModel;
 use crate::lm::rwkv7::LoadedModel;
 
-/// What codec 4 makes of a block in one stream that the model reads all of: the bitstream.
-pub type Precoded = Vec<u8>;
-
 /// Decides what a block is coded with.
 pub struct Choice<'a> {
     /// The first of its models is the one that is tried.
@@ -23,8 +20,6 @@ pub struct Choice<'a> {
     /// Bytes that more than one segment or stream costs around the block: such a block does not fit
     /// a short frame.
     pub split_overhead: usize,
-    /// What codec 4 makes of the block in one stream, where that is there already.
-    pub precoded: Option<&'a Precoded>,
 }
 
 /// Streams that the model may read of so many bytes.
@@ -47,11 +42,7 @@ impl Choice<'_> {
         let read = parts.iter().filter(|p| p.model).map(|p| p.end - p.begin).sum();
         let streams = self.streams.unwrap_or_else(|| streams::count(read, &model.network().config));
         let layout = streams::cut(segmentation::segments(parts), streams.min(most_streams(read)));
-        let whole = layout.streams == 1 && layout.segments.len() == 1;
-        let bytes = match self.precoded.filter(|_| whole) {
-            Some(precoded) => precoded.clone(),
-            None => block(&layout, model, self.context).encode(raw),
-        };
+        let bytes = block(&layout, model, self.context).encode(raw);
         let reason = match parts {
             [_] if raw.len() > BOTH => Reason::ModelOnPieces,
             [_] => Reason::Model,

@@ -1,6 +1,6 @@
 //! Encoding a block: from raw bytes to the method that makes them smallest.
 
-use super::choice::{Choice, Precoded};
+use super::choice::Choice;
 use super::context::{BlockContext, Coded, Model, USED_BY_NEURAL, block, stream};
 use super::cost::Metered;
 use super::judge::Read;
@@ -69,8 +69,7 @@ impl Plan {
 
     /// Codes the block that the plan was made for. `streams`: how many it is cut into, unless that
     /// is decided by its length. `split_overhead`: bytes that more than one segment costs around
-    /// the block. `precoded`: what codec 4 makes of the block in one stream, where that is there
-    /// already.
+    /// the block.
     ///
     /// # Errors
     ///
@@ -81,9 +80,8 @@ impl Plan {
         context: &BlockContext,
         streams: Option<usize>,
         split_overhead: usize,
-        precoded: Option<&Precoded>,
     ) -> Result<Coded, CodecError> {
-        let choice = Choice { context, streams, split_overhead, precoded };
+        let choice = Choice { context, streams, split_overhead };
         let coded = match (self, context.table) {
             (Self::Done(coded), _) => return Ok(coded),
             (Self::DeviceBound, [Model::DeviceBound(model, entry), ..]) => {

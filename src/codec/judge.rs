@@ -19,7 +19,7 @@ use crate::lm::rwkv7::LoadedModel;
 
 /// Blocks of up to this are coded both ways, unless they are no text: that takes no longer than to
 /// find out which is better.
-pub const BOTH: usize = 6 << 10;
+pub(super) const BOTH: usize = 6 << 10;
 /// The model has to gain one part of so many of what it reads of a longer one: a smaller gain does
 /// not justify the time of who encodes and who decodes.
 pub const LEAST_GAIN: u64 = 100;

@@ -16,7 +16,8 @@ use crate::mix::Lengths;
 /// place.
 pub const BUFFERED: u64 = 64 << 20;
 
-/// Weight sets and maps whose number does not depend on the block, and the primer.
+/// Weight sets and maps whose number does not depend on the block, and the primer. What all small
+/// blocks of a process share, the primer's way into their tables, is not part of it: 13 MiB.
 const MIX_REST: u64 = 3 << 20;
 /// Places of the match model, weight sets and corrections by order 1 and 2: at most so many bytes
 /// each.
@@ -56,11 +57,6 @@ fn output(config: &Config) -> u64 {
 fn all_streams(model: &LoadedModel, count: u64) -> u64 {
     // One more is what they all begin as.
     stream(&model.network().config).saturating_mul(count.saturating_add(1)).saturating_add(ENGINE)
-}
-
-/// What coding a message in one stream of a language model and context mixing takes.
-pub fn one_stream(dictionary: u64, raw: u64, model: &LoadedModel) -> u64 {
-    mix(dictionary, raw, 1) + stream(&model.network().config) + 4 * raw
 }
 
 /// PPM that has read so many bytes, `primed` of them from a dictionary. Its tables grow by

@@ -13,7 +13,6 @@ pub mod encode;
 pub mod judge;
 pub mod lm_cm;
 pub mod lm_only;
-pub mod many;
 pub mod memory;
 mod pipeline;
 pub mod range;

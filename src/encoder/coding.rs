@@ -1,6 +1,5 @@
 //! Coding one block, and making sure that it decodes.
 
-use crate::codec::choice::Precoded;
 use crate::codec::context::{BlockContext, Coded};
 use crate::codec::decode::RawBlock;
 use crate::codec::encode::Plan;
@@ -9,7 +8,7 @@ use crate::format::{BlockHead, content_check};
 
 /// How a block is to be coded, and where it is.
 #[derive(Clone, Copy)]
-pub struct Coding<'a> {
+pub struct Coding {
     /// Streams that it is cut into, unless its length decides.
     pub streams: Option<usize>,
     /// Bytes that more than one segment costs around the block.
@@ -18,18 +17,16 @@ pub struct Coding<'a> {
     pub verify: bool,
     /// Where the first block that is coded together with it begins in the content.
     pub raw_at: u64,
-    /// What codec 4 makes of it in one stream, if that is there already.
-    pub precoded: Option<&'a Precoded>,
 }
 
 /// Codes a block, and makes sure that it decodes where that is not certain.
 pub fn code_block(raw: &[u8], plan: Plan, context: &BlockContext, coding: Coding) -> Result<Coded> {
-    let Coding { streams, split_overhead, verify, raw_at, precoded } = coding;
+    let Coding { streams, split_overhead, verify, raw_at } = coding;
     let failed = |error| match error {
         CodecError::DeviceBound(error) => Error::DeviceBound(error),
         source => Error::NotReproduced { raw_at, source },
     };
-    let coded = plan.encode(raw, context, streams, split_overhead, precoded).map_err(failed)?;
+    let coded = plan.encode(raw, context, streams, split_overhead).map_err(failed)?;
     if coded.method.is_device_bound() && verify {
         let Coded { method, ref layout, ref bytes, .. } = coded;
         let head = BlockHead {

@@ -5,7 +5,6 @@ use std::mem;
 
 use super::Encoder;
 use super::coding::{Coding, code_block};
-use crate::codec::choice::Precoded;
 use crate::codec::context::{BlockContext, Coded, Model};
 use crate::codec::encode::{self, Plan};
 use crate::codec::memory;
@@ -18,9 +17,8 @@ use crate::format::{
 use crate::progress::BlockProgress;
 
 impl<W: Write> Encoder<W> {
-    /// Codes what is pending as one block; `precoded` is what codec 4 makes of it in one stream, if
-    /// that is there already.
-    pub(super) fn write_short(&mut self, precoded: Option<&Precoded>) -> Result<()> {
+    /// Codes what is pending as one block.
+    pub(super) fn write_short(&mut self) -> Result<()> {
         self.bind()?;
         memory::allow("a block", self.needed(self.pending.len()), self.options.memory)?;
         let raw = mem::take(&mut self.pending);
@@ -30,7 +28,7 @@ impl<W: Write> Encoder<W> {
         let context = self.context(self.options.threads);
         let context = BlockContext { progress: progress.as_ref(), ..context };
         let coding = self.coding();
-        let coding = Coding { split_overhead: ShortFrame::SAVES, precoded, ..coding };
+        let coding = Coding { split_overhead: ShortFrame::SAVES, ..coding };
         let mut coded = code_block(&raw, Plan::of(&raw, &context), &context, coding)?;
         if let Some(plan) = encode::instead(&coded, self.options.mix) {
             let alone = code_block(&raw, plan, &context, coding)?;

@@ -34,11 +34,18 @@ pub struct PrimerLog {
     updates: Vec<u16>,
     /// The lines of many updates in order, and their states once they were looked at.
     long: Vec<(u32, OnceLock<[u8; LINE]>)>,
+    /// The states of all lines, once it has paid to make them.
+    all: OnceLock<Vec<[u8; LINE]>>,
 }
 
 /// Updates from which on the state of a line is kept for the next block: one line in 40 has so many,
 /// together they have a third of all, and most texts look at them.
 const LONG: usize = 48;
+
+/// The block, of those that begin with the same log, from which on the states of all lines are
+/// there: making them takes as long as what one or two short blocks look at. A process that codes
+/// one message has no third block.
+const MANY: u32 = 3;
 
 impl PrimerLog {
     /// Of a table with 2^`bits` lines.
@@ -48,6 +55,9 @@ impl PrimerLog {
 
     /// The state of a line that has its updates behind it.
     fn read(&self, number: usize) -> [u8; LINE] {
+        if let Some(all) = self.all.get() {
+            return all[number];
+        }
         let range = self.starts[number] as usize..self.starts[number + 1] as usize;
         let updates = &self.updates[range];
         if updates.len() >= LONG
@@ -56,6 +66,15 @@ impl PrimerLog {
             return *self.long[at].1.get_or_init(|| Self::state(updates));
         }
         Self::state(updates)
+    }
+
+    /// Makes the states of all lines.
+    fn complete(&self) {
+        self.all.get_or_init(|| {
+            let mut lines = vec![[0; LINE]; 1 << self.bits];
+            self.read_all(&mut lines);
+            lines
+        });
     }
 
     /// Brings all lines to their states.
@@ -163,6 +182,8 @@ pub type Primed = (Table, Matches);
 struct Kept {
     primer: Vec<u8>,
     log: Arc<PrimerLog>,
+    /// Blocks that began with it.
+    blocks: u32,
     matches: Option<Matches>,
 }
 
@@ -211,10 +232,15 @@ pub fn primed(fp: Exact, (table, places): (u32, u32), primer: &[u8]) -> Primed {
         None => Kept {
             primer: primer.to_vec(),
             log: Arc::new(PrimerLog::new(primer, bits)),
+            blocks: 0,
             matches: None,
         },
     };
     let now = kept.insert(now);
+    now.blocks = now.blocks.saturating_add(1);
+    if now.blocks >= MANY {
+        now.log.complete();
+    }
     let matches = match now.matches.take().filter(|matches| matches.bits() == places) {
         Some(matches) => matches,
         None => read_matches(fp, places, primer),

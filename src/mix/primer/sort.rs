@@ -153,6 +153,6 @@ impl Buckets {
         let long = |line: usize| (starts[line + 1] - starts[line]) as usize >= LONG;
         let long = (0..1 << bits).filter(|line| long(*line));
         let long = long.map(|line| (line as u32, OnceLock::new())).collect();
-        PrimerLog { bits, starts, updates, long }
+        PrimerLog { bits, starts, updates, long, all: OnceLock::new() }
     }
 }

@@ -49,9 +49,13 @@ fn lines_read_the_primer_when_they_are_looked_at() {
         PrimerLog::new(primer, table.bits()).read_all(table.lines_mut());
         assert!(table.lines_mut() == plain.lines_mut(), "all at once, {log2}");
         let mut table = Table::new(log2);
-        table.unread = Some(Unread::new(Arc::new(PrimerLog::new(primer, table.bits()))));
+        let log = Arc::new(PrimerLog::new(primer, table.bits()));
+        table.unread = Some(Unread::new(Arc::clone(&log)));
         for i in 0..1u32 << table.bits() {
-            // All lines, some of them again.
+            // All lines, some of them again, half of them from the states that were made at once.
+            if i == 1 << (table.bits() - 1) {
+                log.complete();
+            }
             let line = table.line((i << (32 - table.bits())).wrapping_mul(0x9e37_79b1));
             table.prepare([line]);
             table.prepare([line]);
