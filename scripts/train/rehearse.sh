@@ -17,7 +17,7 @@ $python vocab.py learn --size 512 --corpus "$work/corpus" --out "$work/512.txt"
 echo "== training, stopped early"
 run=(--size tiny --corpus "$work/corpus" --vocab "$work/512.txt" --out "$work/run"
      --valid-bytes 256 --log-every 20 --valid-every 1000000)
-$python train.py "${run[@]}" --tokens 2e6 --warmup 50 --minutes 0.75
+$python train.py "${run[@]}" --tokens 5e5 --warmup 30 --minutes 0.4
 echo "== training, resumed"
 $python train.py "${run[@]}" --resume
 echo "== export"

@@ -15,7 +15,7 @@ use crate::lm::rwkv7::{Engine, LmStream, Network};
 type Group = scheduler::Group<LmStream>;
 
 /// Rows that a group has at least, if there are enough: with fewer the model costs more for each.
-const ROWS: usize = 4;
+const ROWS: usize = 8;
 /// Rows that a group has at least for a model whose weights do not stay in cache.
 const ROWS_LARGE: usize = 16;
 
