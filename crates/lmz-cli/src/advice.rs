@@ -30,6 +30,13 @@ fn advice(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<ModelError>() {
         return of_model(error);
     }
+    #[cfg(feature = "hub")]
+    if let Some(error) = error
+        .downcast_ref::<lmz_hub::HubError>()
+        .or_else(|| Some(error.downcast_ref::<Box<lmz_hub::HubError>>()?.as_ref()))
+    {
+        return of_hub(error);
+    }
     if let Some(CodecError::DeviceBound(error)) = error.downcast_ref::<CodecError>() {
         return of_device(error).map(str::to_owned);
     }
@@ -124,4 +131,23 @@ fn of_device(error: &DeviceError) -> Option<&'static str> {
         }
         _ => None,
     }
+}
+
+#[cfg(feature = "hub")]
+fn of_hub(error: &lmz_hub::HubError) -> Option<String> {
+    use lmz_hub::HubError;
+    Some(match error {
+        HubError::NoRevision { name } => {
+            format!("leave out @{} for the newest", name.revision())
+        }
+        HubError::Network { .. } => "or use a model that is in the cache (lmz model list)".into(),
+        HubError::Offline { name, .. } => {
+            format!("without --offline and HF_HUB_OFFLINE: lmz model pull {name}")
+        }
+        HubError::NotCached { .. } => "lmz model list shows what is".into(),
+        HubError::NoVocabulary { .. } => "get one that has it (lmz model pull hf:OWNER/NAME), or \
+            put the checkpoint and the vocabulary's file into a folder (--model FOLDER)"
+            .into(),
+        _ => return None,
+    })
 }

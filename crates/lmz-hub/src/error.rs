@@ -41,8 +41,7 @@ pub enum HubError {
         name", name.repository(), printable(endpoint))]
     NoRepository { name: HubName, endpoint: String },
     /// There is no such branch, tag or commit.
-    #[error("{name}: the repository has no revision {} (404); leave out @{} for the \
-        newest", name.revision(), name.revision())]
+    #[error("{name}: the repository has no revision {} (404)", name.revision())]
     NoRevision { name: HubName },
     /// A file is not in the repository.
     #[error("{name}: the repository has no file {}; {}", printable(file), printable(advice))]
@@ -52,8 +51,7 @@ pub enum HubError {
     Several { name: HubName, names: Vec<HubName> },
     /// No answer.
     #[error(
-        "{name}: no answer from {}: {}; check the network and HF_ENDPOINT, or use a model that is \
-        in the cache (lmz model list)",
+        "{name}: no answer from {}: {}; check the network and HF_ENDPOINT",
         printable(endpoint),
         printable(what)
     )]
@@ -88,21 +86,17 @@ pub enum HubError {
     Busy { name: HubName, file: String },
     /// Not allowed to ask, and not there.
     #[error(
-        "{name} is not in the cache ({}), and nothing is downloaded offline; without --offline \
-        and HF_HUB_OFFLINE: lmz model pull {name}",
+        "{name} is not in the cache ({}), and nothing is downloaded offline",
         printable(&cache.display())
     )]
     Offline { name: HubName, cache: PathBuf },
     /// Not in the cache.
-    #[error("{name} is not in the cache ({}); lmz model list shows what \
-        is", printable(&cache.display()))]
+    #[error("{name} is not in the cache ({})", printable(&cache.display()))]
     NotCached { name: HubName, cache: PathBuf },
     /// A checkpoint whose vocabulary is not known.
     #[error(
         "{name}: the repository has no vocabulary ({}), and no other in the cache has the one of \
-        the World models; get one that has it \
-         (lmz model pull hf:OWNER/NAME), or put the checkpoint and the vocabulary's file into a \
-         folder (--model FOLDER)",
+        the World models",
         lmz::lm::rwkv7::checkpoint::WORLD
     )]
     NoVocabulary { name: HubName },

@@ -28,10 +28,10 @@ pub fn find(name: &str) -> Result<Device, DeviceError> {
             Device::new_metal(number).map_err(failed)
         }
         ("cuda" | "metal", Some(_)) => Err(DeviceError::Failed(format!(
-            "--device {name}: this lmz is built without it; build one with the feature {kind}"
+            "device {name}: this build has no {kind}; build with the feature {kind}"
         ))),
         _ => Err(DeviceError::Failed(format!(
-            "--device: expected auto, cpu, cuda, cuda:N or metal, found {name}"
+            "device: expected auto, cpu, cuda, cuda:N or metal, found {name}"
         ))),
     }
 }
@@ -50,13 +50,14 @@ pub fn dtype(
         "bf16" | "bfloat16" => DType::BF16,
         _ => {
             return Err(DeviceError::Failed(format!(
-                "--dtype: expected f32, f16 or bf16, found {name}"
+                "type of numbers: expected f32, f16 or bf16, found {name}"
             )));
         }
     };
     if device.is_cpu() && found == DType::BF16 {
         return Err(DeviceError::Failed(
-            "--dtype bf16: candle multiplies no matrices of bf16 on a CPU; take f32 or f16".into(),
+            "type of numbers bf16: candle multiplies no matrices of bf16 on a CPU; take f32 or f16"
+                .into(),
         ));
     }
     Ok(found)

@@ -129,7 +129,7 @@ fn context(shape: &Shape, settings: &Settings) -> Result<(u64, u64), ModelError>
             Ok((asked, settings.keep.unwrap_or(asked / 2).clamp(1, asked - 1)))
         }
         Some(asked) => Err(ModelError::Config(format!(
-            "--context: expected 2 to {most}, the positions that every layer of this model sees, \
+            "context: expected 2 to {most}, the positions that every layer of this model sees, \
             found {asked}"
         ))),
     }
