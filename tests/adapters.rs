@@ -1,5 +1,8 @@
 //! Each adapter gives what the others do, whatever pieces the bytes come in.
 
+#[path = "common/support.rs"]
+mod support;
+
 use std::fmt::Debug;
 use std::io::{self, BufReader, Cursor, ErrorKind, Read, Write};
 
@@ -7,13 +10,10 @@ use lmz::{
     Archive, DecoderOptions, EncoderOptions, Error, Predictor, bufread, compress_with, copy_decode,
     copy_encode, read, write,
 };
+use support::numbers;
 
 fn options() -> EncoderOptions {
     EncoderOptions::new().predictor(Predictor::None).block_size(3000)
-}
-
-fn text(n: usize) -> Vec<u8> {
-    (0..).flat_map(|i: u32| format!("{} ", i * 7 % 1000).into_bytes()).take(n).collect()
 }
 
 /// Gives at most so many bytes at a time, and an interruption before each.
@@ -39,7 +39,7 @@ fn all(mut reader: impl Read) -> Vec<u8> {
 #[test]
 fn every_encoder_writes_the_same() {
     for n in [0, 1, 2999, 3000, 3001, 10_000] {
-        let raw = text(n);
+        let raw = numbers(n);
         let expected = compress_with(&raw, &options()).unwrap();
         for piece in [1, 700, 100_000] {
             let slow = || Slow(&raw[..], piece, false);
@@ -62,7 +62,7 @@ fn every_encoder_writes_the_same() {
 #[test]
 fn every_decoder_gives_the_same() {
     for n in [0, 1, 3000, 10_000] {
-        let raw = text(n);
+        let raw = numbers(n);
         let mut archive = compress_with(&raw, &options()).unwrap();
         archive.extend(compress_with(b"another frame", &options()).unwrap());
         let expected = [&raw[..], b"another frame"].concat();
@@ -100,7 +100,7 @@ fn a_decoder_that_is_written_to_gives_blocks_as_they_arrive() {
 
 #[test]
 fn a_decoder_that_is_written_to_finds_damage_and_keeps_what_precedes_it() {
-    let raw = text(10_000);
+    let raw = numbers(10_000);
     let archive = compress_with(&raw, &options()).unwrap();
     for n in (0..archive.len()).step_by(97) {
         let mut decoder = write::Decoder::new(Vec::new());
@@ -143,7 +143,7 @@ impl Write for Reluctant {
 
 #[test]
 fn what_an_inner_writer_does_not_take_is_not_lost() {
-    let raw = text(10_000);
+    let raw = numbers(10_000);
     let archive = compress_with(&raw, &options()).unwrap();
     let mut decoder = write::Decoder::new(Reluctant(Vec::new(), false));
     let mut rest = &archive[..];
@@ -161,7 +161,7 @@ fn what_an_inner_writer_does_not_take_is_not_lost() {
 
 #[test]
 fn a_length_that_is_said_is_told_and_held_to() {
-    let raw = text(10_000);
+    let raw = numbers(10_000);
     let said = options().content_length(10_000);
     let archive = compress_with(&raw, &said).unwrap();
     let mut decoder = read::Decoder::new(&archive[..]);

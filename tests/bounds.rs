@@ -3,6 +3,8 @@
 
 #[path = "common/counting.rs"]
 mod counting;
+#[path = "common/support.rs"]
+mod support;
 
 use std::io::{Cursor, Read, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,6 +22,7 @@ use lmz::{
     CancellationToken, CodecError, DecoderOptions, Dictionary, EncoderOptions, Error, Predictor,
     compress_with,
 };
+use support::numbers;
 
 #[global_allocator]
 static ALLOCATOR: counting::Counting = counting::Counting;
@@ -40,10 +43,6 @@ fn none(block: usize, threads: usize) -> EncoderOptions {
 
 fn limited(memory: u64, threads: usize) -> DecoderOptions {
     DecoderOptions::new().limits(Limits::default().memory(memory)).threads(threads)
-}
-
-fn text(n: usize) -> Vec<u8> {
-    (0..).flat_map(|i: u32| format!("{} ", i * 7 % 1000).into_bytes()).take(n).collect()
 }
 
 /// Blocks of which each repeats a byte a gibibyte long.
@@ -100,7 +99,7 @@ fn what_repeats_a_byte_is_not_held() {
 #[test]
 fn blocks_at_once_fit_into_memory() {
     let _alone = alone();
-    let raw = text(1 << 20);
+    let raw = numbers(1 << 20);
     for (predictor, memory) in [(Predictor::None, 250 * MIB), (Predictor::Ppm, 120 * MIB)] {
         let options = none(64 << 10, 8).predictor(predictor).memory(memory);
         let (archive, most) = peak(|| {
@@ -155,7 +154,7 @@ fn blocks_at_once_fit_into_memory() {
 #[test]
 fn many_small_blocks_at_once_take_little() {
     let _alone = alone();
-    let raw = text(256 << 10);
+    let raw = numbers(256 << 10);
     let work = |threads| peak(|| compress_with(&raw, &none(16 << 10, threads)).unwrap()).1;
     let (one, sixteen) = (work(1), work(16));
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
@@ -168,7 +167,7 @@ fn many_small_blocks_at_once_take_little() {
 #[test]
 fn limits_at_their_extremes() {
     let _alone = alone();
-    let raw = text(20_000);
+    let raw = numbers(20_000);
     let archive = compress_with(&raw, &none(4096, 2)).unwrap();
     let full = Limits::default();
     let max = [
@@ -231,7 +230,7 @@ fn bare_messages_of_absurd_lengths() {
             assert!(result.is_err() && most < BESIDE, "{n}: {most} bytes");
         }
         let small = options.clone().memory(5 * MIB);
-        let bytes = lmz::compress_bare(&text(60_000), &options).unwrap();
+        let bytes = lmz::compress_bare(&numbers(60_000), &options).unwrap();
         assert!(matches!(lmz::decompress_bare(&bytes, 60_000, &small), Err(Error::Memory { .. })));
     }
     #[cfg(feature = "nano")]
@@ -266,7 +265,7 @@ fn work_can_be_limited_and_cancelled() {
     assert!(recover(Cursor::new(&bomb), &options, |_| Ok(())).is_err_and(|e| refused(&e)));
     assert!(started.elapsed() < Duration::from_secs(5));
     // What people compress is far below.
-    let raw = text(1 << 20);
+    let raw = numbers(1 << 20);
     let options = options.limits(Limits::default().expansion(30));
     assert!(
         lmz::decompress_with(&compress_with(&raw, &none(1 << 20, 1)).unwrap(), &options).unwrap()
@@ -402,7 +401,7 @@ fn time_in_proportion() {
 /// The time of decoding, with a dictionary, a block of so many segments, each with a model of PPM
 /// of its own whose parameters are out of range: all are one model by another name.
 fn primed(count: usize) -> f64 {
-    let dictionary = Dictionary::new(&text(1 << 20)).unwrap();
+    let dictionary = Dictionary::new(&numbers(1 << 20)).unwrap();
     let models: Vec<ModelRef> =
         (0..count as u8).map(|i| ModelRef::Ppm { order: 40 + i, memory: 40 + i }).collect();
     let mut archive = Vec::new();

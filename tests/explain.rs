@@ -1,8 +1,12 @@
 //! Explanations hold the archive's own costs.
 
+#[path = "common/support.rs"]
+mod support;
+
 use lmz::explain::{Explanation, explain_archive};
 use lmz::format::Method;
 use lmz::{DecoderOptions, EncoderOptions, Predictor, explain};
+use support::noise;
 
 #[path = "common/tiny.rs"]
 mod tiny;
@@ -49,15 +53,6 @@ fn check(raw: &[u8], options: &EncoderOptions) -> Explanation {
     sound(raw, &explanation);
     assert_eq!(explanation.archive, lmz::compress_with(raw, options).unwrap().len() as u64);
     explanation
-}
-
-fn noise(n: u32) -> Vec<u8> {
-    let mut state = 1u32;
-    let next = |_| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    };
-    (0..n).map(next).collect()
 }
 
 const TEXT: &str = "It was a dark and stormy night; the rain fell in torrents, except at \

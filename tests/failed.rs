@@ -1,6 +1,9 @@
 //! What has failed stays failed: encoders, decoders and archives whose reader or writer fails or
 //! panics give that error again, and never an archive that looks complete, nor other content.
 
+#[path = "common/support.rs"]
+mod support;
+
 use std::cell::RefCell;
 use std::io::{self, Cursor, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,13 +13,10 @@ use lmz::Archive;
 use lmz::read::Decoder;
 use lmz::write::Encoder;
 use lmz::{DecoderOptions, EncoderOptions, Predictor};
+use support::numbers;
 
 fn options(threads: usize) -> EncoderOptions {
     EncoderOptions::new().predictor(Predictor::None).block_size(4096).threads(threads)
-}
-
-fn text(n: usize) -> Vec<u8> {
-    (0..).flat_map(|i: u32| format!("{} ", i * 7 % 1000).into_bytes()).take(n).collect()
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -71,7 +71,7 @@ fn must_have_failed(result: Result<Flaky, lmz::Error>, out: &Rc<RefCell<Vec<u8>>
 
 #[test]
 fn an_encoder_that_failed_stays_failed() {
-    let text = text(40_000);
+    let text = numbers(40_000);
     let kinds =
         [ErrorKind::WouldBlock, ErrorKind::StorageFull, ErrorKind::TimedOut, ErrorKind::BrokenPipe];
     let faults = kinds.map(Fault::Error).into_iter().chain([Fault::Panic]);
@@ -141,7 +141,7 @@ fn an_encoder_whose_callback_panics_stays_failed() {
         blocks += 1;
         assert!(blocks != 2, "the user's callback");
     });
-    let text = text(20_000);
+    let text = numbers(20_000);
     assert!(catch_unwind(AssertUnwindSafe(|| encoder.write_all(&text))).is_err());
     assert!(encoder.write(b"x").is_err() && encoder.flush().is_err());
     must_have_failed(encoder.finish(), &out, "a callback");
@@ -149,7 +149,7 @@ fn an_encoder_whose_callback_panics_stays_failed() {
 
 #[test]
 fn short_writes_and_interruptions_are_no_failure() {
-    let text = text(60_000);
+    let text = numbers(60_000);
     let often: Vec<usize> = (1..2000).step_by(2).collect();
     for (fail_at, most) in [(vec![], 1), (often, 100)] {
         let (writer, out) = Flaky::new(&fail_at, Fault::Error(ErrorKind::Interrupted), most);
@@ -212,7 +212,7 @@ fn archive(text: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_decoder_goes_on_where_nothing_was_lost() {
-    let text = text(20_000);
+    let text = numbers(20_000);
     let (archive, content) = (archive(&text), [&text[..], b"short", &text].concat());
     for step in [1, 7, 700] {
         for fault in [None, Some(ErrorKind::Interrupted), Some(ErrorKind::WouldBlock)] {
@@ -231,7 +231,7 @@ fn a_decoder_goes_on_where_nothing_was_lost() {
 
 #[test]
 fn a_decoder_that_failed_stays_failed() {
-    let text = text(20_000);
+    let text = numbers(20_000);
     let archive = archive(&text);
     for fault in [Fault::Error(ErrorKind::ConnectionReset), Fault::Panic] {
         for from in (2..archive.len() / 100).step_by(3) {
@@ -256,7 +256,7 @@ fn a_decoder_that_failed_stays_failed() {
 
 #[test]
 fn a_decoder_whose_callback_panics_stays_failed() {
-    let text = text(20_000);
+    let text = numbers(20_000);
     let archive = archive(&text);
     let mut decoder = Decoder::new(&archive[..]);
     let mut blocks = 0;
@@ -299,7 +299,7 @@ impl Seek for OddFile {
 
 #[test]
 fn an_archive_that_failed_stays_failed() {
-    let text = text(20_000);
+    let text = numbers(20_000);
     let archive = archive(&text);
     for fault in [Fault::Error(ErrorKind::Other), Fault::Panic] {
         for call in 2..60 {
@@ -332,7 +332,7 @@ fn an_archive_that_failed_stays_failed() {
 
 #[test]
 fn recovering_ends_when_its_writer_fails() {
-    let archive = archive(&text(20_000));
+    let archive = archive(&numbers(20_000));
     for fail_at in 1..4 {
         let mut calls = 0;
         let result =
@@ -347,13 +347,13 @@ fn recovering_ends_when_its_writer_fails() {
 /// The writer may have taken bytes before it panicked: going on could write them twice.
 #[test]
 fn a_decoder_whose_writer_panics_writes_no_more() {
-    let archive = lmz::compress_with(&text(20_000), &options(1)).unwrap();
+    let archive = lmz::compress_with(&numbers(20_000), &options(1)).unwrap();
     let (writer, out) = Flaky::new(&[3], Fault::Panic, 1000);
     let mut decoder = lmz::write::Decoder::new(writer);
     let first = catch_unwind(AssertUnwindSafe(|| decoder.write_all(&archive)));
     assert!(first.is_err());
     let before = out.borrow().clone();
-    assert!(text(20_000).starts_with(&before) && before.len() < 20_000);
+    assert!(numbers(20_000).starts_with(&before) && before.len() < 20_000);
     assert!(decoder.write_all(&archive).is_err());
     assert!(decoder.flush().is_err());
     assert!(decoder.finish().is_err());

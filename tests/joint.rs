@@ -1,27 +1,23 @@
 //! Compressing with the built-in model.
 #![cfg(feature = "nano")]
 
+#[path = "common/support.rs"]
+mod support;
+
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use lmz::format::Method;
 use lmz::write::Encoder;
-use lmz::{DecoderOptions, Dictionary, EncoderOptions, Predictor};
+use lmz::{DecoderOptions, Dictionary, EncoderOptions};
 use lmz::{
     compress_bare, compress_many, compress_with, decompress, decompress_bare, decompress_with,
 };
+use support::{nano, none};
 
 const TEXT: &[u8] = include_bytes!("../testdata/technical.md");
 /// Dry prose of this project, as it once was.
 const MORE: &[u8] = include_bytes!("golden/definition.txt");
-
-fn nano() -> EncoderOptions {
-    EncoderOptions::new().predictor(Predictor::find("nano").unwrap())
-}
-
-fn none() -> EncoderOptions {
-    EncoderOptions::new().predictor(Predictor::None)
-}
 
 /// The archive, and each block's method, streams and reason.
 fn explained(raw: &[u8], options: EncoderOptions) -> (Vec<u8>, Vec<(Method, usize, &'static str)>) {

@@ -2,17 +2,19 @@
 
 #[path = "common/golden_archive.rs"]
 mod golden_archive;
+#[path = "common/support.rs"]
+mod support;
 #[path = "common/tiny.rs"]
 mod tiny;
 
-use std::io::{Cursor, Read, Write};
+use std::io::{Cursor, Write};
 
 use lmz::Archive;
-use lmz::read::Decoder;
 use lmz::recover::recover;
 use lmz::{
     DecoderOptions, EncoderOptions, Error, Predictor, compress_with, decompress, decompress_with,
 };
+use support::{any_damage_is_an_error, read};
 use tiny::{full, layout, read as by_model, short, tiny, unread};
 
 const FIRST: &[u8] = b"one text, and another text\n";
@@ -32,12 +34,6 @@ fn archives() -> Vec<(Vec<u8>, Vec<u8>)> {
 
 fn given() -> DecoderOptions {
     DecoderOptions::new().model(tiny())
-}
-
-fn read(archive: &[u8], options: DecoderOptions) -> (Vec<u8>, std::io::Result<usize>) {
-    let mut found = Vec::new();
-    let result = Decoder::with_options(archive, options).read_to_end(&mut found);
-    (found, result)
 }
 
 /// What a model folder has made stays readable too (tests/golden/archives has the rest).
@@ -124,25 +120,9 @@ fn a_model_of_another_kind() {
 }
 
 #[test]
-fn every_flipped_bit_is_an_error() {
+fn damage() {
     for (archive, raw) in archives() {
-        for bit in 0..archive.len() * 8 {
-            let mut damaged = archive.clone();
-            damaged[bit / 8] ^= 1 << (bit % 8);
-            let (found, result) = read(&damaged, given());
-            assert!(result.is_err(), "bit {bit} of {}", archive.len());
-            assert!(raw.starts_with(&found), "wrong data was delivered");
-        }
-    }
-}
-
-#[test]
-fn every_truncation_is_an_error() {
-    for (archive, raw) in archives() {
-        for n in 0..archive.len() {
-            let (found, result) = read(&archive[..n], given());
-            assert!(result.is_err() && raw.starts_with(&found), "{n} of {}", archive.len());
-        }
+        any_damage_is_an_error(&archive, &raw, &given());
     }
 }
 

@@ -1,6 +1,9 @@
 //! What tells how far work is: it never goes backwards, moves inside of blocks, and comes to the
 //! length of the content when all is done, not before.
 
+#[path = "common/support.rs"]
+mod support;
+
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -10,12 +13,9 @@ use lmz::{
     Archive, DecoderOptions, EncoderOptions, Predictor, Progress, compress_bare, compress_many,
     compress_with, decompress_bare, decompress_with, read, write,
 };
+use support::none;
 
 const TEXT: &[u8] = include_bytes!("../testdata/technical.md");
-
-fn none() -> EncoderOptions {
-    EncoderOptions::new().predictor(Predictor::None)
-}
 
 /// Text, then what is stored, then what one byte says.
 fn mixed() -> Vec<u8> {

@@ -1,18 +1,16 @@
 //! Recovering damaged archives: every block that is whole comes out, and nothing wrong does.
 
+#[path = "common/support.rs"]
+mod support;
+
 use std::io::{Cursor, Write};
 
 use lmz::recover::{Recovered, recover};
 use lmz::write::Encoder;
-use lmz::{DecoderOptions, EncoderOptions, Predictor, compress_with, decompress};
+use lmz::{DecoderOptions, EncoderOptions, compress_with, decompress};
+use support::none;
 
 const BLOCK: usize = 500;
-
-/// Context mixing alone: what the container does with blocks does not depend on what predicts, and
-/// this is fast.
-fn none() -> EncoderOptions {
-    EncoderOptions::new().predictor(Predictor::None)
-}
 
 fn content() -> Vec<u8> {
     (0..80)

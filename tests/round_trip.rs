@@ -1,17 +1,15 @@
 //! What goes in comes out; what was damaged is noticed.
 
+#[path = "common/support.rs"]
+mod support;
+
 use std::io::{self, Read, Write};
 
 use lmz::read::Decoder;
 use lmz::write::Encoder;
 use lmz::{DecoderOptions, EncoderOptions, Error, Predictor, compress_with, decompress};
 use proptest::prelude::*;
-
-/// Context mixing alone: what the container does with blocks does not depend on what predicts, and
-/// this is fast.
-fn none() -> EncoderOptions {
-    EncoderOptions::new().predictor(Predictor::None)
-}
+use support::{any_damage_is_an_error, noise, none, words};
 
 fn small_blocks() -> EncoderOptions {
     none().block_size(1000)
@@ -21,34 +19,10 @@ fn ppm() -> EncoderOptions {
     EncoderOptions::new().predictor(Predictor::Ppm)
 }
 
-fn text(n: usize) -> Vec<u8> {
-    let words = ["alpha ", "beta ", "gamma\n", "delta ", "the ", "of ", "and "];
-    let mut state = 12345u32;
-    let mut out = Vec::new();
-    while out.len() < n {
-        state = state.wrapping_mul(1664525).wrapping_add(1013904223);
-        out.extend(words[(state >> 24) as usize % words.len()].bytes());
-    }
-    out.truncate(n);
-    out
-}
-
-fn noise(n: usize) -> Vec<u8> {
-    let mut state = 88172645463325252u64;
-    (0..n)
-        .map(|_| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state >> 32) as u8
-        })
-        .collect()
-}
-
 #[test]
 fn sizes_around_every_boundary() {
     for n in [0, 1, 2, 127, 128, 999, 1000, 1001, 1999, 2000, 2001, 65535, 65536, 65537] {
-        for raw in [text(n), noise(n), vec![b'a'; n]] {
+        for raw in [words(n), noise(n), vec![b'a'; n]] {
             for options in [none(), small_blocks(), ppm()] {
                 let archive = compress_with(&raw, &options).unwrap();
                 assert_eq!(decompress(&archive).unwrap(), raw, "{n} bytes");
@@ -83,7 +57,7 @@ fn noise_that_repeats_is_found() {
 #[test]
 fn the_archive_does_not_depend_on_threads_or_on_how_it_is_written() {
     for n in [900, 1500, 2000, 3500, 10_500] {
-        let raw = text(n);
+        let raw = words(n);
         let expected = compress_with(&raw, &small_blocks()).unwrap();
         for threads in 1..4 {
             for piece in [1, 999, 1000, 1001, 5000] {
@@ -101,7 +75,7 @@ fn the_archive_does_not_depend_on_threads_or_on_how_it_is_written() {
 
 #[test]
 fn blocks_are_decoded_at_once() {
-    let raw = [text(4500), vec![0; 3000], noise(2500)].concat();
+    let raw = [words(4500), vec![0; 3000], noise(2500)].concat();
     let archive = compress_with(&raw, &small_blocks()).unwrap();
     let damaged_at = archive.len() / 3;
     let mut damaged = archive.clone();
@@ -124,7 +98,7 @@ fn blocks_are_decoded_at_once() {
 #[test]
 fn decoders_tell_of_blocks() {
     use std::sync::{Arc, Mutex};
-    let raw = [text(1000), vec![0; 1000], noise(700)].concat();
+    let raw = [words(1000), vec![0; 1000], noise(700)].concat();
     let reports = [Arc::new(Mutex::new(Vec::new())), Arc::default()];
     let note = |reports: &Arc<Mutex<Vec<_>>>| {
         let reports = reports.clone();
@@ -146,7 +120,7 @@ fn decoders_tell_of_blocks() {
 
 #[test]
 fn memory_of_ppm_runs_full() {
-    let raw = [text(30_000), noise(5000), text(30_000)].concat();
+    let raw = [words(30_000), noise(5000), words(30_000)].concat();
     let sizes = [16, 18, 26].map(|ppm_memory| {
         let archive = compress_with(&raw, &ppm().ppm_memory(ppm_memory)).unwrap();
         assert_eq!(decompress(&archive).unwrap(), raw);
@@ -160,7 +134,7 @@ fn memory_of_ppm_runs_full() {
 
 #[test]
 fn streams_share_what_they_learn() {
-    let raw = text(40_000);
+    let raw = words(40_000);
     let sizes = [1, 2, 16, 64, 1024].map(|streams| {
         let archive = compress_with(&raw, &none().streams(streams)).unwrap();
         assert_eq!(decompress(&archive).unwrap(), raw);
@@ -192,11 +166,11 @@ fn flush_ends_a_block_that_can_be_read() {
 fn frames_can_be_concatenated_and_skipped_over() {
     let (a, b) = (
         compress_with(b"one ", &none()).unwrap(),
-        compress_with(&text(3000), &small_blocks()).unwrap(),
+        compress_with(&words(3000), &small_blocks()).unwrap(),
     );
     let skippable = [&[0x5a, 0x2a, 0x4d, 0x18, 5, 0, 0, 0][..], b"other"].concat();
     let all = [&a[..], &skippable, &b, &a].concat();
-    assert_eq!(decompress(&all).unwrap(), [b"one ", &text(3000)[..], b"one "].concat());
+    assert_eq!(decompress(&all).unwrap(), [b"one ", &words(3000)[..], b"one "].concat());
 }
 
 #[test]
@@ -223,7 +197,7 @@ fn what_is_no_archive_is_refused() {
 
 #[test]
 fn errors_stay() {
-    let mut archive = compress_with(&text(3000), &small_blocks()).unwrap();
+    let mut archive = compress_with(&words(3000), &small_blocks()).unwrap();
     let middle = archive.len() / 2;
     archive[middle] ^= 1;
     let mut decoder = Decoder::new(&archive[..]);
@@ -231,19 +205,19 @@ fn errors_stay() {
     let first = decoder.read_to_end(&mut found).unwrap_err();
     let again = decoder.read(&mut [0; 10]).unwrap_err();
     assert_eq!(lmz::error::told(&again), lmz::error::told(&first));
-    assert!(text(3000).starts_with(&found));
+    assert!(words(3000).starts_with(&found));
 }
 
 /// Small archives of each method: short and full frames, stored, fill, PPM, context mixing.
 fn archives() -> Vec<(Vec<u8>, Vec<u8>)> {
-    let various = [text(300), noise(300), vec![7; 300], text(100)].concat();
+    let various = [words(300), noise(300), vec![7; 300], words(100)].concat();
     let full = |options: EncoderOptions| {
         let mut full = Encoder::with_options(Vec::new(), options.block_size(300)).unwrap();
         full.write_all(&various).unwrap();
         full.flush().unwrap();
         full.finish().unwrap()
     };
-    let mut out: Vec<_> = [text(200), noise(60), vec![7; 60]]
+    let mut out: Vec<_> = [words(200), noise(60), vec![7; 60]]
         .into_iter()
         .flat_map(|raw| {
             [
@@ -258,31 +232,9 @@ fn archives() -> Vec<(Vec<u8>, Vec<u8>)> {
 }
 
 #[test]
-fn every_flipped_bit_is_an_error() {
+fn damage() {
     for (archive, raw) in archives() {
-        for bit in 0..archive.len() * 8 {
-            let mut damaged = archive.clone();
-            damaged[bit / 8] ^= 1 << (bit % 8);
-            let mut found = Vec::new();
-            let result = Decoder::new(&damaged[..]).read_to_end(&mut found);
-            assert!(result.is_err(), "bit {bit} of {}", archive.len());
-            assert!(raw.starts_with(&found), "wrong data was delivered");
-        }
-    }
-}
-
-#[test]
-fn every_truncation_is_an_error() {
-    for (archive, raw) in archives() {
-        for n in 0..archive.len() {
-            let mut found = Vec::new();
-            assert!(
-                Decoder::new(&archive[..n]).read_to_end(&mut found).is_err(),
-                "{n} of {}",
-                archive.len()
-            );
-            assert!(raw.starts_with(&found), "wrong data was delivered");
-        }
+        any_damage_is_an_error(&archive, &raw, &DecoderOptions::new());
     }
 }
 

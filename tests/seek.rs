@@ -1,16 +1,14 @@
 //! Archives as content that can be seeked in.
 
+#[path = "common/support.rs"]
+mod support;
+
 use std::io::{Cursor, Read, Seek, SeekFrom};
 
 use lmz::Archive;
-use lmz::{DecoderOptions, EncoderOptions, Error, Limits, Predictor, compress_with};
+use lmz::{DecoderOptions, Error, Limits, compress_with};
 use proptest::prelude::*;
-
-/// Context mixing alone: what the container does with blocks does not depend on what predicts, and
-/// this is fast.
-fn none() -> EncoderOptions {
-    EncoderOptions::new().predictor(Predictor::None)
-}
+use support::none;
 
 fn text(n: usize) -> Vec<u8> {
     (0..)

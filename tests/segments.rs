@@ -1,27 +1,18 @@
 //! What of a block the built-in model reads: text, and nothing else.
 #![cfg(feature = "nano")]
 
+#[path = "common/support.rs"]
+mod support;
+
 use std::ops::Range;
 
 use lmz::format::{BlockHead, FrameHeader, Input, Limits, Method, Segment};
-use lmz::{DecoderOptions, EncoderOptions, Predictor, compress_with, decompress_with};
-
-fn nano() -> EncoderOptions {
-    EncoderOptions::new().predictor(Predictor::find("nano").unwrap())
-}
+use lmz::{DecoderOptions, Predictor, compress_with, decompress_with};
+use support::{nano, random};
 
 /// Prose.
 fn prose() -> Vec<u8> {
     include_bytes!("../testdata/prose.txt").to_vec()
-}
-
-/// Numbers that do not repeat.
-fn random() -> impl FnMut() -> u32 {
-    let mut state = 12345u64;
-    move || {
-        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (state >> 33) as u32
-    }
 }
 
 fn base64(bytes: usize) -> Vec<u8> {
