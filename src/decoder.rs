@@ -377,9 +377,11 @@ impl<R: Read> Decoder<R> {
         match beside {
             Some(memory) if memory.saturating_add(needed) > free => return Err(NotNow::Later),
             Some(_) if source.have().len() < whole => return Err(NotNow::Later),
-            // As many blocks as this one at once, if the reader has them.
+            // As many blocks as this one at once, if the reader has them; they may be somewhat
+            // longer than this one.
             None if head.coded <= memory::BUFFERED => {
-                let others = (most as u64 - 1).saturating_mul(head.coded.saturating_add(64));
+                let each = head.coded.saturating_add(head.coded / 4 + 64);
+                let others = (most as u64 - 1).saturating_mul(each);
                 let ahead = others.min(AHEAD).min(free.saturating_sub(needed) / 4);
                 source
                     .fill(whole.saturating_sub(bytes.len()), ahead as usize)

@@ -12,6 +12,8 @@ use crate::format::{FormatError, Input};
 
 /// Bytes asked of the inner reader at a time, at least; it gives what it has.
 const READ: usize = 64 << 10;
+/// How many times as large as what is there the room for more may be.
+const GROWS: usize = 4;
 /// A buffer larger than this is given back when it is empty.
 const KEPT: usize = 16 << 20;
 /// In a part that has more bytes than this already, the next attempt to read it waits for an eighth
@@ -79,7 +81,9 @@ impl<R: Read> Source<R> {
             }
             let have = self.end - self.begin;
             if self.bytes.len() - self.end < (n - have).min(READ) {
-                self.make_room((n - have).saturating_add(ahead).min(have).max(READ));
+                // With the last of what is missing comes what is asked for behind it, so that is
+                // where the room for it has to be.
+                self.make_room((n - have).saturating_add(ahead).min(GROWS * have).max(READ));
             }
             match self.inner.read(&mut self.bytes[self.end..]) {
                 Ok(0) => self.ended = true,
