@@ -14,6 +14,7 @@ results/front.json, which front.py measures. BENCHMARKS.md is made from page.md,
     {{command RESULT}}             the command that made it, when, where, and how long it took
     {{versions RESULT}}            the libraries behind the codecs
     {{programs RESULT}}            programs run as a user runs them (front.py): bytes and CPU times
+    {{speeds RESULT}}              lmz by size of file, instruction set and level (speed.py)
 
 Results are files in results/, made by measure.py. A result that is not there is an error.
 Paragraphs are wrapped at 100 columns.
@@ -213,6 +214,33 @@ def programs(name: str) -> str:
     )
 
 
+def speeds(name: str) -> str:
+    """How it was measured, and a row for each size, kernel and level."""
+    data = load(name)
+    made = data["made"]
+    rows, last = [], None
+    for row in data["rows"]:
+        new, last = row["bytes_in"] != last, row["bytes_in"]
+        rows.append(
+            [
+                number(row["bytes_in"]) if new else "",
+                row["kernel"],
+                f"`-{row['level']}`",
+                number(row["bytes_out"]),
+                speed(row["compress_rate"] / 1000),
+                cpu(row["compress_seconds"]),
+                cpu(row["compress_cpu_seconds"]),
+                speed(row["decompress_rate"] / 1000),
+                cpu(row["decompress_seconds"]),
+                cpu(row["decompress_cpu_seconds"]),
+            ]
+        )
+    heads = ["bytes", "kernel", "level", "archive", "kB/s", "s", "CPU s"]
+    heads += ["back, kB/s", "s", "CPU s"]
+    note = f"{made['machine']}; lmz {made['lmz']}; {made['date']}."
+    return f"    {made['command']}\n\n{wrapped(note)}\n\n{table(heads, rows, left=3)}"
+
+
 def readme() -> str:
     """README.md with the table of front.json between its marks."""
     text = README.read_text()
@@ -262,7 +290,7 @@ def picture() -> str:
     return "\n".join([*out, "</svg>"]) + "\n"
 
 
-VERBS = {f.__name__: f for f in (totals, files, command, versions, include, programs)}
+VERBS = {f.__name__: f for f in (totals, files, command, versions, include, programs, speeds)}
 
 
 def page() -> str:
