@@ -33,17 +33,22 @@ pub struct Made {
 #[derive(Debug, Default)]
 pub struct Batch {
     /// Of each of the next inputs, in order.
-    made: VecDeque<Option<Made>>,
+    made: VecDeque<Made>,
+    /// Files could not be compressed together: each by itself has its own message.
+    failed: bool,
 }
 
 impl Batch {
     /// What was made of the first of these inputs, those that are left of a task, if that was to be
     /// made. This is called for every input in turn.
     pub fn next(&mut self, task: &Task, left: &[impl AsRef<Path>]) -> Option<Made> {
-        if self.made.is_empty() {
-            self.made = make(task, left);
+        if self.made.is_empty() && !self.failed {
+            match make(task, left) {
+                Ok(made) => self.made = made.into(),
+                Err(_) => self.failed = true,
+            }
         }
-        self.made.pop_front()?
+        self.made.pop_front()
     }
 }
 
@@ -54,11 +59,11 @@ fn is_possible(task: &Task) -> bool {
     task.action == Action::Compress && task.target == Target::Beside && task.verbose == 0 && !device
 }
 
-/// Compresses the first inputs together, as many as are small. Nothing comes out where there is
-/// only one, or where one of them cannot be compressed: each by itself has its own message then.
-fn make(task: &Task, inputs: &[impl AsRef<Path>]) -> VecDeque<Option<Made>> {
+/// Compresses the first inputs together, as many as are small. Nothing comes out where that is only
+/// one.
+fn make(task: &Task, inputs: &[impl AsRef<Path>]) -> lmz::Result<Vec<Made>> {
     if inputs.len() < 2 || !is_possible(task) {
-        return VecDeque::new();
+        return Ok(Vec::new());
     }
     let mut bytes = 0;
     let mut contents = Vec::new();
@@ -71,11 +76,14 @@ fn make(task: &Task, inputs: &[impl AsRef<Path>]) -> VecDeque<Option<Made>> {
         }
     }
     if contents.len() < 2 {
-        return VecDeque::new();
+        return Ok(Vec::new());
     }
-    let Ok(archives) = lmz::compress_many(&contents, &task.options) else { return VecDeque::new() };
-    let made = |(content, archive)| Some(Made { content, archive });
-    contents.into_iter().zip(archives).map(made).collect()
+    let archives = lmz::compress_many(&contents, &task.options)?;
+    Ok(contents
+        .into_iter()
+        .zip(archives)
+        .map(|(content, archive)| Made { content, archive })
+        .collect())
 }
 
 /// Reads a small file that will be compressed, as far as can be seen from outside.
