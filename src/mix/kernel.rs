@@ -1,7 +1,7 @@
-//! The vector arithmetic of the mixer, over the [`Vectors`] of an instruction set.
+//! The vector arithmetic of the mixer, over the vectors of an instruction set.
 
 use crate::exact::fpstate::{Exact, exact};
-use crate::exact::kernel::{Kernel, Lanes, VectorJob, Vectors};
+use crate::exact::kernel::{Kernel, Lanes, MixVectors, VectorJob, Vectors};
 
 /// Inputs of a mixer: the lanes of two vectors.
 pub const INPUTS: usize = 32;
@@ -90,7 +90,7 @@ fn run_by<J: MixJob>(kernel: Kernel, fp: Exact, job: J) -> J::Output {
     impl<J: MixJob> VectorJob for By<'_, J> {
         type Output = J::Output;
         #[inline(always)]
-        fn run<V: Vectors>(self, vectors: V) -> J::Output {
+        fn run<V: MixVectors>(self, vectors: V) -> J::Output {
             self.job.run(Wide { fp: self.fp, vectors })
         }
     }
@@ -104,7 +104,7 @@ struct Wide<'gate, V> {
     vectors: V,
 }
 
-impl<V: Vectors> MixKernel for Wide<'_, V> {
+impl<V: MixVectors> MixKernel for Wide<'_, V> {
     #[inline(always)]
     fn exact(&self) -> Exact<'_> {
         self.fp

@@ -5,7 +5,7 @@
 use std::arch::x86_64::*;
 
 use super::packed::BLOCK;
-use super::{Isa, Job, Lanes, Layout, Vectors, prefetch, sse};
+use super::{Isa, Job, Lanes, Layout, MixVectors, Vectors, prefetch, sse};
 use crate::exact::LANES;
 
 /// How far ahead weights are prefetched, in bytes.
@@ -133,11 +133,6 @@ impl Vectors for Avx2 {
     }
 
     #[inline(always)]
-    fn sums(self, [a, b, c, d]: [Self::V; 4]) -> [f32; 4] {
-        unsafe { sse::sums([four(a), four(b), four(c), four(d)]) }
-    }
-
-    #[inline(always)]
     fn largest(self, x: Self::V) -> f32 {
         unsafe {
             let x = _mm256_max_ps(x[0], x[1]);
@@ -171,6 +166,13 @@ impl Vectors for Avx2 {
             _mm256_storeu_si256(to, _mm256_add_epi32(_mm256_cvttps_epi32(x[0]), one));
             _mm256_storeu_si256(to.add(1), _mm256_add_epi32(_mm256_cvttps_epi32(x[1]), one));
         }
+    }
+}
+
+impl MixVectors for Avx2 {
+    #[inline(always)]
+    fn sums(self, [a, b, c, d]: [Self::V; 4]) -> [f32; 4] {
+        unsafe { sse::sums([four(a), four(b), four(c), four(d)]) }
     }
 
     #[inline(always)]

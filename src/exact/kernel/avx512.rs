@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use super::avx2::Avx2;
 use super::packed::BLOCK;
-use super::{Isa, Job, Lanes, Layout, Vectors, prefetch, sse};
+use super::{Isa, Job, Lanes, Layout, Vectors, prefetch};
 use crate::exact::LANES;
 
 /// How far ahead weights are prefetched, in bytes. 4 KiB was best (measured on an EPYC 9005).
@@ -113,11 +113,6 @@ impl Vectors for Avx512 {
     }
 
     #[inline(always)]
-    fn sums(self, [a, b, c, d]: [Self::V; 4]) -> [f32; 4] {
-        unsafe { sse::sums([four(a), four(b), four(c), four(d)]) }
-    }
-
-    #[inline(always)]
     fn largest(self, x: __m512) -> f32 {
         unsafe {
             let x = _mm256_max_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps::<1>(x));
@@ -144,29 +139,6 @@ impl Vectors for Avx512 {
             _mm512_storeu_si512(to.as_mut_ptr().cast(), frequencies);
         }
     }
-
-    #[inline(always)]
-    fn transpose(self, rows: &[[u8; 16]; 16]) -> [[u8; 16]; 16] {
-        unsafe { sse::transpose(rows) }
-    }
-
-    #[inline(always)]
-    fn nonzero(self, x: &[u8; 32]) -> u32 {
-        unsafe {
-            let x = _mm256_loadu_si256(x.as_ptr().cast());
-            _mm256_test_epi8_mask(x, x)
-        }
-    }
-}
-
-/// The tree of a vector down to four lanes.
-///
-/// # Safety
-///
-/// The processor has AVX-512 F and DQ.
-#[inline(always)]
-unsafe fn four(x: __m512) -> __m128 {
-    unsafe { sse::four(_mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps::<1>(x))) }
 }
 
 impl Isa for Avx512 {

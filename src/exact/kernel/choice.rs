@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 #[cfg(target_arch = "aarch64")]
 use super::neon::{Neon, NeonDot};
 use super::plain::Plain;
-use super::{Isa, Job, Layout, VectorJob};
+use super::{Isa, Job, Layout, MixVectors, VectorJob};
 #[cfg(target_arch = "x86_64")]
 use super::{
     avx2::{Avx2, AvxVnni},
@@ -141,21 +141,23 @@ impl Kernel {
     ///
     /// If the processor does not have the kernel.
     pub fn run_vectors<J: VectorJob>(self, _: Exact, job: J) -> J::Output {
-        struct Of<J>(J);
-        impl<J: VectorJob> Job for Of<J> {
+        struct By<J, V>(J, V);
+        impl<J: VectorJob, V: MixVectors> Job for By<J, V> {
             type Output = J::Output;
             #[inline(always)]
-            fn run<I: Isa>(self, isa: I) -> J::Output {
-                self.0.run(isa.vectors())
+            fn run<I: Isa>(self, _: I) -> J::Output {
+                self.0.run(self.1)
             }
         }
-        let job = Of(job);
         match self {
-            Self::Plain => Plain.run(job),
+            Self::Plain => Plain.run(By(job, Plain)),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 | Self::AvxVnni | Self::Avx512 => Avx2::get().expect("AVX2").run(job),
+            Self::Avx2 | Self::AvxVnni | Self::Avx512 => {
+                let avx2 = Avx2::get().expect("AVX2");
+                avx2.run(By(job, avx2))
+            }
             #[cfg(target_arch = "aarch64")]
-            Self::Neon | Self::NeonDot => Neon.run(job),
+            Self::Neon | Self::NeonDot => Neon.run(By(job, Neon)),
             other => other.is_foreign(),
         }
     }

@@ -61,7 +61,7 @@ pub trait Job {
 /// Something to be computed by vectors alone. [`run`](Self::run) must be `#[inline(always)]`.
 pub trait VectorJob {
     type Output;
-    fn run<V: Vectors>(self, vectors: V) -> Self::Output;
+    fn run<V: MixVectors>(self, vectors: V) -> Self::Output;
 }
 
 /// Operations on 16 f32, each rounded by itself. A value of an implementing type exists only where
@@ -92,8 +92,6 @@ pub trait Vectors: Copy + Send + Sync + 'static {
     fn power(self, x: Self::V) -> Self::V;
     /// The tree of lanes: 8, 4, 2, 1.
     fn sum(self, x: Self::V) -> f32;
-    /// The trees of four vectors.
-    fn sums(self, x: [Self::V; 4]) -> [f32; 4];
     /// The largest number; none is a NaN.
     fn largest(self, x: Self::V) -> f32;
     /// The low byte, with its sign.
@@ -102,6 +100,12 @@ pub trait Vectors: Copy + Send + Sync + 'static {
     fn high(self, x: Self::I, low: Self::I) -> Self::I;
     /// Numbers from 0 to 2^30 cut to integers, plus 1.
     fn frequencies(self, x: Self::V, to: &mut [u32; LANES]);
+}
+
+/// What mixing needs beside.
+pub trait MixVectors: Vectors {
+    /// The trees of four vectors ([`sum`](Vectors::sum)).
+    fn sums(self, x: [Self::V; 4]) -> [f32; 4];
     /// Rows of bytes become columns.
     fn transpose(self, rows: &[[u8; 16]; 16]) -> [[u8; 16]; 16];
     /// A bit for each byte that is not 0, the first in the lowest.

@@ -6,7 +6,7 @@ use std::arch::aarch64::*;
 use std::arch::asm;
 
 use super::packed::BLOCK;
-use super::{Isa, Job, Lanes, Layout, Vectors, prefetch};
+use super::{Isa, Job, Lanes, Layout, MixVectors, Vectors, prefetch};
 use crate::exact::LANES;
 
 /// How far ahead weights are prefetched, in bytes.
@@ -129,19 +129,6 @@ impl Vectors for Neon {
     }
 
     #[inline(always)]
-    fn sums(self, [a, b, c, d]: [Self::V; 4]) -> [f32; 4] {
-        unsafe {
-            // Lane i and lane i + 2 of two trees side by side, then lane 0 and 1 of all four.
-            let (a, b, c, d) = (four(a), four(b), four(c), four(d));
-            let ab = vcombine_f32(two(a), two(b));
-            let cd = vcombine_f32(two(c), two(d));
-            let mut out = [0.0; 4];
-            vst1q_f32(out.as_mut_ptr(), vaddq_f32(vuzp1q_f32(ab, cd), vuzp2q_f32(ab, cd)));
-            out
-        }
-    }
-
-    #[inline(always)]
     fn largest(self, x: Self::V) -> f32 {
         unsafe { vmaxvq_f32(vmaxq_f32(vmaxq_f32(x[0], x[1]), vmaxq_f32(x[2], x[3]))) }
     }
@@ -161,6 +148,21 @@ impl Vectors for Neon {
         let (quarters, _) = to.as_chunks_mut::<4>();
         for (x, to) in x.into_iter().zip(quarters) {
             unsafe { vst1q_u32(to.as_mut_ptr(), vaddq_u32(vcvtq_u32_f32(x), vdupq_n_u32(1))) };
+        }
+    }
+}
+
+impl MixVectors for Neon {
+    #[inline(always)]
+    fn sums(self, [a, b, c, d]: [Self::V; 4]) -> [f32; 4] {
+        unsafe {
+            // Lane i and lane i + 2 of two trees side by side, then lane 0 and 1 of all four.
+            let (a, b, c, d) = (four(a), four(b), four(c), four(d));
+            let ab = vcombine_f32(two(a), two(b));
+            let cd = vcombine_f32(two(c), two(d));
+            let mut out = [0.0; 4];
+            vst1q_f32(out.as_mut_ptr(), vaddq_f32(vuzp1q_f32(ab, cd), vuzp2q_f32(ab, cd)));
+            out
         }
     }
 

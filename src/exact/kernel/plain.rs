@@ -2,7 +2,7 @@
 //! instructions for much of it.
 
 use super::packed::BLOCK;
-use super::{Isa, Job, Lanes, Layout, Vectors};
+use super::{Isa, Job, Lanes, Layout, MixVectors, Vectors};
 use crate::exact::LANES;
 use crate::exact::functions::{ROUNDER, larger};
 
@@ -102,11 +102,6 @@ impl Vectors for Plain {
     }
 
     #[inline(always)]
-    fn sums(self, x: [Self::V; 4]) -> [f32; 4] {
-        x.map(|x| self.sum(x))
-    }
-
-    #[inline(always)]
     fn largest(self, x: Self::V) -> f32 {
         x.into_iter().fold(f32::NEG_INFINITY, |m, x| larger(x, m))
     }
@@ -127,6 +122,13 @@ impl Vectors for Plain {
     #[inline(always)]
     fn frequencies(self, x: Self::V, to: &mut [u32; LANES]) {
         *to = x.map(|x| x as u32 + 1);
+    }
+}
+
+impl MixVectors for Plain {
+    #[inline(always)]
+    fn sums(self, x: [Self::V; 4]) -> [f32; 4] {
+        x.map(|x| self.sum(x))
     }
 
     #[inline(always)]

@@ -1,4 +1,4 @@
-//! What AVX2 and AVX-512 do alike, in registers of 128 bits.
+//! What AVX2 does in registers of 128 bits.
 
 use std::arch::x86_64::*;
 
