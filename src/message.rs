@@ -14,7 +14,7 @@ use crate::progress::BlockProgress;
 
 /// Compresses independent messages, each into an archive of its own, the same as
 /// [`compress_with`] makes. The model is loaded once, and as many messages are coded at once as
-/// there are threads and processors. Memory: for each of them about 50 MiB with a built-in model,
+/// there are threads and processors. Memory: for each of them 50 to 70 MiB with a built-in model,
 /// and together no more than [`EncoderOptions::memory`]: threads become fewer until they fit.
 ///
 /// ```

@@ -16,8 +16,9 @@ use crate::mix::Lengths;
 /// place.
 pub const BUFFERED: u64 = 64 << 20;
 
-/// Weight sets and maps whose number does not depend on the block, and the primer. What all small
-/// blocks of a process share, the primer's way into their tables, is not part of it: 13 MiB.
+/// Weight sets and maps whose number does not depend on the block, and the primer. What small
+/// blocks of a process share, and what they leave for the next, is not part of it: up to 32 MiB as
+/// long as there are no others (`mix/primer`).
 const MIX_REST: u64 = 3 << 20;
 /// Places of the match model, weight sets and corrections by order 1 and 2: at most so many bytes
 /// each.

@@ -1,5 +1,5 @@
-//! Small files in one run: they are compressed together, since a language model takes little longer
-//! to read several texts at once than to read one.
+//! Small files in one run: several are compressed at the same time, one on each thread, since a
+//! short text keeps no more than one busy.
 //!
 //! Comes in: the inputs of a task. Goes out: for small ones the archive, made before it is their
 //! turn. Whoever then reads an input as usual takes that archive if the file still holds what was
@@ -17,10 +17,11 @@ use super::file::output_name;
 
 /// Files of up to this are compressed together: longer ones keep all threads busy by themselves.
 const SMALL: u64 = 32 << 10;
-/// Bytes of content, and files, of which no more are taken together: what was made waits in memory,
-/// and the first output should not be long in coming.
-const TOGETHER: u64 = 512 << 10;
-const FILES: usize = 512;
+/// Files for each thread that are compressed together, and their bytes, unless one alone has more:
+/// with more of them threads would hardly rest less, and nothing can be shown of a file before all
+/// are done.
+const FILES: usize = 4;
+const TOGETHER: u64 = 16 << 10;
 
 /// A small file that was compressed.
 #[derive(Debug)]
@@ -65,13 +66,14 @@ fn make(task: &Task, inputs: &[impl AsRef<Path>]) -> lmz::Result<Vec<Made>> {
     if inputs.len() < 2 || !is_possible(task) {
         return Ok(Vec::new());
     }
+    let threads = task.options.get_threads().max(1);
     let mut bytes = 0;
     let mut contents = Vec::new();
-    for path in inputs.iter().take(FILES) {
+    for path in inputs.iter().take(FILES.saturating_mul(threads)) {
         let Some(content) = read(task, path.as_ref()) else { break };
         bytes += content.len() as u64;
         contents.push(content);
-        if bytes >= TOGETHER {
+        if bytes >= TOGETHER.saturating_mul(threads as u64) {
             break;
         }
     }
@@ -92,8 +94,9 @@ fn read(task: &Task, path: &Path) -> Option<Vec<u8>> {
     if !task.force && fs::symlink_metadata(output).is_ok() {
         return None;
     }
-    // Whatever is no regular file may be read once only.
-    let length = fs::metadata(path).ok().filter(|data| data.is_file())?.len();
+    // Whatever is no regular file may be read once only, and no link is removed.
+    let data = if task.remove { fs::symlink_metadata(path) } else { fs::metadata(path) };
+    let length = data.ok().filter(|data| data.is_file())?.len();
     if length > SMALL {
         return None;
     }

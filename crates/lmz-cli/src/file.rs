@@ -5,7 +5,7 @@
 //! its output is in place, and what was compressed only after it was decoded and compared.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, IsTerminal, Read, Seek};
+use std::io::{self, IsTerminal, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -222,7 +222,7 @@ pub fn run(
             ensure_output()?;
             ensure_no_terminal(task, io::stdout().is_terminal())?;
             taken.ensure_stdout_free()?;
-            pump(task, &mut input, io::stdout().lock(), &watch)?
+            pump(task, &mut input, AtOnce(io::stdout().lock()), &watch)?
         }
         Some(Place::Existing(output)) => {
             let output = output::existing(&output)?;
@@ -234,6 +234,21 @@ pub fn run(
     watch.end();
     report(task, &input, &moved);
     Ok(moved.warned)
+}
+
+/// Passes on what is written as it comes: standard output would keep what is behind a line's end.
+struct AtOnce<W>(W);
+
+impl<W: Write> Write for AtOnce<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.0.write(bytes)?;
+        self.0.flush()?;
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// An error if a file cannot be seeked in; before it is opened, which would wait for the other end

@@ -60,7 +60,8 @@ pub struct FileArgs {
     /// files (which input of how many), phase (compress, decompress or test), total_bytes and
     /// done_bytes (of content; the total is null where it is not known), written_bytes (what has
     /// come out), rate (bytes of content a second over the last five; in a file's last line over
-    /// all of it), rest_seconds (null where it is not known), ended (true in a file's last line),
+    /// all of it; null where it is not known, as of small files that are compressed several at a
+    /// time), rest_seconds (null where it is not known), ended (true in a file's last line),
     /// failed (then whether the file could not be done; a message says why). json is shown with
     /// --quiet too.
     #[arg(long, value_name = "HOW", default_value = "auto", hide_default_value = true)]

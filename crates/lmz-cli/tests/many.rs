@@ -7,7 +7,7 @@ use std::fs;
 #[path = "common/command.rs"]
 mod common;
 
-use common::{fails, folder_with, lmz, ok, path, read, text, told};
+use common::{command, fails, folder_with, lmz, ok, path, read, text, told};
 
 /// What each of these files gives by itself.
 fn singly(folder: &tempfile::TempDir, names: &[&str], options: &[&str]) -> Vec<Vec<u8>> {
@@ -73,4 +73,32 @@ fn each_file_has_its_own_message() {
     // An archive that cannot be made is an error of each file.
     let little = ["-3", "--memory", "1M", "-f", "d", "folder/../d"];
     fails(&lmz(&folder, &little), "d: ");
+}
+
+/// What has arrived is delivered at once, also what does not end with a line.
+#[test]
+fn standard_output_keeps_nothing() {
+    use std::io::{Read, Write};
+    use std::process::Stdio;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    let folder = folder_with("a", b"no line's end");
+    ok(&lmz(&folder, &["-1", "a"]));
+    let mut child =
+        command(&folder, &["-dc"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut to, mut from) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    to.write_all(&read(&folder, "a.lmz")).unwrap();
+    // The archive could go on with another frame: its end has not been seen.
+    let (told, came) = mpsc::channel();
+    let reader = thread::spawn(move || {
+        let mut found = [0; 13];
+        let _ = told.send(from.read_exact(&mut found).map(|()| found));
+    });
+    let found = came.recv_timeout(Duration::from_secs(60));
+    drop(to);
+    reader.join().unwrap();
+    assert_eq!(&found.expect("delivered before the input ends").unwrap(), b"no line's end");
+    assert!(child.wait().unwrap().success());
 }

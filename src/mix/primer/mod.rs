@@ -11,6 +11,7 @@ mod sort;
 #[cfg(test)]
 mod tests;
 
+use std::mem;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::history::Histories;
@@ -38,8 +39,8 @@ pub struct PrimerLog {
     all: OnceLock<Vec<[u8; LINE]>>,
 }
 
-/// Updates from which on the state of a line is kept for the next block: one line in 40 has so many,
-/// together they have a third of all, and most texts look at them.
+/// Updates from which on the state of a line is kept for the next block: one line in 40 has so
+/// many, together they have a third of all, and most texts look at them.
 const LONG: usize = 48;
 
 /// The block, of those that begin with the same log, from which on the states of all lines are
@@ -202,6 +203,18 @@ fn empty() -> Table {
     kept.unwrap_or_else(|| Table::new(SMALLEST))
 }
 
+/// log2 of the bytes of a table from which on a block takes so much that what is kept for small
+/// ones should go first, and so long that making it again does not count.
+const LARGE: u32 = 26;
+
+/// Gives up what is kept for the next small block.
+fn forget() {
+    // Not while the locks are held: a table that goes looks whether it is to be kept.
+    let tables = mem::take(&mut *TABLES.lock().unwrap_or_else(PoisonError::into_inner));
+    let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner).take();
+    drop((tables, kept));
+}
+
 impl Drop for Table {
     /// Keeps the memory for the next block, where it is zeros again with little to do.
     fn drop(&mut self) {
@@ -218,6 +231,9 @@ pub fn primed(fp: Exact, (table, places): (u32, u32), primer: &[u8]) -> Primed {
     if table > SMALLEST {
         // A block that looks at most of the lines. The log goes before the rest of what it needs
         // comes.
+        if table >= LARGE {
+            forget();
+        }
         let mut out = Table::new(table);
         PrimerLog::new(primer, out.bits()).read_all(out.lines_mut());
         return (out, read_matches(fp, places, primer));

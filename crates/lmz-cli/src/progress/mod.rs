@@ -223,7 +223,7 @@ impl Looking {
             total_bytes: work.total,
             done_bytes: done,
             written_bytes: self.written.load(Ordering::Relaxed),
-            rate: work.meter.rate(),
+            rate: work.meter.rate().filter(|_| !work.whole),
             rest_seconds: work.total.and_then(|total| work.meter.rest(total)),
             ended: false,
             failed: false,
@@ -232,9 +232,12 @@ impl Looking {
 
     /// The state at the end, when the rate is that of all.
     fn last(&self) -> State {
-        let took = self.work().begin.elapsed().as_secs_f64();
+        let (took, whole) = {
+            let work = self.work();
+            (work.begin.elapsed().as_secs_f64(), work.whole)
+        };
         let state = self.state();
-        let rate = (took > 0.0).then(|| state.done_bytes as f64 / took);
+        let rate = (took > 0.0 && !whole).then(|| state.done_bytes as f64 / took);
         State { rate, ..state }
     }
 
