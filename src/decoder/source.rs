@@ -13,7 +13,7 @@ use crate::format::{FormatError, Input};
 /// Bytes asked of the inner reader at a time, at least; it gives what it has.
 const READ: usize = 64 << 10;
 /// How many times as large as what is there the room for more may be.
-const GROWS: usize = 4;
+const GROWS: usize = 8;
 /// A buffer larger than this is given back when it is empty.
 const KEPT: usize = 16 << 20;
 /// In a part that has more bytes than this already, the next attempt to read it waits for an eighth
