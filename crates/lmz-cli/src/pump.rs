@@ -43,10 +43,6 @@ fn compress(task: &Task, input: &mut Input, output: impl Write, watch: &Watch) -
     let progress = watch.begin(Phase::Compress, input.length());
     let written = |bytes| watch.written(bytes);
     let mut output = Counted::new(Told(output)).told_to(&written);
-    let mut encoder = Encoder::with_options(&mut output, task.options.clone().progress(progress))?;
-    if task.verbose > 0 {
-        encoder.on_block(block_line(watch));
-    }
     let made = input.take_made();
     let mut from = Counted::new(input.reader());
     let mut begun = Vec::new();
@@ -54,12 +50,15 @@ fn compress(task: &Task, input: &mut Input, output: impl Write, watch: &Watch) -
         let most = made.content.len() as u64 + 1;
         from.by_ref().take(most).read_to_end(&mut begun)?;
         if begun == made.content {
-            drop(encoder);
             output.write_all(&made.archive)?;
             output.flush()?;
             watch.whole();
             return Ok(Moved { read: from.bytes, written: output.bytes, warned: false });
         }
+    }
+    let mut encoder = Encoder::with_options(&mut output, task.options.clone().progress(progress))?;
+    if task.verbose > 0 {
+        encoder.on_block(block_line(watch));
     }
     // Nothing was made of it, or it was changed since.
     encoder.write_all(&begun)?;
