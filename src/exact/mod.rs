@@ -21,10 +21,13 @@ mod frequencies;
 mod functions;
 pub mod kernel;
 mod product;
+pub mod rotary;
 mod vectors;
+pub mod wide;
 
 pub use frequencies::{frequencies, prefix_sums};
 pub use functions::{clamp, exp, max, round, sigmoid, tanh};
+pub(crate) use product::LEAST;
 pub use product::{Activations, LONGEST_INPUT, Matrix, Quantised, product, quantise};
 pub(crate) use vectors::EPSILON;
 pub use vectors::{LANES, layer_norm, sum};

@@ -9,7 +9,7 @@ use super::functions::{clamp, max, round};
 pub const LONGEST_INPUT: usize = 1 << 17;
 
 /// 2^-100: a vector whose largest element is below is taken as zero.
-pub(super) const LEAST: f32 = f32::from_bits(0x0d80_0000);
+pub(crate) const LEAST: f32 = f32::from_bits(0x0d80_0000);
 
 /// A stored matrix: int8 in [-127, 127] and an f32 scale for each output.
 #[derive(Debug, Clone, PartialEq)]

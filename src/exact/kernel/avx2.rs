@@ -5,7 +5,8 @@
 use std::arch::x86_64::*;
 
 use super::packed::BLOCK;
-use super::{Isa, Job, Lanes, Layout, MixVectors, Vectors, prefetch, sse};
+use super::wide::GROUPS;
+use super::{Isa, Job, Lanes, Layout, Vectors, prefetch};
 use crate::exact::LANES;
 
 /// How far ahead weights are prefetched, in bytes.
@@ -159,6 +160,11 @@ impl Vectors for Avx2 {
     }
 
     #[inline(always)]
+    fn store16(self, x: Self::I, to: &mut [i16; LANES]) {
+        unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), to_16(x)) }
+    }
+
+    #[inline(always)]
     fn frequencies(self, x: Self::V, to: &mut [u32; LANES]) {
         let to = to.as_mut_ptr().cast::<__m256i>();
         unsafe {
@@ -167,37 +173,6 @@ impl Vectors for Avx2 {
             _mm256_storeu_si256(to.add(1), _mm256_add_epi32(_mm256_cvttps_epi32(x[1]), one));
         }
     }
-}
-
-impl MixVectors for Avx2 {
-    #[inline(always)]
-    fn sums(self, [a, b, c, d]: [Self::V; 4]) -> [f32; 4] {
-        unsafe { sse::sums([four(a), four(b), four(c), four(d)]) }
-    }
-
-    #[inline(always)]
-    fn transpose(self, rows: &[[u8; 16]; 16]) -> [[u8; 16]; 16] {
-        unsafe { sse::transpose(rows) }
-    }
-
-    #[inline(always)]
-    fn nonzero(self, x: &[u8; 32]) -> u32 {
-        unsafe {
-            let x = _mm256_loadu_si256(x.as_ptr().cast());
-            let zeros = _mm256_movemask_epi8(_mm256_cmpeq_epi8(x, _mm256_setzero_si256()));
-            !zeros as u32
-        }
-    }
-}
-
-/// The tree of a vector down to four lanes.
-///
-/// # Safety
-///
-/// The processor has AVX2.
-#[inline(always)]
-unsafe fn four(x: [__m256; 2]) -> __m128 {
-    unsafe { sse::four(_mm256_add_ps(x[0], x[1])) }
 }
 
 /// # Safety
@@ -247,6 +222,16 @@ impl Isa for Avx2 {
         unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), to_16(q)) }
     }
 
+    #[inline(always)]
+    fn dot16<const R: usize>(
+        self,
+        weights: [&[i8]; 2],
+        x: [&[i16]; R],
+        ahead: bool,
+    ) -> [[[__m256; 2]; 2]; R] {
+        dot16(self, weights, x, ahead)
+    }
+
     #[allow(clippy::needless_range_loop)] // loops over constant ranges are unrolled
     #[inline(always)]
     fn dot<const R: usize>(
@@ -294,6 +279,79 @@ impl Isa for Avx2 {
     }
 }
 
+/// [`Isa::dot16`], of both kernels: `vpmaddwd` and an addition are as fast as `vpdpwssd` where both
+/// run on two ports, and few processors with AVX-VNNI are without AVX-512's.
+#[allow(clippy::needless_range_loop)] // loops over constant ranges are unrolled
+#[inline(always)]
+fn dot16<const R: usize>(
+    _: Avx2,
+    weights: [&[i8]; 2],
+    x: [&[i16]; R],
+    ahead: bool,
+) -> [[[__m256; 2]; 2]; R] {
+    let groups = weights[0].len() / 32;
+    assert_eq!(weights[1].len() / 32, groups);
+    for x in x {
+        assert!(2 * groups <= x.len());
+    }
+    // SAFETY: the processor has AVX2, because a value of `Avx2` is there. Group g of a tile reads
+    // its weights 32 g to 32 g + 31, and numbers 2 g and 2 g + 1 of each row.
+    unsafe {
+        let mut out = [[[_mm256_setzero_ps(); 2]; 2]; R];
+        for tile in 0..2 {
+            let mut total = [[_mm256_setzero_pd(); 4]; R];
+            let mut w = weights[tile].as_ptr();
+            let mut begin = 0;
+            loop {
+                let end = groups.min(begin + GROUPS);
+                let mut sums = [[_mm256_setzero_si256(); 2]; R];
+                for g in begin..end {
+                    if ahead {
+                        prefetch(w.wrapping_add(AHEAD));
+                    }
+                    let w0 = _mm256_cvtepi8_epi16(_mm_loadu_si128(w.cast()));
+                    let w1 = _mm256_cvtepi8_epi16(_mm_loadu_si128(w.add(16).cast()));
+                    for r in 0..R {
+                        let q = x[r].as_ptr().add(2 * g).cast::<i32>().read_unaligned();
+                        let q = _mm256_set1_epi32(q);
+                        sums[r][0] = _mm256_add_epi32(sums[r][0], _mm256_madd_epi16(q, w0));
+                        sums[r][1] = _mm256_add_epi32(sums[r][1], _mm256_madd_epi16(q, w1));
+                    }
+                    w = w.add(32);
+                }
+                if groups <= GROUPS {
+                    for r in 0..R {
+                        out[r][tile] =
+                            [_mm256_cvtepi32_ps(sums[r][0]), _mm256_cvtepi32_ps(sums[r][1])];
+                    }
+                    break;
+                }
+                for r in 0..R {
+                    for half in 0..2 {
+                        let low = _mm256_castsi256_si128(sums[r][half]);
+                        let high = _mm256_extracti128_si256::<1>(sums[r][half]);
+                        let to = &mut total[r][2 * half..][..2];
+                        to[0] = _mm256_add_pd(to[0], _mm256_cvtepi32_pd(low));
+                        to[1] = _mm256_add_pd(to[1], _mm256_cvtepi32_pd(high));
+                    }
+                }
+                begin = end;
+                if begin == groups {
+                    for r in 0..R {
+                        for half in 0..2 {
+                            let low = _mm256_cvtpd_ps(total[r][2 * half]);
+                            let high = _mm256_cvtpd_ps(total[r][2 * half + 1]);
+                            out[r][tile][half] = _mm256_set_m128(high, low);
+                        }
+                    }
+                    break;
+                }
+            }
+        }
+        out
+    }
+}
+
 impl Isa for AvxVnni {
     type Vectors = Avx2;
     const LAYOUT: Layout = Layout { tile: 16, group: 4, offset: true };
@@ -331,6 +389,16 @@ impl Isa for AvxVnni {
     #[inline(always)]
     fn zero(self) -> u8 {
         128
+    }
+
+    #[inline(always)]
+    fn dot16<const R: usize>(
+        self,
+        weights: [&[i8]; 2],
+        x: [&[i16]; R],
+        ahead: bool,
+    ) -> [[[__m256; 2]; 2]; R] {
+        dot16(self.0, weights, x, ahead)
     }
 
     #[allow(clippy::needless_range_loop)] // loops over constant ranges are unrolled

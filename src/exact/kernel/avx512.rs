@@ -4,6 +4,7 @@ use std::arch::x86_64::*;
 
 use super::avx2::Avx2;
 use super::packed::BLOCK;
+use super::wide::GROUPS;
 use super::{Isa, Job, Lanes, Layout, Vectors, prefetch};
 use crate::exact::LANES;
 
@@ -133,6 +134,11 @@ impl Vectors for Avx512 {
     }
 
     #[inline(always)]
+    fn store16(self, x: Self::I, to: &mut [i16; LANES]) {
+        unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), _mm512_cvtepi32_epi16(x)) }
+    }
+
+    #[inline(always)]
     fn frequencies(self, x: Self::V, to: &mut [u32; LANES]) {
         unsafe {
             let frequencies = _mm512_add_epi32(_mm512_cvttps_epi32(x), _mm512_set1_epi32(1));
@@ -175,6 +181,85 @@ impl Isa for Avx512 {
     #[inline(always)]
     fn zero(self) -> u8 {
         128
+    }
+
+    #[allow(clippy::needless_range_loop)] // loops over constant ranges are unrolled
+    #[inline(always)]
+    fn dot16<const R: usize>(
+        self,
+        weights: [&[i8]; 2],
+        x: [&[i16]; R],
+        ahead: bool,
+    ) -> [[__m512; 2]; R] {
+        let groups = weights[0].len() / 32;
+        assert!(groups.is_multiple_of(2) && weights[1].len() / 32 == groups);
+        for x in x {
+            assert!(2 * groups <= x.len());
+        }
+        // SAFETY: group g of a tile reads its weights 32 g to 32 g + 31, and numbers 2 g and
+        // 2 g + 1 of each row.
+        unsafe {
+            let w = [weights[0].as_ptr(), weights[1].as_ptr()];
+            let mut total = [[[_mm512_setzero_pd(); 2]; 2]; R];
+            let mut begin = 0;
+            loop {
+                let end = groups.min(begin + GROUPS);
+                // With few rows more sums than they have, or each would wait for the one before it.
+                let mut sums = [[[_mm512_setzero_si512(); 2]; 2]; R];
+                for g in (begin..end).step_by(2) {
+                    for odd in 0..2 {
+                        for tile in 0..2 {
+                            let at = w[tile].add(32 * (g + odd));
+                            if ahead && odd == 0 {
+                                prefetch(at.wrapping_add(AHEAD));
+                            }
+                            let w = _mm512_cvtepi8_epi16(_mm256_loadu_si256(at.cast()));
+                            for r in 0..R {
+                                let q = x[r].as_ptr().add(2 * (g + odd)).cast::<i32>();
+                                let q = _mm512_set1_epi32(q.read_unaligned());
+                                let sum = &mut sums[r][if R <= 4 { odd } else { 0 }][tile];
+                                *sum = dot2(*sum, w, q);
+                            }
+                        }
+                    }
+                }
+                let mut both = [[_mm512_setzero_si512(); 2]; R];
+                for r in 0..R {
+                    for tile in 0..2 {
+                        both[r][tile] = _mm512_add_epi32(sums[r][0][tile], sums[r][1][tile]);
+                    }
+                }
+                let mut out = [[_mm512_setzero_ps(); 2]; R];
+                if groups <= GROUPS {
+                    for r in 0..R {
+                        for tile in 0..2 {
+                            out[r][tile] = _mm512_cvtepi32_ps(both[r][tile]);
+                        }
+                    }
+                    return out;
+                }
+                for r in 0..R {
+                    for tile in 0..2 {
+                        let low = _mm512_castsi512_si256(both[r][tile]);
+                        let high = _mm512_extracti64x4_epi64::<1>(both[r][tile]);
+                        let to = &mut total[r][tile];
+                        to[0] = _mm512_add_pd(to[0], _mm512_cvtepi32_pd(low));
+                        to[1] = _mm512_add_pd(to[1], _mm512_cvtepi32_pd(high));
+                    }
+                }
+                begin = end;
+                if begin == groups {
+                    for r in 0..R {
+                        for tile in 0..2 {
+                            let [low, high] = total[r][tile];
+                            let low = _mm512_castps256_ps512(_mm512_cvtpd_ps(low));
+                            out[r][tile] = _mm512_insertf32x8::<1>(low, _mm512_cvtpd_ps(high));
+                        }
+                    }
+                    return out;
+                }
+            }
+        }
     }
 
     #[inline(always)]
@@ -264,4 +349,29 @@ unsafe fn dot4(sum: __m512i, q: *const i32, w: *const i8) -> __m512i {
             _mm512_loadu_si512(w.cast()),
         )
     }
+}
+
+/// Adds 16 sums of two products of int16 each.
+///
+/// Compilers know processors on which `vpdpwssd` waits longer than a multiplication and an addition,
+/// and put these in its place, which takes twice the instructions where it matters: so it is written
+/// as it is to be.
+///
+/// # Safety
+///
+/// The processor has AVX-512 VNNI.
+#[target_feature(enable = "avx512f,avx512vnni")]
+#[inline]
+unsafe fn dot2(mut sum: __m512i, w: __m512i, q: __m512i) -> __m512i {
+    // SAFETY: the instruction touches nothing but these registers.
+    unsafe {
+        std::arch::asm!(
+            "vpdpwssd {sum}, {w}, {q}",
+            sum = inout(zmm_reg) sum,
+            w = in(zmm_reg) w,
+            q = in(zmm_reg) q,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    sum
 }

@@ -17,23 +17,24 @@ mod avx2;
 mod avx512;
 mod choice;
 mod functions;
+mod mix;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod packed;
 mod pages;
 mod plain;
-#[cfg(target_arch = "x86_64")]
-mod sse;
 #[cfg(test)]
 mod tests;
+mod wide;
 
 pub use choice::{Kernel, UnknownKernel};
 pub use functions::{exp, sigmoid, tanh};
+pub use mix::{MixVectors, VectorJob};
 pub use packed::{
     Arena, BLOCK, BLOCK_LANES, Int8Rows, Layout, Packed, Product, Quantised, Rows, Strided,
 };
-
 pub use pages::zeros;
+pub use wide::{Packed16, Product16, Quantised16, WIDE};
 
 use super::LANES;
 
@@ -56,12 +57,6 @@ pub fn lanes(x: &[f32]) -> Vec<Lanes> {
 pub trait Job {
     type Output;
     fn run<I: Isa>(self, isa: I) -> Self::Output;
-}
-
-/// Something to be computed by vectors alone. [`run`](Self::run) must be `#[inline(always)]`.
-pub trait VectorJob {
-    type Output;
-    fn run<V: MixVectors>(self, vectors: V) -> Self::Output;
 }
 
 /// Operations on 16 f32, each rounded by itself. A value of an implementing type exists only where
@@ -98,18 +93,10 @@ pub trait Vectors: Copy + Send + Sync + 'static {
     fn low(self, x: Self::I) -> Self::I;
     /// `(x - low) / 256`
     fn high(self, x: Self::I, low: Self::I) -> Self::I;
+    /// Integers from -32768 to 32767, as int16.
+    fn store16(self, x: Self::I, to: &mut [i16; LANES]);
     /// Numbers from 0 to 2^30 cut to integers, plus 1.
     fn frequencies(self, x: Self::V, to: &mut [u32; LANES]);
-}
-
-/// What mixing needs beside.
-pub trait MixVectors: Vectors {
-    /// The trees of four vectors ([`sum`](Vectors::sum)).
-    fn sums(self, x: [Self::V; 4]) -> [f32; 4];
-    /// Rows of bytes become columns.
-    fn transpose(self, rows: &[[u8; 16]; 16]) -> [[u8; 16]; 16];
-    /// A bit for each byte that is not 0, the first in the lowest.
-    fn nonzero(self, x: &[u8; 32]) -> u32;
 }
 
 /// An instruction set: vectors, and products of int8 vectors.
@@ -147,6 +134,25 @@ pub trait Isa: Copy + Send + Sync + 'static {
         x: [&[u8]; R],
         ahead: bool,
     ) -> [[<Self::Vectors as Vectors>::V; 2]; R];
+
+    /// The sums over the inputs of int8 weight times int16 number, exact and then rounded once to
+    /// f32, for two tiles of 16 outputs and R rows. A tile is `[inputs / 2][16][2]`.
+    #[allow(clippy::needless_range_loop)] // loops over constant ranges are unrolled
+    #[inline(always)]
+    fn dot16<const R: usize>(
+        self,
+        weights: [&[i8]; 2],
+        x: [&[i16]; R],
+        _ahead: bool,
+    ) -> [[<Self::Vectors as Vectors>::V; 2]; R] {
+        let s = self.vectors();
+        let sums = wide::plain_dot(weights, x);
+        let mut out = [[s.splat(0.0); 2]; R];
+        for r in 0..R {
+            out[r] = [s.load(&sums[r][0]), s.load(&sums[r][1])];
+        }
+        out
+    }
 }
 
 /// Begins to load what will be needed soon.

@@ -141,6 +141,24 @@ impl Arena {
         Packed { outputs, inputs, at, start, scale }
     }
 
+    /// Takes room for the weights of a matrix `[outputs][inputs]`: where it begins.
+    pub(super) fn take(&mut self, outputs: usize, inputs: usize) -> usize {
+        let at = self.used;
+        self.used += Self::bytes_for(outputs, inputs);
+        at
+    }
+
+    /// Room that was taken.
+    pub(super) fn room(&mut self, at: usize, bytes: usize) -> &mut [i8] {
+        &mut self.weights[self.begin + at..][..bytes]
+    }
+
+    /// Weights in room that was taken.
+    #[inline(always)]
+    pub(super) fn weights(&self, at: usize, bytes: usize) -> &[i8] {
+        &self.weights[self.begin + at..][..bytes]
+    }
+
     /// How much it holds.
     pub fn bytes(&self) -> usize {
         self.used

@@ -2,7 +2,7 @@
 //! instructions for much of it.
 
 use super::packed::BLOCK;
-use super::{Isa, Job, Lanes, Layout, MixVectors, Vectors};
+use super::{Isa, Job, Lanes, Layout, Vectors};
 use crate::exact::LANES;
 use crate::exact::functions::{ROUNDER, larger};
 
@@ -120,25 +120,13 @@ impl Vectors for Plain {
     }
 
     #[inline(always)]
+    fn store16(self, x: Self::I, to: &mut [i16; LANES]) {
+        *to = x.map(|x| x as i16);
+    }
+
+    #[inline(always)]
     fn frequencies(self, x: Self::V, to: &mut [u32; LANES]) {
         *to = x.map(|x| x as u32 + 1);
-    }
-}
-
-impl MixVectors for Plain {
-    #[inline(always)]
-    fn sums(self, x: [Self::V; 4]) -> [f32; 4] {
-        x.map(|x| self.sum(x))
-    }
-
-    #[inline(always)]
-    fn transpose(self, rows: &[[u8; 16]; 16]) -> [[u8; 16]; 16] {
-        std::array::from_fn(|i| std::array::from_fn(|j| rows[j][i]))
-    }
-
-    #[inline(always)]
-    fn nonzero(self, x: &[u8; 32]) -> u32 {
-        x.iter().rev().fold(0, |bits, x| bits << 1 | u32::from(*x != 0))
     }
 }
 

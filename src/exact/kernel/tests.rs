@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::exact::fpstate::{self, Exact};
+use crate::exact::wide::{LEVELS, dot16};
 use crate::exact::{self, Activations, Matrix};
 
 /// Numbers of all kinds: ordinary, tiny, huge, zeros, infinities, and NaNs (but signalling ones,
@@ -254,6 +255,93 @@ fn products_at_the_limits() {
     }
 }
 
+/// [`Isa::dot16`] of R rows, against the definition.
+struct Dot16<'a> {
+    /// `[32][inputs]`
+    weights: &'a [Vec<i8>],
+    /// `[rows][inputs]`
+    x: &'a [Vec<i16>],
+    kernel: Kernel,
+}
+
+impl Job for Dot16<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        match self.x.len() {
+            1 => self.rows::<I, 1>(isa),
+            2 => self.rows::<I, 2>(isa),
+            3 => self.rows::<I, 3>(isa),
+            4 => self.rows::<I, 4>(isa),
+            8 => self.rows::<I, 8>(isa),
+            rows => panic!("no product has {rows} rows"),
+        }
+    }
+}
+
+impl Dot16<'_> {
+    #[inline(always)]
+    fn rows<I: Isa, const R: usize>(self, isa: I) {
+        let Self { weights, x, kernel } = self;
+        let s = isa.vectors();
+        let tiles = [0, 1].map(|tile| {
+            let rows = &weights[tile * LANES..][..LANES];
+            let pairs = (0..x[0].len()).step_by(2);
+            pairs.flat_map(|i| rows.iter().flat_map(move |row| [row[i], row[i + 1]])).collect()
+        });
+        let [first, second]: &[Vec<i8>; 2] = &tiles;
+        let mut rows: [&[i16]; R] = [&[]; R];
+        rows.iter_mut().zip(x).for_each(|(row, x)| *row = x);
+        for ahead in [false, true] {
+            let found = isa.dot16::<R>([first, second], rows, ahead);
+            for (r, (found, x)) in found.into_iter().zip(x).enumerate() {
+                for (tile, found) in found.into_iter().enumerate() {
+                    let mut line = Lanes::default();
+                    s.store(found, &mut line);
+                    let output = |i: usize| weights[tile * LANES + i].iter().copied();
+                    let place = format!("{}: {} inputs, row {r} of {R}", kernel.name(), x.len());
+                    same(&line, |i| dot16(output(i), x), &place);
+                }
+            }
+        }
+    }
+}
+
+/// By every kernel, with every number of rows that one is compiled for.
+fn check_dot16(weights: &[Vec<i8>], x: &[Vec<i16>]) {
+    for rows in [1, 2, 3, 4, 8] {
+        for kernel in Kernel::all_available() {
+            fpstate::exact(|fp| kernel.run(fp, Dot16 { weights, x: &x[..rows], kernel }));
+        }
+    }
+}
+
+/// The largest weights and numbers, of one sign and of both: sums far beyond 2^31, where what is
+/// kept in i32 would overflow, and just within it.
+#[test]
+fn dot16_at_the_limits() {
+    const MOST: i16 = LEVELS as i16;
+    for inputs in [16, 32, 496, 512, 528, 1008, 1024, 1040, 2000, 8192] {
+        let weight = |o: usize, i: usize| [127, -127, [127, -127][i % 2]][o % 3];
+        let weights: Vec<Vec<i8>> =
+            (0..2 * LANES).map(|o| (0..inputs).map(|i| weight(o, i)).collect()).collect();
+        let x: Vec<Vec<i16>> = (0..8)
+            .map(|r| {
+                let number = |i: usize| match r % 4 {
+                    0 => MOST,
+                    1 => -MOST,
+                    2 => [MOST, -MOST][i % 2],
+                    // Not a multiple of a power of two, so that the conversion rounds.
+                    _ => MOST - (i % 5) as i16,
+                };
+                (0..inputs).map(number).collect()
+            })
+            .collect();
+        check_dot16(&weights, &x);
+    }
+}
+
 #[test]
 fn names_are_known_and_differ() {
     let names: Vec<&str> = Kernel::ALL.map(Kernel::name).to_vec();
@@ -305,5 +393,30 @@ proptest! {
         for activations in BOTH {
             fpstate::exact(|fp| check_product(fp, &weights, &x, activations));
         }
+    }
+
+    #[test]
+    fn dot16_of_any_length(
+        lines in 1usize..=125,
+        limits in prop::sample::select(vec![(127i8, 32_639i16), (127, 300), (3, 32_639)]),
+        // Whether all numbers are as large as can be, and of one sign.
+        steady in any::<bool>(),
+        seed in any::<u64>(),
+    ) {
+        let mut state = seed;
+        let mut next = |most: i64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let found = (state >> 33) as i64 % (2 * most + 1) - most;
+            if steady { most } else { found }
+        };
+        let inputs = lines * LANES;
+        let mut row = |most: i64| (0..inputs).map(|_| next(most)).collect::<Vec<_>>();
+        let weights: Vec<Vec<i8>> = (0..2 * LANES)
+            .map(|_| row(i64::from(limits.0)).into_iter().map(|w| w as i8).collect())
+            .collect();
+        let x: Vec<Vec<i16>> = (0..8)
+            .map(|_| row(i64::from(limits.1)).into_iter().map(|x| x as i16).collect())
+            .collect();
+        check_dot16(&weights, &x);
     }
 }

@@ -2,12 +2,17 @@
 //! int8 and sums them by fours; without, two products each are summed in int16, where they just
 //! fit, and then widened in pairs.
 
+mod vectors;
+
 use std::arch::aarch64::*;
 use std::arch::asm;
 
 use super::packed::BLOCK;
-use super::{Isa, Job, Lanes, Layout, MixVectors, Vectors, prefetch};
+use super::wide::{GROUPS, TILE_GROUP};
+use super::{Isa, Job, Layout, prefetch};
 use crate::exact::LANES;
+
+pub use vectors::{four, two};
 
 /// How far ahead weights are prefetched, in bytes.
 const AHEAD: usize = 2048;
@@ -26,237 +31,8 @@ impl NeonDot {
     }
 }
 
-/// An operation on each quarter.
-macro_rules! each {
-    ($operation:ident, $x:expr $(, $y:expr)?) => {{
-        let x = $x;
-        unsafe {
-            [
-                $operation(x[0] $(, $y[0])?),
-                $operation(x[1] $(, $y[1])?),
-                $operation(x[2] $(, $y[2])?),
-                $operation(x[3] $(, $y[3])?),
-            ]
-        }
-    }};
-}
-
 // SAFETY of all that is unsafe below, where nothing else is said: the processor has the
 // instructions, which touch memory only through references to what they read or write whole.
-impl Vectors for Neon {
-    type V = [float32x4_t; 4];
-    type I = [int32x4_t; 4];
-
-    #[inline(always)]
-    fn load(self, x: &Lanes) -> Self::V {
-        let x = x.0.as_ptr();
-        unsafe { [vld1q_f32(x), vld1q_f32(x.add(4)), vld1q_f32(x.add(8)), vld1q_f32(x.add(12))] }
-    }
-
-    #[inline(always)]
-    fn store(self, x: Self::V, to: &mut Lanes) {
-        let to = to.0.as_mut_ptr();
-        unsafe {
-            vst1q_f32(to, x[0]);
-            vst1q_f32(to.add(4), x[1]);
-            vst1q_f32(to.add(8), x[2]);
-            vst1q_f32(to.add(12), x[3]);
-        }
-    }
-
-    #[inline(always)]
-    fn splat(self, x: f32) -> Self::V {
-        unsafe { [vdupq_n_f32(x); 4] }
-    }
-
-    #[inline(always)]
-    fn add(self, x: Self::V, y: Self::V) -> Self::V {
-        each!(vaddq_f32, x, y)
-    }
-
-    #[inline(always)]
-    fn sub(self, x: Self::V, y: Self::V) -> Self::V {
-        each!(vsubq_f32, x, y)
-    }
-
-    #[inline(always)]
-    fn mul(self, x: Self::V, y: Self::V) -> Self::V {
-        each!(vmulq_f32, x, y)
-    }
-
-    #[inline(always)]
-    fn div(self, x: Self::V, y: Self::V) -> Self::V {
-        each!(vdivq_f32, x, y)
-    }
-
-    /// Not `fmax`, which gives a NaN if either is one.
-    #[inline(always)]
-    fn max(self, x: Self::V, y: Self::V) -> Self::V {
-        each!(larger, x, y)
-    }
-
-    #[inline(always)]
-    fn min(self, x: Self::V, y: Self::V) -> Self::V {
-        each!(smaller, x, y)
-    }
-
-    #[inline(always)]
-    fn abs(self, x: Self::V) -> Self::V {
-        each!(vabsq_f32, x)
-    }
-
-    #[inline(always)]
-    fn neg(self, x: Self::V) -> Self::V {
-        each!(vnegq_f32, x)
-    }
-
-    #[inline(always)]
-    fn to_int(self, x: Self::V) -> Self::I {
-        each!(vcvtnq_s32_f32, x)
-    }
-
-    #[inline(always)]
-    fn power(self, x: Self::V) -> Self::V {
-        each!(power, x)
-    }
-
-    #[inline(always)]
-    fn sum(self, x: Self::V) -> f32 {
-        unsafe {
-            let x = two(four(x));
-            vget_lane_f32::<0>(x) + vget_lane_f32::<1>(x)
-        }
-    }
-
-    #[inline(always)]
-    fn largest(self, x: Self::V) -> f32 {
-        unsafe { vmaxvq_f32(vmaxq_f32(vmaxq_f32(x[0], x[1]), vmaxq_f32(x[2], x[3]))) }
-    }
-
-    #[inline(always)]
-    fn low(self, x: Self::I) -> Self::I {
-        each!(low_byte, x)
-    }
-
-    #[inline(always)]
-    fn high(self, x: Self::I, low: Self::I) -> Self::I {
-        each!(shift_8, each!(vsubq_s32, x, low))
-    }
-
-    #[inline(always)]
-    fn frequencies(self, x: Self::V, to: &mut [u32; LANES]) {
-        let (quarters, _) = to.as_chunks_mut::<4>();
-        for (x, to) in x.into_iter().zip(quarters) {
-            unsafe { vst1q_u32(to.as_mut_ptr(), vaddq_u32(vcvtq_u32_f32(x), vdupq_n_u32(1))) };
-        }
-    }
-}
-
-impl MixVectors for Neon {
-    #[inline(always)]
-    fn sums(self, [a, b, c, d]: [Self::V; 4]) -> [f32; 4] {
-        unsafe {
-            // Lane i and lane i + 2 of two trees side by side, then lane 0 and 1 of all four.
-            let (a, b, c, d) = (four(a), four(b), four(c), four(d));
-            let ab = vcombine_f32(two(a), two(b));
-            let cd = vcombine_f32(two(c), two(d));
-            let mut out = [0.0; 4];
-            vst1q_f32(out.as_mut_ptr(), vaddq_f32(vuzp1q_f32(ab, cd), vuzp2q_f32(ab, cd)));
-            out
-        }
-    }
-
-    #[inline(always)]
-    fn transpose(self, rows: &[[u8; 16]; 16]) -> [[u8; 16]; 16] {
-        unsafe {
-            let mut a = [vdupq_n_u8(0); 16];
-            for i in 0..16 {
-                a[i] = vld1q_u8(rows[i].as_ptr());
-            }
-            // Each round interleaves the first half with the second; after four, rows are columns.
-            for _ in 0..4 {
-                let before = a;
-                for i in 0..8 {
-                    a[2 * i] = vzip1q_u8(before[i], before[i + 8]);
-                    a[2 * i + 1] = vzip2q_u8(before[i], before[i + 8]);
-                }
-            }
-            let mut out = [[0; 16]; 16];
-            for i in 0..16 {
-                vst1q_u8(out[i].as_mut_ptr(), a[i]);
-            }
-            out
-        }
-    }
-
-    #[inline(always)]
-    fn nonzero(self, x: &[u8; 32]) -> u32 {
-        x.iter().rev().fold(0, |bits, x| bits << 1 | u32::from(*x != 0))
-    }
-}
-
-/// The tree of a vector down to four lanes.
-///
-/// # Safety
-///
-/// The processor has NEON.
-#[inline(always)]
-unsafe fn four(x: [float32x4_t; 4]) -> float32x4_t {
-    unsafe { vaddq_f32(vaddq_f32(x[0], x[2]), vaddq_f32(x[1], x[3])) }
-}
-
-/// The tree of four lanes down to two.
-///
-/// # Safety
-///
-/// The processor has NEON.
-#[inline(always)]
-unsafe fn two(x: float32x4_t) -> float32x2_t {
-    unsafe { vadd_f32(vget_low_f32(x), vget_high_f32(x)) }
-}
-
-/// # Safety
-///
-/// The processor has NEON.
-#[inline(always)]
-unsafe fn larger(x: float32x4_t, y: float32x4_t) -> float32x4_t {
-    unsafe { vbslq_f32(vcgtq_f32(x, y), x, y) }
-}
-
-/// # Safety
-///
-/// The processor has NEON.
-#[inline(always)]
-unsafe fn smaller(x: float32x4_t, y: float32x4_t) -> float32x4_t {
-    unsafe { vbslq_f32(vcltq_f32(x, y), x, y) }
-}
-
-/// # Safety
-///
-/// The processor has NEON.
-#[inline(always)]
-unsafe fn power(x: float32x4_t) -> float32x4_t {
-    unsafe {
-        let exponent = vshlq_n_s32::<23>(vreinterpretq_s32_f32(x));
-        vreinterpretq_f32_s32(vaddq_s32(exponent, vdupq_n_s32(127 << 23)))
-    }
-}
-
-/// # Safety
-///
-/// The processor has NEON.
-#[inline(always)]
-unsafe fn low_byte(x: int32x4_t) -> int32x4_t {
-    unsafe { vshrq_n_s32::<24>(vshlq_n_s32::<24>(x)) }
-}
-
-/// # Safety
-///
-/// The processor has NEON.
-#[inline(always)]
-unsafe fn shift_8(x: int32x4_t) -> int32x4_t {
-    unsafe { vshrq_n_s32::<8>(x) }
-}
 
 /// 16 quantised numbers, one byte each.
 #[inline(always)]
@@ -301,6 +77,16 @@ impl Isa for Neon {
     #[inline(always)]
     fn write(self, q: [int32x4_t; 4], to: &mut [u8]) {
         write(q, to);
+    }
+
+    #[inline(always)]
+    fn dot16<const R: usize>(
+        self,
+        weights: [&[i8]; 2],
+        x: [&[i16]; R],
+        ahead: bool,
+    ) -> [[[float32x4_t; 4]; 2]; R] {
+        dot16(weights, x, ahead)
     }
 
     #[allow(clippy::needless_range_loop)] // loops over constant ranges are unrolled
@@ -387,6 +173,16 @@ impl Isa for NeonDot {
         write(q, to);
     }
 
+    #[inline(always)]
+    fn dot16<const R: usize>(
+        self,
+        weights: [&[i8]; 2],
+        x: [&[i16]; R],
+        ahead: bool,
+    ) -> [[[float32x4_t; 4]; 2]; R] {
+        dot16(weights, x, ahead)
+    }
+
     #[allow(clippy::needless_range_loop)] // loops over constant ranges are unrolled
     #[inline(always)]
     fn dot<const R: usize>(
@@ -436,6 +232,106 @@ impl Isa for NeonDot {
             }
             out
         }
+    }
+}
+
+/// Groups of [`dot16`] whose numbers are one register.
+const AT_ONCE: usize = 4;
+
+/// [`Isa::dot16`], of both kernels: no extension multiplies int16 by int8. A load of pairs parts the
+/// weights of both inputs of a group, so that each sum stays in its lane.
+#[allow(clippy::needless_range_loop)] // loops over constant ranges are unrolled
+#[inline(always)]
+fn dot16<const R: usize>(
+    weights: [&[i8]; 2],
+    x: [&[i16]; R],
+    ahead: bool,
+) -> [[[float32x4_t; 4]; 2]; R] {
+    const BYTES: usize = TILE_GROUP * LANES;
+    const { assert!(GROUPS.is_multiple_of(AT_ONCE)) };
+    let groups = weights[0].len() / BYTES;
+    assert!(weights[1].len() / BYTES == groups && groups.is_multiple_of(AT_ONCE));
+    for x in x {
+        assert!(TILE_GROUP * groups <= x.len());
+    }
+    // SAFETY: group g of a tile reads its weights 32 g to 32 g + 31, and numbers 2 g and 2 g + 1 of
+    // each row; AT_ONCE groups are read together, and there is a multiple of so many.
+    unsafe {
+        let mut out = [[[vdupq_n_f32(0.0); 4]; 2]; R];
+        for tile in 0..2 {
+            let mut w = weights[tile].as_ptr();
+            let mut total = [[vdupq_n_s64(0); 8]; R];
+            let mut begin = 0;
+            loop {
+                let end = groups.min(begin + GROUPS);
+                let mut sums = [[vdupq_n_s32(0); 4]; R];
+                for g in (begin..end).step_by(AT_ONCE) {
+                    if ahead {
+                        prefetch(w.wrapping_add(AHEAD));
+                        prefetch(w.wrapping_add(AHEAD + 64));
+                    }
+                    let mut q = [vdupq_n_s16(0); R];
+                    for r in 0..R {
+                        q[r] = vld1q_s16(x[r].as_ptr().add(TILE_GROUP * g));
+                    }
+                    macro_rules! group {
+                        ($first:literal, $second:literal) => {
+                            let pairs = vld2q_s8(w);
+                            let first = wide(pairs.0);
+                            let second = wide(pairs.1);
+                            for r in 0..R {
+                                for i in 0..4 {
+                                    let sum = vmlal_laneq_s16::<$first>(sums[r][i], first[i], q[r]);
+                                    sums[r][i] = vmlal_laneq_s16::<$second>(sum, second[i], q[r]);
+                                }
+                            }
+                            w = w.add(BYTES);
+                        };
+                    }
+                    group!(0, 1);
+                    group!(2, 3);
+                    group!(4, 5);
+                    group!(6, 7);
+                }
+                if groups <= GROUPS {
+                    for r in 0..R {
+                        for i in 0..4 {
+                            out[r][tile][i] = vcvtq_f32_s32(sums[r][i]);
+                        }
+                    }
+                    break;
+                }
+                for r in 0..R {
+                    for i in 0..4 {
+                        let (low, high) = (vget_low_s32(sums[r][i]), vget_high_s32(sums[r][i]));
+                        total[r][2 * i] = vaddw_s32(total[r][2 * i], low);
+                        total[r][2 * i + 1] = vaddw_s32(total[r][2 * i + 1], high);
+                    }
+                }
+                begin = end;
+                if begin == groups {
+                    for r in 0..R {
+                        for i in 0..4 {
+                            // f64 holds them: what is rounded is the conversion to f32 alone.
+                            let low = vcvt_f32_f64(vcvtq_f64_s64(total[r][2 * i]));
+                            let high = vcvt_f32_f64(vcvtq_f64_s64(total[r][2 * i + 1]));
+                            out[r][tile][i] = vcombine_f32(low, high);
+                        }
+                    }
+                    break;
+                }
+            }
+        }
+        out
+    }
+}
+
+/// 16 weights as int16.
+#[inline(always)]
+fn wide(w: int8x16_t) -> [int16x4_t; 4] {
+    unsafe {
+        let (low, high) = (vmovl_s8(vget_low_s8(w)), vmovl_s8(vget_high_s8(w)));
+        [vget_low_s16(low), vget_high_s16(low), vget_low_s16(high), vget_high_s16(high)]
     }
 }
 
