@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lmz::exact::kernel::Kernel;
-use lmz::lm::rwkv7::engine::Part;
-use lmz::lm::rwkv7::{Config, Engine, Identity, LmStream, Model, Network, Weights};
+use lmz::lm::engine::{self, Engine, LmStream, Part};
+use lmz::lm::rwkv7::{Config, Identity, Model, Network, Weights};
 use lmz::vocab::{START, Token};
 
 fn main() {
@@ -93,7 +93,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(network: &Arc<Network>, batch: usize) -> Self {
+    fn new(network: &Arc<engine::Network>, batch: usize) -> Self {
         let engine = Engine::new(Arc::clone(network));
         let streams = (0..batch).map(|_| engine.stream()).collect();
         let mut bench = Self { engine, streams, number: 1 };
@@ -109,7 +109,7 @@ impl Bench {
 
     fn step(&mut self) {
         self.number = self.number.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let (number, vocab) = (self.number, self.engine.network().config.vocab as u32);
+        let (number, vocab) = (self.number, self.engine.network().vocab() as u32);
         self.read(|i| 1 + (number >> 8).wrapping_mul(2 * i + 1) % (vocab - 1));
     }
 }
@@ -118,10 +118,9 @@ fn micros(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }
 
-fn network(config: &Config, kernel: Kernel) -> Arc<Network> {
-    Arc::new(
-        Network::new(&Weights::random(config, 1), kernel).expect("a shape that the engine takes"),
-    )
+fn network(config: &Config, kernel: Kernel) -> Arc<engine::Network> {
+    let network = Network::new(&Weights::random(config, 1), kernel);
+    Arc::new(network.expect("a shape that the engine takes").into())
 }
 
 fn steps() {
@@ -227,7 +226,8 @@ fn shapes() {
             gate_rank,
             ..
         } = config;
-        let weights = (network.arena.bytes() + vocab * hidden) as f64 / 1e6;
+        let engine::Network::Rwkv7(packed) = &*network else { unreachable!("made so") };
+        let weights = (packed.arena.bytes() + vocab * hidden) as f64 / 1e6;
         let ranks = format!("{decay_rank} {a_rank} {v_rank} {gate_rank}");
         let times = times.join(" | ");
         println!(

@@ -2,8 +2,9 @@
 
 use crate::exact::fpstate::exact;
 use crate::format::BLOCK;
+use crate::lm::LoadedModel;
 use crate::lm::device::DeviceBoundModel;
-use crate::lm::rwkv7::{LoadedModel, ModelError};
+use crate::lm::rwkv7::ModelError;
 use crate::lm::{self, Found};
 
 /// What predicts the content.
@@ -61,6 +62,7 @@ impl Predictor {
     pub fn of(found: Found) -> Result<Self, ModelError> {
         match found {
             Found::Exact(model) => LoadedModel::new(&model).map(Self::Model),
+            Found::Transformer(model) => Ok(Self::Model(model.loaded().clone())),
             Found::DeviceBound(model) => Ok(Self::DeviceBound(model)),
         }
     }

@@ -10,7 +10,8 @@ mod tiny;
 use std::path::{Path, PathBuf};
 
 use lmz::exact::Activations;
-use lmz::lm::rwkv7::{LoadedModel, Model, Oracle, Weights};
+use lmz::lm::LoadedModel;
+use lmz::lm::rwkv7::{Model, Oracle, Weights};
 use lmz::{DecoderOptions, EncoderOptions, Predictor};
 use safetensors::SafeTensors;
 use tempfile::TempDir;

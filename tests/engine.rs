@@ -5,7 +5,8 @@ use std::sync::Arc;
 use lmz::exact::fpstate::exact;
 use lmz::exact::kernel::Kernel;
 use lmz::exact::{Activations, frequencies, prefix_sums};
-use lmz::lm::rwkv7::{Config, Engine, LmOutput, LmStream, Network, Oracle, Weights};
+use lmz::lm::engine::{Engine, LmOutput, LmStream};
+use lmz::lm::rwkv7::{Config, Network, Oracle, Weights};
 use lmz::vocab::{START, Token, Vocabulary};
 
 fn bits(x: f32) -> u32 {
@@ -58,7 +59,7 @@ impl Expected {
 /// Runs documents that begin at different steps, and end at different ones; in some steps some
 /// streams wait.
 fn run(engine: &mut Engine, expected: &Expected, documents: usize, length: usize, what: &str) {
-    let vocab = engine.network().config.vocab;
+    let vocab = engine.network().vocab();
     let mut streams: Vec<Option<(LmStream, usize)>> = (0..documents).map(|_| None).collect();
     let mut read = 0;
     for step in 0..length + 2 * documents {
@@ -90,7 +91,7 @@ fn run(engine: &mut Engine, expected: &Expected, documents: usize, length: usize
 /// Reads documents in windows, together and of different lengths; of some only the last tokens have
 /// outputs, or none.
 fn read(engine: &mut Engine, expected: &Expected, documents: usize, length: usize, what: &str) {
-    let config = engine.network().config;
+    let vocab = engine.network().vocab();
     let mut streams: Vec<_> = (0..documents).map(|_| (engine.stream(), 0)).collect();
     let mut found = 0;
     for round in 1.. {
@@ -98,11 +99,11 @@ fn read(engine: &mut Engine, expected: &Expected, documents: usize, length: usiz
             .map(|d| {
                 let begin = streams[d].1;
                 let end = length.min(begin + (round + 3 * d) % 7);
-                (begin..end).map(|i| token(d, i, config.vocab)).collect()
+                (begin..end).map(|i| token(d, i, vocab)).collect()
             })
             .collect();
         let outputs = |(d, tokens): (usize, &Vec<_>)| {
-            vec![LmOutput::new(&config); tokens.len().saturating_sub((round + d) % 3)]
+            vec![LmOutput::new(vocab); tokens.len().saturating_sub((round + d) % 3)]
         };
         let mut outputs: Vec<_> = tokens.iter().enumerate().map(outputs).collect();
         let mut windows = Vec::new();
@@ -128,8 +129,7 @@ fn read(engine: &mut Engine, expected: &Expected, documents: usize, length: usiz
 fn check(weights: &Weights, documents: usize, length: usize) {
     let expected = Expected::new(weights, documents, length);
     for kernel in Kernel::all_available() {
-        let network = Arc::new(Network::new(weights, kernel).unwrap());
-        let mut engine = Engine::new(network);
+        let mut engine = Engine::of(Network::new(weights, kernel).unwrap());
         let what = format!("{:?}, {}", weights.config, kernel.name());
         run(&mut engine, &expected, documents, length, &what);
         read(&mut engine, &expected, documents, length, &format!("windows: {what}"));
@@ -189,7 +189,7 @@ fn streams_are_values() {
     let weights = Weights::random(&Config::new(2, 64, 70), 4);
     let expected = Expected::new(&weights, 1, 6);
     let [mut one, mut other] = [Kernel::Plain, Kernel::fastest()]
-        .map(|kernel| Engine::new(Arc::new(Network::new(&weights, kernel).unwrap())));
+        .map(|kernel| Engine::of(Network::new(&weights, kernel).unwrap()));
     let mut stream = one.stream();
     for i in 0..6 {
         let engine = if i % 2 == 0 { &mut one } else { &mut other };
@@ -207,7 +207,7 @@ fn streams_are_values() {
 #[test]
 fn memory_of_a_stream_of_base() {
     let weights = Weights::random(&Config { layers: 8, ..Config::new(8, 256, 8192) }, 1);
-    let engine = Engine::from_weights(&weights).unwrap();
+    let engine = Engine::of(Network::new(&weights, Kernel::fastest()).unwrap());
     let bytes = engine.stream().memory();
     assert!((278_000..500_000).contains(&bytes), "{bytes}");
 }
@@ -218,7 +218,7 @@ fn batches_of_every_size() {
     let weights = Weights::random(&Config::new(1, 64, 70), 6);
     let expected = Expected::new(&weights, 19, 1 + (1..=19).count());
     for kernel in Kernel::all_available() {
-        let mut engine = Engine::new(Arc::new(Network::new(&weights, kernel).unwrap()));
+        let mut engine = Engine::of(Network::new(&weights, kernel).unwrap());
         let mut streams: Vec<_> = (0..19).map(|_| (engine.stream(), 0)).collect();
         for size in (1..=19).rev().chain(1..=19) {
             let mut rows = vec![];
@@ -242,7 +242,8 @@ fn batches_of_every_size() {
 fn engines_share_a_network() {
     let weights = Weights::random(&Config::new(2, 64, 70), 4);
     let expected = Expected::new(&weights, 6, 5);
-    let network = Arc::new(Network::new(&weights, Kernel::fastest()).unwrap());
+    let network = Network::new(&weights, Kernel::fastest()).unwrap();
+    let network = Arc::new(lmz::lm::engine::Network::from(network));
     let first = Engine::new(Arc::clone(&network)).stream();
     let mut streams: Vec<_> = (0..6).map(|_| first.clone()).collect();
     for i in 0..5 {
@@ -270,7 +271,7 @@ fn engines_share_a_network() {
 #[should_panic(expected = "out of bounds")]
 fn a_token_out_of_range_panics() {
     let weights = Weights::random(&Config::new(1, 64, 70), 4);
-    let mut engine = Engine::from_weights(&weights).unwrap();
+    let mut engine = Engine::of(Network::new(&weights, Kernel::fastest()).unwrap());
     let (mut a, mut b) = (engine.stream(), engine.stream());
     engine.step(&mut [(&mut a, 1), (&mut b, 70)]);
 }
@@ -287,11 +288,10 @@ fn sums_are_by_rank() {
     tokens[299] = vec![255];
     let vocabulary = Vocabulary::new(tokens.clone()).unwrap();
     let weights = Weights::random(&config, 8);
-    let network =
-        Arc::new(Network::with_vocabulary(&weights, &vocabulary, Kernel::fastest()).unwrap());
+    let network = Network::with_vocabulary(&weights, &vocabulary, Kernel::fastest()).unwrap();
     let sorted = vocabulary.sorted().to_vec();
     assert!(!sorted.is_sorted());
-    let mut engine = Engine::new(network);
+    let mut engine = Engine::of(network);
     let mut streams = [0; 3].map(|_| engine.stream());
     let mut oracles = [0; 3].map(|_| Oracle::new(&weights));
     for i in 0..5 {

@@ -53,7 +53,12 @@ fn start_files_are_those_defined() {
     let primer = u16::from_le_bytes([file[0], file[1]]);
     let primer = format!("the primer: {},{:03} bytes", primer / 1000, primer % 1000);
     assert!(text.contains(&primer), "docs/MIXING.md does not say: {primer}");
-    let fallback = include_bytes!("../src/mix/mixer.bin");
-    let hash = format!("whose XXH64 (seed 0) is `{:016x}`", xxhash_rust::xxh64::xxh64(fallback, 0));
-    assert!(text.contains(&hash), "docs/MIXING.md does not say of models/nano/mixer.bin: {hash}");
+    let fallbacks: [(&str, &[u8]); 2] = [
+        ("models/nano/mixer.bin", include_bytes!("../src/mix/mixer.bin")),
+        ("src/mix/transformer.bin", include_bytes!("../src/mix/transformer.bin")),
+    ];
+    for (name, file) in fallbacks {
+        let hash = format!("whose XXH64 (seed 0) is `{:016x}`", xxhash_rust::xxh64::xxh64(file, 0));
+        assert!(text.contains(&hash), "docs/MIXING.md does not say of {name}: {hash}");
+    }
 }

@@ -145,7 +145,8 @@ fn every_way_in_in_every_state() {
 /// Models are read and quantised alike: their identity is a hash of all of their numbers.
 #[test]
 fn models_are_loaded_in_every_state() {
-    use lmz::lm::rwkv7::{LoadedModel, Model};
+    use lmz::lm::LoadedModel;
+    use lmz::lm::rwkv7::Model;
 
     let golden = |folder| format!("{}/tests/golden/{folder}", env!("CARGO_MANIFEST_DIR"));
     for folder in [golden("checkpoint/reference"), golden("tiny-model")] {

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use super::architecture;
 use super::device::DeviceBoundModel;
+use super::loaded::LoadedModel;
 use super::memory;
-use super::rwkv7::{LoadedModel, Model, ModelError};
+use super::rwkv7::{Model, ModelError};
+use super::transformer;
 use crate::exact::fpstate::exact;
 use crate::format::HubName;
 
@@ -14,6 +16,8 @@ use crate::format::HubName;
 pub enum Found {
     /// The exact engine: the same on every machine.
     Exact(Box<Model>),
+    /// The exact engine, of a transformer.
+    Transformer(Box<transformer::Model>),
     /// Ordinary floating-point kernels.
     DeviceBound(DeviceBoundModel),
 }

@@ -2,14 +2,21 @@
 
 pub mod architecture;
 pub mod device;
+#[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
+pub mod engine;
 pub mod file;
 mod find;
 pub mod header;
+mod loaded;
 pub mod memory;
 pub mod ppm;
+#[allow(clippy::float_arithmetic, reason = "exact steps of few bits")]
+mod random;
 pub mod rwkv7;
+pub mod transformer;
 
 pub use find::{Found, find, ready};
+pub use loaded::LoadedModel;
 
 use crate::vocab::{Token, Vocabulary};
 

@@ -91,14 +91,19 @@ impl Prior {
     /// its own: what was learnt beside `nano`.
     pub fn with_model(fp: Exact) -> Arc<Self> {
         static START: OnceLock<Arc<Prior>> = OnceLock::new();
-        Arc::clone(START.get_or_init(|| {
-            let start = Prior::of_model(fp, include_bytes!("mixer.bin"));
-            Arc::new(
-                start.unwrap_or_else(|| {
-                    Prior::untrained(fp, Kind::WithModel, &Prior::get(fp).primer)
-                }),
-            )
-        }))
+        Arc::clone(START.get_or_init(|| Self::built_in(fp, include_bytes!("mixer.bin"))))
+    }
+
+    /// As [`with_model`](Self::with_model), beside a transformer: what was learnt beside
+    /// SmolLM2-135M.
+    pub fn with_transformer(fp: Exact) -> Arc<Self> {
+        static START: OnceLock<Arc<Prior>> = OnceLock::new();
+        Arc::clone(START.get_or_init(|| Self::built_in(fp, include_bytes!("transformer.bin"))))
+    }
+
+    fn built_in(fp: Exact, bytes: &[u8]) -> Arc<Self> {
+        let untrained = || Prior::untrained(fp, Kind::WithModel, &Prior::get(fp).primer);
+        Arc::new(Prior::of_model(fp, bytes).unwrap_or_else(untrained))
     }
 
     /// Reads the `mixer.bin` of a model; its primer is that of the context models.

@@ -27,6 +27,12 @@ pub const LONGEST_TOKEN: usize = 1024;
 /// Most bytes of all tokens together.
 pub const MOST_BYTES: usize = 4 << 20;
 
+/// Cuts texts as a model was trained to read them.
+pub trait Segmenter: std::fmt::Debug + Send + Sync {
+    /// Tokens of a text: their bytes, joined, are the text.
+    fn segment(&self, text: &[u8]) -> Vec<Token>;
+}
+
 /// Why a list of strings is no vocabulary.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VocabularyError {

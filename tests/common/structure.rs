@@ -171,7 +171,7 @@ fn check(head: &BlockHead, coded: &[u8], models: &[ModelRef], primed: bool) -> u
     }
     let ready = models.iter().map(|model| match model {
         ModelRef::Ppm { order, memory } => context::Model::Ppm { order: *order, memory: *memory },
-        _ => context::Model::Rwkv7(tiny::tiny()),
+        _ => context::Model::Exact(tiny::tiny()),
     });
     let (table, dictionary) = (ready.collect::<Vec<_>>(), dictionary());
     let context = BlockContext::to_decode(&table, primed.then_some(&dictionary), 1);

@@ -9,7 +9,8 @@ use lmz::format::{
     ShortModel, Trailer,
 };
 use lmz::format::{TRAILER_BYTES, content_check};
-use lmz::lm::rwkv7::{self, Files, LoadedModel};
+use lmz::lm::LoadedModel;
+use lmz::lm::rwkv7::{self, Files};
 
 pub fn tiny() -> LoadedModel {
     static TINY: LazyLock<LoadedModel> = LazyLock::new(|| {

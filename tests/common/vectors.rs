@@ -44,7 +44,7 @@ pub fn engines() -> Vec<Engine> {
 fn engine<const K: usize>(weights: &Weights) -> Step<'_> {
     let network = Network::new(weights, Kernel::ALL[K])
         .expect("a golden model has a shape that the engine takes");
-    let mut engine = lmz::lm::rwkv7::Engine::new(Arc::new(network));
+    let mut engine = lmz::lm::engine::Engine::new(Arc::new(network.into()));
     let mut stream = engine.stream();
     Box::new(move |token| {
         engine.step(&mut [(&mut stream, token)]);

@@ -2,7 +2,8 @@
 //! 4.
 //!
 //! A model folder comes in ([`Model`]); tokens are read one by one, logits of the next one go out.
-//! [`Oracle`] is the definition, for one stream; [`Engine`] computes many at full speed.
+//! [`Oracle`] is the definition, for one stream; [`Network`] is what the
+//! [engine](super::engine) computes.
 
 mod builtin;
 #[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
@@ -23,13 +24,10 @@ mod tensors;
 mod weights;
 
 pub use config::Config;
-pub use engine::{Engine, LmStream, Network};
-#[doc(hidden)]
-pub use engine::{LmOutput, LmState, Window};
+pub use engine::{Network, StreamState};
 pub use error::ModelError;
 pub use identity::Identity;
 pub use model::{Files, Model, pth};
 pub use oracle::{LayerState, Oracle, State};
-pub use ready::LoadedModel;
 pub use tensors::Tensor;
 pub use weights::{ChannelMix, Layer, Matrix, Norm, Source, TimeMix, ValueMix, Weights};

@@ -186,7 +186,10 @@ impl Model {
     }
 
     /// What context mixing begins with beside a model that has this `mixer.bin`, or none.
-    pub(super) fn start_of(fp: Exact, mixer: Option<&[u8]>) -> Result<Arc<Prior>, ModelError> {
+    pub(in crate::lm) fn start_of(
+        fp: Exact,
+        mixer: Option<&[u8]>,
+    ) -> Result<Arc<Prior>, ModelError> {
         let Some(bytes) = mixer else { return Ok(Prior::with_model(fp)) };
         let start = Prior::of_model(fp, bytes).ok_or(ModelError::Mixer { found: bytes.len() })?;
         Ok(Arc::new(start))

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use super::config::Config;
 use super::weights::{Matrix, Source, Weights};
 use crate::exact::fpstate::{self, Exact};
+use crate::lm::random::Random;
 
 impl Weights {
     /// Random weights whose activations stay of ordinary size, so that no part of the arithmetic
@@ -15,27 +16,13 @@ impl Weights {
     /// If [`Config::check`] refuses the shape.
     pub fn random(config: &Config, seed: u64) -> Self {
         config.check().expect("a shape that a model can have");
-        let Ok(weights) = fpstate::exact(|fp| Self::from_source(config, &mut Generator(fp, seed)));
+        let Ok(weights) =
+            fpstate::exact(|fp| Self::from_source(config, &mut Generator(fp, Random::new(seed))));
         weights
     }
 }
 
-/// SplitMix64 (Steele, Lea and Flood, 2014).
-struct Generator<'a>(Exact<'a>, u64);
-
-impl Generator<'_> {
-    fn next(&mut self) -> u64 {
-        self.1 = self.1.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.1 ^ (self.1 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// From `low` to `high`.
-    fn uniform(&mut self, low: f32, high: f32) -> f32 {
-        low + (high - low) * ((self.next() >> 40) as f32 / 16_777_216.0)
-    }
-}
+struct Generator<'a>(Exact<'a>, Random);
 
 impl Source for Generator<'_> {
     type Matrix = Matrix;
@@ -49,18 +36,18 @@ impl Source for Generator<'_> {
             "w0" => (-6.0, 2.0), // from quick to slow decay
             _ => (-1.0, 1.0),
         };
-        Ok((0..length).map(|_| self.uniform(low, high)).collect())
+        Ok((0..length).map(|_| self.1.uniform(low, high)).collect())
     }
 
     fn matrix(&mut self, name: &str, outputs: usize, inputs: usize) -> Result<Matrix, Infallible> {
         let weight = (0..outputs * inputs)
-            .map(|_| (self.next() % 255) as i16 as i8)
+            .map(|_| (self.1.next() % 255) as i16 as i8)
             .map(|w| w.max(-127))
             .collect();
         // Uniform int8 have a standard deviation of 73: a product of inputs of size 1 has outputs
         // of about that size.
         let size = if name == "emb" { 1.0 } else { 1.0 / (inputs as f32).sqrt() };
-        let scale = (0..outputs).map(|_| self.uniform(0.7, 1.4) * size / 73.0).collect();
+        let scale = (0..outputs).map(|_| self.1.uniform(0.7, 1.4) * size / 73.0).collect();
         Ok(Matrix { weight, scale, outputs, inputs })
     }
 }

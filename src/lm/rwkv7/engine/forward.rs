@@ -1,14 +1,13 @@
 //! One step of the network: the layers, for all rows.
 
-use super::frequencies::Frequencies;
 use super::heads::{Heads, Inputs, Room};
 use super::network::{INPUTS, Network, PackedLayer};
-use super::norms::{Activate, Function, LastNorm, Row, Shift};
-use super::stream::{LmOutput, LmState};
-use super::timer::{Part, Timer};
+use super::norms::{Activate, Function, LastNorm, Shift};
+use super::stream::StreamState;
 use crate::exact::LANES;
 use crate::exact::fpstate::Exact;
 use crate::exact::kernel::{Lanes, Packed, Product, Quantised, Rows, Strided};
+use crate::lm::engine::{Frequencies, LmOutput, Part, Row, Timer};
 use crate::lm::rwkv7::Config;
 use crate::vocab::START;
 
@@ -82,17 +81,17 @@ impl Scratch {
 }
 
 /// A step of some rows.
-pub struct Forward<'a, 'b> {
+pub struct Forward<'a, 'b, 'c> {
     pub fp: Exact<'a>,
     pub network: &'a Network,
-    pub states: &'a mut [&'b mut LmState],
+    pub states: &'a mut [&'b mut StreamState],
     pub rows: &'a [Row],
     /// What the model says behind each row of which it is asked.
-    pub outputs: &'a mut [&'b mut LmOutput],
+    pub outputs: &'a mut [&'c mut LmOutput],
     pub scratch: &'a mut Scratch,
 }
 
-impl Forward<'_, '_> {
+impl Forward<'_, '_, '_> {
     /// Advances every row by its token.
     pub fn run(mut self) {
         self.scratch.resize(self.network, self.rows.len());

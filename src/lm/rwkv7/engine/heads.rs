@@ -1,11 +1,10 @@
 //! The heads of the time mix: gates, the recurrence, and the group norm.
 
 use super::network::Channels;
-use super::norms::Row;
-use super::stream::LmState;
-use super::timer::{Part, Timer};
+use super::stream::StreamState;
 use crate::exact::LANES;
 use crate::exact::kernel::{Isa, Job, Lanes, Vectors, exp, prefetch, sigmoid};
+use crate::lm::engine::{Part, Row, Timer};
 use crate::lm::rwkv7::oracle::{DECAY, GROUP_EPSILON, LEAST_NORM};
 
 /// Outputs of products that come in, `[rows][D]` each.
@@ -22,7 +21,7 @@ pub struct Inputs<'a> {
 
 /// One layer's heads, of all rows.
 pub struct Heads<'a, 'b> {
-    pub states: &'a mut [&'b mut LmState],
+    pub states: &'a mut [&'b mut StreamState],
     pub rows: &'a [Row],
     pub layer: usize,
     /// Channels of a head, N.

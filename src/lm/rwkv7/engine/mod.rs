@@ -1,128 +1,65 @@
-//! The model at full speed: many streams in lock step, with the bits of [`Oracle`](super::Oracle).
-//!
-//! Streams and the token that each reads come in ([`Engine::step`]); each stream then has the
-//! prefix sums of its next token's frequencies. Weights are read once for all streams of a step.
-//! What a stream gives depends on its own tokens alone: not on the other streams, their number, or
-//! the kernel.
-//!
-//! Where a stream's tokens are known, as they are to an encoder, many of them are read in one step
-//! ([`Engine::read`]): layer by layer, only the recurrence goes token by token.
-//!
-//! A stream is a value ([`LmStream`]): begin one at any step, drop it at any step, and step any
-//! subset. So while one half of the streams is in the engine, the other can be in the coder.
+//! The network at full speed, with the bits of [`Oracle`](super::Oracle). In a window of tokens
+//! only the recurrence goes token by token.
 
 mod forward;
-mod frequencies;
 mod heads;
 mod network;
 mod norms;
 mod stream;
-mod timer;
 
-use std::sync::Arc;
+pub use network::Network;
+pub use stream::StreamState;
 
 use forward::{Forward, Scratch};
-pub use frequencies::RowSums;
-pub use network::Network;
-use norms::Row;
-pub use stream::{LmOutput, LmState, LmStream};
-pub use timer::{Part, Timer};
 
-use super::{ModelError, Weights};
-use crate::exact::fpstate;
-use crate::exact::kernel::Kernel;
-use crate::vocab::{START, Token};
+use super::ModelError;
+use crate::exact::fpstate::Exact;
+use crate::lm::engine::{ExactModel, LmOutput, Row, Timer};
 
-/// Computes a model on the caller's thread. To use more threads, give each an engine and streams of
-/// its own: engines share the network.
-pub struct Engine {
-    network: Arc<Network>,
-    scratch: Scratch,
-}
+impl ExactModel for Network {
+    type State = StreamState;
+    type Scratch = Scratch;
 
-impl Engine {
-    /// An engine of a model that others may use too.
-    pub fn new(network: Arc<Network>) -> Self {
-        Self { network, scratch: Scratch::default() }
+    fn vocab(&self) -> usize {
+        self.config.vocab
     }
 
-    /// Packs a model for the kernel that is chosen ([`Kernel::chosen`]).
-    pub fn from_weights(weights: &Weights) -> Result<Self, ModelError> {
-        Ok(Self::new(Arc::new(Network::new(weights, Kernel::chosen()?)?)))
+    /// The state has one size, however long the text.
+    fn context(&self) -> Option<usize> {
+        None
     }
 
-    pub fn network(&self) -> &Arc<Network> {
-        &self.network
+    fn check_context(&self, _: usize) -> Result<(), ModelError> {
+        let message = "expected no context: RWKV-7 remembers as much of any text";
+        Err(ModelError::Shape(message.into()))
     }
 
-    /// A new stream. Its first token is [`START`](crate::vocab::START).
-    pub fn stream(&self) -> LmStream {
-        LmStream::new(&self.network.config)
+    fn is_large(&self) -> bool {
+        self.config.is_large()
     }
 
-    /// Measures the parts of a step, for benchmarks.
-    #[doc(hidden)]
-    pub fn timer(&mut self) -> &mut Timer {
-        &mut self.scratch.timer
+    fn begin(&self, _: usize) -> StreamState {
+        StreamState::new(&self.config)
     }
 
-    /// Each stream reads its token, a number below V.
-    ///
-    /// # Panics
-    ///
-    /// If a token is not below V, or a stream is of another model's shape.
-    pub fn step(&mut self, rows: &mut [(&mut LmStream, Token)]) {
-        let numbered = rows.iter().enumerate();
-        let tokens: Vec<_> =
-            numbered.map(|(state, row)| Row { state, token: row.1, said: true }).collect();
-        let (mut states, mut outputs): (Vec<_>, Vec<_>) =
-            rows.iter_mut().map(|(stream, _)| (&mut stream.state, &mut stream.output)).unzip();
-        self.run(&mut states, &tokens, &mut outputs);
+    fn state_bytes(&self, _: usize, _: u64) -> u64 {
+        let config = &self.config;
+        let lines = config.layers.saturating_mul(config.hidden);
+        4 * lines.saturating_mul(config.head_size + 2) as u64
     }
 
-    /// Each state reads tokens that are known beforehand, all in one step: much faster than one
-    /// after the other, because the weights are read once, and with the same bits.
-    ///
-    /// # Panics
-    ///
-    /// As [`step`](Self::step); if a window has more outputs than tokens, or
-    /// [`START`](crate::vocab::START) behind its first token.
-    pub fn read(&mut self, windows: &mut [Window]) {
-        let mut rows = Vec::new();
-        let (mut states, mut outputs) = (Vec::new(), Vec::new());
-        for (state, window) in windows.iter_mut().enumerate() {
-            let unsaid = window.tokens.len().checked_sub(window.outputs.len());
-            let unsaid = unsaid.expect("no more outputs than tokens");
-            // A document's beginning forgets what the rows before it have yet to read.
-            assert!(window.tokens.iter().skip(1).all(|token| *token != START), "START is first");
-            let numbered = window.tokens.iter().enumerate();
-            rows.extend(numbered.map(|(i, token)| Row { state, token: *token, said: i >= unsaid }));
-            states.push(&mut *window.state);
-            outputs.extend(window.outputs.iter_mut());
-        }
-        self.run(&mut states, &rows, &mut outputs);
-    }
-
-    fn run<'b>(
-        &mut self,
-        states: &mut [&'b mut LmState],
+    fn run(
+        &self,
+        fp: Exact,
+        states: &mut [&mut StreamState],
         rows: &[Row],
-        outputs: &mut [&'b mut LmOutput],
+        outputs: &mut [&mut LmOutput],
+        scratch: &mut Scratch,
     ) {
-        if rows.is_empty() {
-            return;
-        }
-        let (network, scratch) = (&*self.network, &mut self.scratch);
-        fpstate::exact(|fp| Forward { fp, network, states, rows, outputs, scratch }.run());
+        Forward { fp, network: self, states, rows, outputs, scratch }.run();
     }
-}
 
-/// Tokens that a stream reads in one step.
-pub struct Window<'a> {
-    /// What has read the tokens before, and then these.
-    pub state: &'a mut LmState,
-    /// The tokens, each a number below V.
-    pub tokens: &'a [Token],
-    /// What the model says behind each of the last tokens; as many as there are outputs.
-    pub outputs: &'a mut [LmOutput],
+    fn timer(scratch: &mut Scratch) -> &mut Timer {
+        &mut scratch.timer
+    }
 }

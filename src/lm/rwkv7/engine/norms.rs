@@ -1,20 +1,10 @@
 //! Layer norms with what follows them, row by row: mixing with the last input, quantisation.
 
 use super::network::PackedNorm;
-use super::stream::LmState;
+use super::stream::StreamState;
 use crate::exact::EPSILON;
 use crate::exact::kernel::{Isa, Job, Lanes, Quantised, Vectors};
-use crate::vocab::Token;
-
-/// A row of a step: which of the states reads a token, and the token. Rows of the same state follow
-/// each other: all that depends on the state is computed row by row, in order.
-#[derive(Debug, Clone, Copy)]
-pub struct Row {
-    pub state: usize,
-    pub token: Token,
-    /// Whether what the model says behind it is asked for.
-    pub said: bool,
-}
+use crate::lm::engine::Row;
 
 /// Adds a product to the residual stream, if there is one, and gives the layer norm of the sum.
 #[inline(always)]
@@ -54,7 +44,7 @@ fn norm<S: Vectors>(
 /// Residual addition, layer norm, and its mixtures with the last input of the same place,
 /// quantised.
 pub struct Shift<'a, 'b, const M: usize> {
-    pub states: &'a mut [&'b mut LmState],
+    pub states: &'a mut [&'b mut StreamState],
     pub rows: &'a [Row],
     pub layer: usize,
     /// 0 for the time mix, 1 for the channel mix.

@@ -47,7 +47,7 @@ impl Timer {
 
     /// The time since the last mark belongs to this part.
     #[inline(always)]
-    pub(super) fn mark(&mut self, part: Part) {
+    pub(in crate::lm) fn mark(&mut self, part: Part) {
         if self.last.is_some() {
             self.add(part);
         }

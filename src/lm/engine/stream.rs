@@ -1,0 +1,123 @@
+//! What belongs to one stream.
+
+use super::Window;
+use super::network::Network;
+use crate::exact::LANES;
+use crate::exact::kernel::Lanes;
+use crate::lm::{rwkv7, transformer};
+use crate::vocab::Token;
+
+/// What a stream knows of the tokens that it has read.
+#[derive(Debug, Clone)]
+pub enum LmState {
+    Rwkv7(rwkv7::StreamState),
+    Transformer(transformer::Cache),
+}
+
+impl LmState {
+    /// Bytes that it takes.
+    pub fn memory(&self) -> usize {
+        match self {
+            Self::Rwkv7(state) => state.memory(),
+            Self::Transformer(cache) => cache.memory(),
+        }
+    }
+}
+
+/// What a model says of the token that comes next.
+#[derive(Debug, Clone, Default)]
+pub struct LmOutput {
+    /// `[V]`, the last line filled up.
+    pub(in crate::lm) logits: Vec<Lanes>,
+    pub(in crate::lm) sums: Sums,
+}
+
+impl LmOutput {
+    /// Room for what a model of so many tokens says.
+    pub fn new(vocab: usize) -> Self {
+        let logits = vec![Lanes::default(); vocab.div_ceil(LANES)];
+        Self { logits, sums: Sums::new(vocab) }
+    }
+
+    /// Prefix sums `[V + 1]` of the frequencies of the next token, by rank.
+    pub fn sums(&self) -> &[u64] {
+        self.sums.get()
+    }
+}
+
+/// A stream: its state, and what the model says of its next token. It can be moved between threads
+/// and engines of the same model, dropped at any time, and cloned to go on in two ways.
+#[derive(Debug, Clone)]
+pub struct LmStream {
+    pub(crate) state: LmState,
+    pub(crate) output: LmOutput,
+}
+
+impl LmStream {
+    /// Before a document, which begins with the token [`START`](crate::vocab::START). `context`:
+    /// tokens that a prediction is made of at most, where the model has such a number.
+    pub fn new(network: &Network, context: Option<usize>) -> Self {
+        Self { state: network.begin(context), output: LmOutput::new(network.vocab()) }
+    }
+
+    /// Prefix sums `[V + 1]` of the frequencies of the next token, by rank.
+    pub fn sums(&self) -> &[u64] {
+        self.output.sums()
+    }
+
+    /// The logits `[V]` of the next token, by rank.
+    pub fn logits(&self) -> impl Iterator<Item = f32> {
+        let vocab = self.sums().len() - 1;
+        self.output.logits.iter().flat_map(|l| l.0).take(vocab)
+    }
+
+    /// Tokens that it is to read in one step, for [`Engine::read`](super::Engine::read). What the
+    /// stream itself says afterwards is what it said before.
+    pub fn window<'a>(
+        &'a mut self,
+        tokens: &'a [Token],
+        outputs: &'a mut [LmOutput],
+    ) -> Window<'a> {
+        Window { state: &mut self.state, tokens, outputs }
+    }
+
+    /// Bytes that it takes.
+    pub fn memory(&self) -> usize {
+        let logits = self.output.logits.len() * size_of::<Lanes>();
+        self.state.memory() + logits + size_of_val(self.output.sums.room.as_slice())
+    }
+}
+
+/// Prefix sums, aligned to cache lines.
+#[derive(Debug, Default)]
+pub(in crate::lm) struct Sums {
+    room: Vec<u64>,
+    begin: usize,
+    length: usize,
+}
+
+impl Sums {
+    fn new(vocab: usize) -> Self {
+        let room = vec![0; vocab + 1 + 7];
+        let begin = room.as_ptr().align_offset(64);
+        Self { begin, room, length: vocab + 1 }
+    }
+
+    pub fn get(&self) -> &[u64] {
+        &self.room[self.begin..][..self.length]
+    }
+
+    pub fn get_mut(&mut self) -> &mut [u64] {
+        &mut self.room[self.begin..][..self.length]
+    }
+}
+
+impl Clone for Sums {
+    /// The copy has an alignment of its own.
+    fn clone(&self) -> Self {
+        let mut new = Self::new(self.length.saturating_sub(1));
+        new.length = self.length;
+        new.get_mut().copy_from_slice(self.get());
+        new
+    }
+}
