@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Error, Result};
 use crate::format::{DictionaryHash, hex};
+use crate::lm::LoadedModel;
+use crate::lm::engine::LmStream;
 use crate::lm::ppm::{self, Ppm};
-use crate::lm::rwkv7::{Identity, LmStream, LoadedModel};
+use crate::lm::rwkv7::Identity;
 
 /// A reference text, like what is to be compressed: earlier messages, an older version, a sample.
 ///

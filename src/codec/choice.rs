@@ -8,8 +8,8 @@ use super::segmentation::{self, Part};
 use super::{cm, device, lm_only, streams};
 use crate::error::CodecError;
 use crate::format::{BlockHead, DeviceBoundEntry, Limits, Method, Segment};
+use crate::lm::LoadedModel;
 use crate::lm::device::DeviceBoundModel;
-use crate::lm::rwkv7::LoadedModel;
 
 /// Decides what a block is coded with.
 pub struct Choice<'a> {
@@ -40,7 +40,8 @@ impl Choice<'_> {
     /// A block whose parts are these, at least one of them with the model.
     fn together(&self, raw: &[u8], model: &LoadedModel, parts: &[Part]) -> Coded {
         let read = parts.iter().filter(|p| p.model).map(|p| p.end - p.begin).sum();
-        let streams = self.streams.unwrap_or_else(|| streams::count(read, &model.network().config));
+        let streams =
+            self.streams.unwrap_or_else(|| streams::count(read, model.network().is_large()));
         let layout = streams::cut(segmentation::segments(parts), streams.min(most_streams(read)));
         let bytes = block(&layout, model, self.context).encode(raw);
         let reason = match parts {
@@ -101,7 +102,7 @@ impl Choice<'_> {
     pub fn unmixed(&self, raw: &[u8], model: &LoadedModel) -> Coded {
         let whole = [Part { begin: 0, end: raw.len(), model: true }];
         let streams =
-            self.streams.unwrap_or_else(|| streams::count(raw.len(), &model.network().config));
+            self.streams.unwrap_or_else(|| streams::count(raw.len(), model.network().is_large()));
         let layout = streams::cut_apart(
             segmentation::segments(&whole),
             streams.min(most_streams(raw.len())),

@@ -11,9 +11,9 @@ use crate::dictionary::Dictionary;
 use crate::error::CodecError;
 use crate::format::{self, DeviceBoundEntry, Layout, Method, Segment};
 use crate::lm::LanguageModel;
+use crate::lm::LoadedModel;
 use crate::lm::device::DeviceBoundModel;
 use crate::lm::ppm::Ppm;
-use crate::lm::rwkv7::LoadedModel;
 use crate::progress::BlockProgress;
 use crate::vocab::Token;
 
@@ -46,8 +46,8 @@ impl Coded {
 pub enum Model {
     /// PPM with contexts of up to `order` bytes in 2^`memory` bytes.
     Ppm { order: u8, memory: u8 },
-    /// A neural language model.
-    Rwkv7(LoadedModel),
+    /// A neural language model, computed by the exact engine.
+    Exact(LoadedModel),
     /// One that is device-bound, and what the archive says of it.
     DeviceBound(DeviceBoundModel, Box<DeviceBoundEntry>),
 }
@@ -57,7 +57,16 @@ impl Model {
     pub fn named(&self) -> format::ModelRef {
         match self {
             Self::Ppm { order, memory } => format::ModelRef::Ppm { order: *order, memory: *memory },
-            Self::Rwkv7(model) => format::ModelRef::Rwkv7 { identity: model.identity().0.to_vec() },
+            Self::Exact(model) => {
+                let identity = model.identity().0.to_vec();
+                match model.is_rwkv7() {
+                    true => format::ModelRef::Rwkv7 { identity },
+                    false => {
+                        let context = model.context().map_or(0, |context| context as u64);
+                        format::ModelRef::Transformer { identity, context }
+                    }
+                }
+            }
             Self::DeviceBound(_, entry) => {
                 format::ModelRef::DeviceBound(DeviceBoundEntry::clone(entry))
             }
@@ -68,7 +77,7 @@ impl Model {
     pub fn origin(&self) -> Option<&format::HubName> {
         match self {
             Self::Ppm { .. } => None,
-            Self::Rwkv7(model) => model.origin(),
+            Self::Exact(model) => model.origin(),
             Self::DeviceBound(model, _) => model.origin(),
         }
     }
@@ -135,7 +144,7 @@ impl<'a> BlockContext<'a> {
     pub(super) fn in_common(&self, segments: &[Segment]) -> Result<&LoadedModel, CodecError> {
         let number = segments.iter().find_map(|s| s.model);
         match self.get(number)? {
-            Model::Rwkv7(model)
+            Model::Exact(model)
                 if segments.iter().all(|s| s.model.is_none() || s.model == number) =>
             {
                 Ok(model)
@@ -162,7 +171,7 @@ impl<'a> BlockContext<'a> {
 
     /// Whether the first segment's model is a neural one.
     pub(super) fn are_neural(&self, segments: &[Segment]) -> bool {
-        segments.first().is_some_and(|s| matches!(self.get(s.model), Ok(Model::Rwkv7(_))))
+        segments.first().is_some_and(|s| matches!(self.get(s.model), Ok(Model::Exact(_))))
     }
 }
 
@@ -181,7 +190,7 @@ pub fn bare_method(models: &BlockContext) -> (Method, Option<usize>) {
     match models.table {
         [] => (Method::Cm, None),
         [Model::Ppm { .. }, ..] => (Method::Modelled, Some(0)),
-        [Model::Rwkv7(_), ..] => {
+        [Model::Exact(_), ..] => {
             (if models.mix { Method::LmCm } else { Method::Modelled }, Some(0))
         }
         [Model::DeviceBound(..), ..] => {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use crate::exact::fpstate::exact;
-use crate::lm::rwkv7::{Engine, Network};
+use crate::lm::engine::{Engine, Network};
 
 /// What is to be computed, and what has been.
 pub trait Tasks: Send {

@@ -10,7 +10,7 @@ use super::cost::Metered;
 use super::lm_cm::LmCm;
 use super::lm_only;
 use super::range::Coder;
-use super::scheduler::{self, Group, Reading, Row, Sums};
+use super::scheduler::{self, Cut, Group, Row, Sums};
 use crate::dictionary::Dictionary;
 use crate::error::CodecError;
 use crate::exact::fpstate::exact;
@@ -19,7 +19,7 @@ use crate::lm::device::{DeviceBoundModel, DeviceError, DeviceSession};
 use crate::mix::kernel;
 use crate::mix::{Lengths, Mix};
 use crate::progress::BlockProgress;
-use crate::vocab::{START, Token, Vocabulary};
+use crate::vocab::{START, Token};
 
 /// Steps from check to check.
 const STEPS: u32 = 64;
@@ -119,32 +119,7 @@ impl Block<'_> {
     }
 
     fn reading(&self, raw: Option<&[u8]>) -> Cut<'_> {
-        let cut = |raw: &[u8]| {
-            self.layout.stripes().map(|s| self.model.0.segment(&raw[s]).into_iter()).collect()
-        };
-        Cut { vocabulary: self.model.vocabulary(), stripes: raw.map(cut).unwrap_or_default() }
-    }
-}
-
-/// Stripes as the model's own tokenizer cuts them.
-struct Cut<'a> {
-    vocabulary: &'a Vocabulary,
-    /// What is left of each; nothing when decoding.
-    stripes: Vec<std::vec::IntoIter<Token>>,
-}
-
-impl Reading for Cut<'_> {
-    fn vocabulary(&self) -> &Vocabulary {
-        self.vocabulary
-    }
-
-    fn impossible(&self, _: Token) -> &[u64; 4] {
-        &[0; 4]
-    }
-
-    fn next(&mut self, stripe: usize, rest: &[u8]) -> Token {
-        let next = self.stripes.get_mut(stripe).and_then(Iterator::next);
-        next.unwrap_or_else(|| self.vocabulary.longest(rest).0)
+        Cut::by(self.model.vocabulary(), self.layout, raw, |text| self.model.0.segment(text))
     }
 }
 

@@ -48,8 +48,8 @@ impl Plan {
             [] => Self::Alone(Reason::ContextModels),
             [Model::Ppm { .. }, ..] => Self::Ppm,
             [Model::DeviceBound(..), ..] => Self::DeviceBound,
-            [Model::Rwkv7(_), ..] if !context.mix => Self::Unmixed,
-            [Model::Rwkv7(model), ..] => match Read::of(raw, model, context) {
+            [Model::Exact(_), ..] if !context.mix => Self::Unmixed,
+            [Model::Exact(model), ..] => match Read::of(raw, model, context) {
                 Read::Nothing(None) => Self::Alone(Reason::WithoutModelOnPieces),
                 read => Self::Neural(read),
             },
@@ -87,14 +87,14 @@ impl Plan {
             (Self::DeviceBound, [Model::DeviceBound(model, entry), ..]) => {
                 choice.device_bound(raw, model, entry)?
             }
-            (Self::Neural(read), [Model::Rwkv7(model), ..]) => choice.read(raw, model, read),
+            (Self::Neural(read), [Model::Exact(model), ..]) => choice.read(raw, model, read),
             (Self::Ppm, _) => {
                 let layout = Layout::whole(raw.len() as u64, Some(0));
                 let bytes = bare(raw, context)?;
                 Coded { method: Method::Modelled, layout, bytes, reason: Reason::Model }
             }
             (Self::Alone(reason), _) => choice.alone(raw, reason),
-            (Self::Unmixed, [Model::Rwkv7(model), ..]) => choice.unmixed(raw, model),
+            (Self::Unmixed, [Model::Exact(model), ..]) => choice.unmixed(raw, model),
             (Self::Neural(_) | Self::Unmixed | Self::DeviceBound, _) => {
                 choice.alone(raw, Reason::NoModel)
             }
@@ -134,7 +134,7 @@ pub fn bare(raw: &[u8], context: &BlockContext) -> Result<Vec<u8>, CodecError> {
             let (dictionary, progress) = (context.dictionary(), context.progress);
             cm::encode(raw, &layout, dictionary, progress)
         }
-        [Model::Rwkv7(model), ..] => {
+        [Model::Exact(model), ..] => {
             let layout = Layout::whole(raw.len() as u64, Some(0));
             let block = block(&layout, model, context);
             if context.mix { block.encode(raw) } else { lm_only::encode(&block, raw) }

@@ -5,7 +5,13 @@
 //! each window of the block. Where no token is longer than a byte, there is no text. Then context
 //! models code the block, or some regions of a long one, and the model reads small pieces
 //! (`trial`). By these each window has an estimated cost with the model and without it, and the
-//! cheapest parts are read (`segmentation`).
+//! cheapest parts are read (`segmentation`). Of a short block the model reads half of the pieces
+//! first, and the others only if one of these promises something: most of what is judged in vain
+//! would be judged so at the double price.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
 
 use super::cm;
 use super::context::{BlockContext, Coded};
@@ -15,7 +21,8 @@ use super::segmentation::{self, Costs, Part};
 use super::trial::{self, Piece};
 use crate::dictionary;
 use crate::format::{Layout, Method};
-use crate::lm::rwkv7::LoadedModel;
+use crate::lm::LoadedModel;
+use crate::lm::engine::LmStream;
 
 /// Blocks of up to this are coded both ways, unless they are no text: that takes no longer than to
 /// find out which is better.
@@ -43,6 +50,8 @@ const REGION: usize = 16 << 10;
 /// A piece for each so many bytes, one at least and not more than so many.
 const EACH_PIECE: usize = 8 << 10;
 const MOST_PIECES: usize = 10;
+/// Half of the pieces are read first only where they are so many at least.
+const LEAST_FEW: usize = 4;
 const EACH_REGION: usize = 64 << 10;
 const MOST_REGIONS: usize = 32;
 
@@ -97,11 +106,18 @@ impl Read {
 struct Judge<'a> {
     raw: &'a [u8],
     looks: Vec<Look>,
+    model: &'a LoadedModel,
+    /// The model behind what it reads first.
+    first: Arc<LmStream>,
+    threads: usize,
     /// What the context models read first.
     dictionary: &'a [u8],
-    /// In order, each with the look of its window.
-    pieces: Vec<(Piece, Look)>,
+    /// Where pieces begin, in order, and the windows that they stand for.
+    places: Vec<(usize, usize)>,
 }
+
+/// Pieces that the model has read, by the numbers of their places.
+type Pieces = BTreeMap<usize, Piece>;
 
 /// Parts, and whether it is clear that they make the block smaller.
 type Plan = Option<(Vec<Part>, bool)>;
@@ -110,7 +126,7 @@ impl<'a> Judge<'a> {
     fn new(
         raw: &'a [u8],
         looks: Vec<Look>,
-        model: &LoadedModel,
+        model: &'a LoadedModel,
         context: &BlockContext<'a>,
     ) -> Self {
         let windows = windows(raw.len(), &looks);
@@ -123,60 +139,121 @@ impl<'a> Judge<'a> {
         let end = |window: usize| ((window + 1) * WINDOW).min(raw.len());
         places.extend(windows.iter().map(|w| (end(*w) - trial::LONGEST, *w)));
         let first = dictionary::first(context.dictionary, model);
-        let begins: Vec<usize> = places.iter().map(|place| place.0).collect();
-        let pieces = trial::listen(raw, &begins, model, &first, context.threads);
-        let pieces = pieces.into_iter().zip(&places).map(|(piece, p)| (piece, looks[p.1]));
-        Self { raw, pieces: pieces.collect(), looks, dictionary: context.dictionary() }
+        let (threads, dictionary) = (context.threads, context.dictionary());
+        Self { raw, looks, model, first, threads, dictionary, places }
     }
 
     fn read(&self) -> Read {
         if self.raw.len() > WHOLE {
-            match self.plan(&self.regions(), None) {
+            let pieces = self.listen(0..self.places.len());
+            match self.plan(&pieces, &self.regions(&pieces), None) {
                 None => return Read::Nothing(None),
                 Some((parts, true)) => return Read::Parts(parts, None),
                 Some((_, false)) => {}
             }
+            let (alone, costs, kept) = self.alone();
+            return self.read_if_smaller(&pieces, alone, &costs, &kept);
         }
         let (alone, costs, kept) = self.alone();
-        match self.plan(&kept, Some(&costs)) {
+        let few = self.few(&costs);
+        let mut pieces = self.listen(few.iter().copied());
+        if !few.is_empty() && !self.is_promising(&pieces, &costs, &kept) {
+            return Read::Nothing(Some(alone));
+        }
+        pieces.append(&mut self.listen((0..self.places.len()).filter(|i| !few.contains(i))));
+        self.read_if_smaller(&pieces, alone, &costs, &kept)
+    }
+
+    fn read_if_smaller(
+        &self,
+        pieces: &Pieces,
+        alone: Coded,
+        costs: &[u64],
+        kept: &[Vec<u16>],
+    ) -> Read {
+        match self.plan(pieces, kept, Some(costs)) {
             None => Read::Nothing(Some(alone)),
             Some((parts, _)) => Read::Parts(parts, Some(alone)),
         }
     }
 
-    /// The block by context models in one stream, what its windows cost, and what they say of the
-    /// pieces.
-    fn alone(&self) -> (Coded, Vec<u64>, Vec<u16>) {
+    /// The half of the pieces that the model reads first, if it is not too few to say anything. They
+    /// are spread over what the windows cost without the model, the dearest and the cheapest among
+    /// them: what costs alike is mostly of a kind. `costs`: those of the windows.
+    fn few(&self, costs: &[u64]) -> Vec<usize> {
+        // The beginning gains also where nothing else does.
+        let begins = usize::from(self.places.first().is_some_and(|place| place.0 == 0));
+        let mut places: Vec<usize> = (begins..self.places.len()).collect();
+        places.sort_by_key(|i| costs[self.places[*i].1]);
+        let few = places.len() / 2;
+        if few < LEAST_FEW {
+            return Vec::new();
+        }
+        (0..few).map(|i| places[i * (places.len() - 1) / (few - 1)]).collect()
+    }
+
+    /// Whether the rest of the pieces could say something else than that the model is to read
+    /// nothing: it is to read something by these already, or gains in all of them together.
+    fn is_promising(&self, few: &Pieces, costs: &[u64], kept: &[Vec<u16>]) -> bool {
+        let judged = self.estimate(few, kept);
+        let [with, without] = [0, 1].map(|way| judged.iter().map(|costs| costs[way]).sum::<u64>());
+        with < without || self.plan(few, kept, Some(costs)).is_some()
+    }
+
+    /// Lets the model read the pieces at these places.
+    fn listen(&self, numbers: impl Iterator<Item = usize>) -> Pieces {
+        let mut numbers: Vec<usize> = numbers.collect();
+        numbers.sort_unstable();
+        let begins: Vec<usize> = numbers.iter().map(|i| self.places[*i].0).collect();
+        let pieces = trial::listen(self.raw, &begins, self.model, &self.first, self.threads);
+        numbers.into_iter().zip(pieces).collect()
+    }
+
+    /// What pieces cost with the model and without. `kept`: what context models say of each place.
+    fn estimate(&self, pieces: &Pieces, kept: &[Vec<u16>]) -> Vec<Costs> {
+        trial::estimate(pieces.iter().map(|(i, piece)| (piece, &kept[*i][..])))
+    }
+
+    /// Where a piece is, and how far it can reach.
+    fn range(&self, (begin, _): (usize, usize)) -> Range<usize> {
+        begin..self.raw.len().min(begin + trial::LONGEST)
+    }
+
+    /// The block by context models in one stream, what its windows cost, and what they say of each
+    /// piece.
+    fn alone(&self) -> (Coded, Vec<u64>, Vec<Vec<u16>>) {
         let layout = Layout::whole(self.raw.len() as u64, None);
-        let ranges = self.pieces.iter().map(|(piece, _)| piece.range.clone());
-        let mut coder = Metered::new(self.raw.len(), WINDOW).keep(ranges);
+        let ranges = self.places.iter().map(|place| self.range(*place));
+        let mut coder = Metered::new(self.raw.len(), WINDOW).keep(ranges.clone());
         cm::encode_by(&mut coder, self.raw, &layout, self.dictionary);
-        let kept = coder.kept();
+        let mut kept = coder.kept().into_iter();
+        let kept = ranges.map(|range| kept.by_ref().take(range.len() * 8).collect()).collect();
         let (bytes, costs) = coder.finish();
         let reason = Reason::WithoutModelOnPieces;
         (Coded { method: Method::Cm, layout, bytes, reason }, costs, kept)
     }
 
-    /// What context models say of the pieces that have coded no more than a region before each.
-    fn regions(&self) -> Vec<u16> {
-        let region = |(piece, _): &(Piece, Look)| {
-            let begin = piece.range.end.saturating_sub(REGION);
-            let region = &self.raw[begin..piece.range.end];
-            let range = piece.range.start - begin..region.len();
+    /// What context models say of each piece that have coded no more than a region before it.
+    fn regions(&self, pieces: &Pieces) -> Vec<Vec<u16>> {
+        let region = |piece: &Piece| {
+            let piece = &piece.range;
+            let begin = piece.end.saturating_sub(REGION);
+            let region = &self.raw[begin..piece.end];
+            let range = piece.start - begin..region.len();
             let mut coder = Metered::new(region.len(), region.len()).keep(std::iter::once(range));
             let layout = Layout::whole(region.len() as u64, None);
             cm::encode_by(&mut coder, region, &layout, self.dictionary);
             coder.kept()
         };
-        self.pieces.iter().flat_map(region).collect()
+        pieces.values().map(region).collect()
     }
 
     /// The parts by what the pieces cost, if the model promises enough. `alone`: what the windows
     /// cost without the model, where that is known.
-    fn plan(&self, kept: &[u16], alone: Option<&[u64]>) -> Plan {
-        let judged = trial::estimate(self.pieces.iter().map(|(piece, _)| piece), kept);
+    fn plan(&self, pieces: &Pieces, kept: &[Vec<u16>], alone: Option<&[u64]>) -> Plan {
+        let judged = self.estimate(pieces, kept);
         let costs: Vec<Costs> = (0..self.looks.len())
-            .map(|window| self.costs(window, &judged, alone.map(|costs| costs[window])))
+            .map(|window| self.costs(window, pieces, &judged, alone.map(|costs| costs[window])))
             .collect();
         let plan = segmentation::plan(&costs, CHANGE);
         let changes = plan.windows(2).filter(|two| two[0] != two[1]).count() as u64;
@@ -198,24 +275,26 @@ impl<'a> Judge<'a> {
 
     /// What a window costs, by the nearest piece that looks like it. `alone`: what it costs without
     /// the model, where that is known.
-    fn costs(&self, window: usize, judged: &[Costs], alone: Option<u64>) -> Costs {
+    fn costs(&self, window: usize, pieces: &Pieces, judged: &[Costs], alone: Option<u64>) -> Costs {
         let length = self.raw.len().min((window + 1) * WINDOW) - window * WINDOW;
         let middle = window * WINDOW + length / 2;
         let look = self.looks[window];
         // The piece at the beginning stands for its window alone, if there are others.
-        let begins = self.pieces.first().is_some_and(|(piece, _)| piece.range.start == 0);
-        let skipped = usize::from(begins && window > 0 && self.pieces.len() > 1);
-        let pieces = self.pieces.iter().zip(judged).skip(skipped);
-        let alike = pieces.clone().filter(|((_, of), costs)| *of == look && costs[1] > 0);
+        let begins = pieces.first_key_value().is_some_and(|(_, piece)| piece.range.start == 0);
+        let skipped = usize::from(begins && window > 0 && pieces.len() > 1);
+        let pieces = pieces.iter().zip(judged).skip(skipped);
+        let alike = pieces
+            .clone()
+            .filter(|((i, _), costs)| self.looks[self.places[**i].1] == look && costs[1] > 0);
         let distance = |piece: &Piece| piece.range.start.abs_diff(middle);
         let nearest = match begins && window == 0 {
             true => alike.clone().next(),
-            false => alike.min_by_key(|((piece, _), _)| distance(piece)),
+            false => alike.min_by_key(|((_, piece), _)| distance(piece)),
         };
         let bare = |piece: &Piece, costs: &Costs| {
             alone.unwrap_or(costs[1] * length as u64 / piece.judged().max(1) as u64)
         };
-        if let Some(((piece, _), costs)) = nearest {
+        if let Some(((_, piece), costs)) = nearest {
             let bare = bare(piece, costs);
             // A text on which the model happens to gain nothing in a piece stays with its
             // neighbours, with which it shares contexts and weights; mixing hardly makes it larger.

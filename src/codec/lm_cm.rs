@@ -10,7 +10,7 @@ use super::byte_segments::ByteSegments;
 use super::cost::Metered;
 use super::pipeline;
 use super::range::{Coder, Decoder};
-use super::scheduler::{BatchScheduler, Reading};
+use super::scheduler::{BatchScheduler, Cut, Reading};
 use super::steps::{Predict, steps};
 use super::walk::{At, Decide, Walk, ratio};
 use super::{streams, windows};
@@ -18,7 +18,7 @@ use crate::dictionary::{self, Dictionary};
 use crate::error::CodecError;
 use crate::exact::fpstate::{Exact, exact};
 use crate::format::Layout;
-use crate::lm::rwkv7::LoadedModel;
+use crate::lm::LoadedModel;
 use crate::mix::kernel::{self, MixJob, MixKernel};
 use crate::mix::observe::Observer;
 use crate::mix::{Ending, Lengths, LmHint, Mix};
@@ -59,7 +59,8 @@ impl LmBlock<'_> {
             let streams = self.layout.streams as usize;
             let first = dictionary::first(self.dictionary, self.model);
             pipeline::run(self.model.network(), &first, streams, self.threads, |rows| {
-                self.run(coder, rows, None, self.begin(fp))
+                let reading = Cut::new(self.model, self.layout, None);
+                self.run(coder, rows, reading, None, self.begin(fp))
             })
         })?;
         out.extend_from_slice(&mix.raw()[self.read_first().len()..]);
@@ -90,9 +91,10 @@ impl LmBlock<'_> {
 
     fn encode_by<C: Coder, O: Observer>(&self, coder: &mut C, raw: &[u8], mix: Mix<O>) -> Mix<O> {
         let first = dictionary::first(self.dictionary, self.model);
-        let tokens = windows::tokens(self.model, streams::of(self.layout), raw);
+        let reading = Cut::new(self.model, self.layout, Some(raw));
+        let tokens = windows::tokens(reading.clone(), streams::of(self.layout), raw);
         windows::run(self.model.network(), &first, tokens, self.threads, |rows| {
-            self.run(coder, rows, Some(raw), mix)
+            self.run(coder, rows, reading, Some(raw), mix)
         })
         .expect("encoding cannot fail")
     }
@@ -101,11 +103,12 @@ impl LmBlock<'_> {
         &self,
         coder: &mut C,
         rows: &mut R,
+        reading: Cut,
         raw: Option<&[u8]>,
         mix: Mix<O>,
     ) -> Result<Mix<O>, CodecError> {
         let (layout, dictionary) = (self.layout, self.read_first());
-        kernel::run(LmCm { coder, rows, reading: self.model, layout, dictionary, raw, mix })
+        kernel::run(LmCm { coder, rows, reading, layout, dictionary, raw, mix })
     }
 }
 

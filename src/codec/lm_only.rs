@@ -5,7 +5,7 @@
 use super::cost::Metered;
 use super::lm_cm::LmBlock;
 use super::range::Coder;
-use super::scheduler::{BatchScheduler, Reading};
+use super::scheduler::{BatchScheduler, Cut, Reading};
 use super::steps::Predict;
 use super::walk::Walk;
 use super::{pipeline, streams, windows};
@@ -25,9 +25,10 @@ pub fn most_raw(coded: usize) -> u64 {
 pub fn encode(block: &LmBlock, raw: &[u8]) -> Vec<u8> {
     let mut coder = Metered::new(raw.len(), raw.len()).told_to(block.progress);
     let first = dictionary::first(block.dictionary, block.model);
-    let tokens = windows::tokens(block.model, streams::of(block.layout), raw);
+    let reading = Cut::new(block.model, block.layout, Some(raw));
+    let tokens = windows::tokens(reading.clone(), streams::of(block.layout), raw);
     windows::run(block.model.network(), &first, tokens, block.threads, |rows| {
-        steps(&mut coder, rows, block.model, block.layout, Some(raw))
+        steps(&mut coder, rows, reading, block.layout, Some(raw))
     })
     .expect("encoding cannot fail");
     coder.finish().0
@@ -47,7 +48,7 @@ pub fn decode<C: Coder>(
     let first = dictionary::first(block.dictionary, block.model);
     let streams = block.layout.streams as usize;
     let read = pipeline::run(block.model.network(), &first, streams, block.threads, |rows| {
-        steps(coder, rows, block.model, block.layout, None)
+        steps(coder, rows, Cut::new(block.model, block.layout, None), block.layout, None)
     })?;
     out.extend(read);
     Ok(())

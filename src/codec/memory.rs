@@ -6,10 +6,11 @@
 
 use super::context::{BlockContext, Model};
 use super::{streams, trial, windows};
+use crate::dictionary::Dictionary;
 use crate::error::{CodecError, Error};
 use crate::format::{BlockHead, Method};
+use crate::lm::LoadedModel;
 use crate::lm::ppm;
-use crate::lm::rwkv7::{Config, LoadedModel};
 use crate::mix::Lengths;
 
 /// Coded bytes are read through a buffer up to this many in a block; more are read into their
@@ -44,20 +45,19 @@ fn mix(dictionary: u64, raw: u64, kinds: u64) -> u64 {
     both.saturating_add(table + matches + kinds * (wide + MIX_REST) + ends)
 }
 
-/// A stream of a language model of this shape, beside those of the context models.
-fn stream(config: &Config) -> u64 {
-    let state = config.layers.saturating_mul(config.hidden).saturating_mul(config.head_size + 2);
-    (state.saturating_mul(4) as u64).saturating_add(output(config)).saturating_add(MIX_STREAM)
+/// What a language model says of a token: logits, and sums of frequencies.
+fn output(model: &LoadedModel) -> u64 {
+    12 * model.network().vocab() as u64
 }
 
-/// What a language model of this shape says of a token: logits, and sums of frequencies.
-fn output(config: &Config) -> u64 {
-    12 * config.vocab as u64
-}
-
-fn all_streams(model: &LoadedModel, count: u64) -> u64 {
+/// Streams of a language model that read `raw` bytes together, with those of the context models.
+fn all_streams(model: &LoadedModel, count: u64, raw: u64) -> u64 {
+    // A token has a byte at least, and what all streams begin as has read the end of a dictionary.
+    let tokens = (raw / count.max(1)).saturating_add(Dictionary::READ as u64);
+    let state = model.network().state_bytes(model.context(), tokens);
+    let stream = state.saturating_add(output(model)).saturating_add(MIX_STREAM);
     // One more is what they all begin as.
-    stream(&model.network().config).saturating_mul(count.saturating_add(1)).saturating_add(ENGINE)
+    stream.saturating_mul(count.saturating_add(1)).saturating_add(ENGINE)
 }
 
 /// PPM that has read so many bytes, `primed` of them from a dictionary. Its tables grow by
@@ -97,11 +97,11 @@ pub fn decoding(head: &BlockHead, context: &BlockContext) -> u64 {
                 });
             each.max().unwrap_or(0).saturating_add(raw)
         }
-        (Method::Modelled, Some(Model::Rwkv7(model))) => {
-            all_streams(model, layout.streams).saturating_add(raw)
+        (Method::Modelled, Some(Model::Exact(model))) => {
+            all_streams(model, layout.streams, raw).saturating_add(raw)
         }
-        (_, Some(Model::Rwkv7(model))) => {
-            mix(dictionary, raw, kinds).saturating_add(all_streams(model, layout.streams))
+        (_, Some(Model::Exact(model))) => {
+            mix(dictionary, raw, kinds).saturating_add(all_streams(model, layout.streams, raw))
         }
         (_, Some(Model::DeviceBound(model, _))) => {
             let sums = 8 * model.vocabulary().len() as u64 + MIX_STREAM;
@@ -122,16 +122,16 @@ pub fn encoding(raw: u64, context: &BlockContext, streams_asked: Option<usize>) 
         Some(&Model::Ppm { order, memory }) => {
             ppm(order, memory, dictionary.saturating_add(raw), dictionary > 0)
         }
-        Some(Model::Rwkv7(model)) => {
-            let config = &model.network().config;
+        Some(Model::Exact(model)) => {
             let length = usize::try_from(raw).unwrap_or(usize::MAX);
-            let count = streams_asked.unwrap_or_else(|| streams::count(length, config));
+            let count =
+                streams_asked.unwrap_or_else(|| streams::count(length, model.network().is_large()));
             let count = (count as u64).min(most);
             let outputs = windows::most_outputs(count as usize, context.threads)
                 .max(trial::most_outputs(context.threads)) as u64;
             mix(dictionary, raw, 2)
-                .saturating_add(all_streams(model, count))
-                .saturating_add(outputs.saturating_mul(output(config)))
+                .saturating_add(all_streams(model, count, raw))
+                .saturating_add(outputs.saturating_mul(output(model)))
         }
         Some(Model::DeviceBound(model, _)) => {
             let sums = 8 * model.vocabulary().len() as u64 + MIX_STREAM;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::crew::{self, Crew, Tasks};
 use super::scheduler::{self, BatchScheduler, Row};
 use crate::error::CodecError;
-use crate::lm::rwkv7::{Engine, LmStream, Network};
+use crate::lm::engine::{Engine, LmStream, Network};
 
 type Group = scheduler::Group<LmStream>;
 
@@ -78,7 +78,7 @@ pub fn run<R>(
     coder: impl FnOnce(&mut ModelPipeline) -> R,
 ) -> R {
     let threads = threads.clamp(1, streams.max(1));
-    let rows = if network.config.is_large() { ROWS_LARGE } else { ROWS };
+    let rows = if network.is_large() { ROWS_LARGE } else { ROWS };
     let groups = match threads {
         1 => 1,
         _ if streams >= 2 * threads * rows => streams / rows,

@@ -51,7 +51,7 @@ fn repeats(raw: &[u8]) -> bool {
 fn pieces_shrink(raw: &[u8], context: &BlockContext) -> bool {
     // What a language model knows is not flat.
     let table = match context.table {
-        [Model::Rwkv7(_) | Model::DeviceBound(..), ..] => &[],
+        [Model::Exact(_) | Model::DeviceBound(..), ..] => &[],
         table => table,
     };
     let context = BlockContext { table, progress: None, ..*context };

@@ -3,7 +3,9 @@
 
 use super::range::Coder;
 use crate::error::CodecError;
-use crate::lm::rwkv7::{LmStream, LoadedModel};
+use crate::format::Layout;
+use crate::lm::LoadedModel;
+use crate::lm::engine::LmStream;
 use crate::vocab::{START, Token, Vocabulary};
 
 /// What is kept of a stream between its steps.
@@ -72,17 +74,51 @@ pub trait Reading {
     fn next(&mut self, stripe: usize, rest: &[u8]) -> Token;
 }
 
-/// Greedy segmentation: what would have made a token longer cannot follow it.
-impl Reading for &LoadedModel {
+/// Stripes of a block as the model's own tokenizer cuts them, or greedily.
+#[derive(Clone)]
+pub struct Cut<'a> {
+    vocabulary: &'a Vocabulary,
+    /// The model, if it says what cannot follow a token.
+    greedy: Option<&'a LoadedModel>,
+    /// What is left of each stripe; nothing where it is cut greedily, and when decoding.
+    stripes: Vec<std::vec::IntoIter<Token>>,
+}
+
+impl<'a> Cut<'a> {
+    /// The stripes of a layout, as an exact model reads them.
+    pub fn new(model: &'a LoadedModel, layout: &Layout, raw: Option<&[u8]>) -> Self {
+        match model.is_greedy() {
+            true => {
+                Self { vocabulary: model.vocabulary(), greedy: Some(model), stripes: Vec::new() }
+            }
+            false => Self::by(model.vocabulary(), layout, raw, |text| model.segment(text)),
+        }
+    }
+
+    /// The stripes of a layout, cut by something.
+    pub fn by(
+        vocabulary: &'a Vocabulary,
+        layout: &Layout,
+        raw: Option<&[u8]>,
+        segment: impl Fn(&[u8]) -> Vec<Token>,
+    ) -> Self {
+        let cut = |raw: &[u8]| layout.stripes().map(|s| segment(&raw[s]).into_iter()).collect();
+        Self { vocabulary, greedy: None, stripes: raw.map(cut).unwrap_or_default() }
+    }
+}
+
+impl Reading for Cut<'_> {
     fn vocabulary(&self) -> &Vocabulary {
-        LoadedModel::vocabulary(self)
+        self.vocabulary
     }
 
+    /// What would have made a token longer cannot follow it in greedy segmentation.
     fn impossible(&self, token: Token) -> &[u64; 4] {
-        self.makes_longer(token)
+        self.greedy.map_or(&[0; 4], |model| model.impossible(token))
     }
 
-    fn next(&mut self, _: usize, rest: &[u8]) -> Token {
-        LoadedModel::vocabulary(self).longest(rest).0
+    fn next(&mut self, stripe: usize, rest: &[u8]) -> Token {
+        let next = self.stripes.get_mut(stripe).and_then(Iterator::next);
+        next.unwrap_or_else(|| self.vocabulary.longest(rest).0)
     }
 }

@@ -1,7 +1,6 @@
 //! How a block is cut into streams, and where they are.
 
 use crate::format::{Layout, Segment};
-use crate::lm::rwkv7::Config;
 use crate::vocab::{START, Token};
 use std::ops::Range;
 
@@ -18,10 +17,10 @@ const MOST_LARGE: usize = 64;
 
 /// The number of streams of a block that a language model predicts. Below 128 KiB it is one, so
 /// whatever is short enough fits a short frame.
-pub fn count(length: usize, config: &Config) -> usize {
+pub fn count(length: usize, is_large: bool) -> usize {
     match length / EACH {
         0 | 1 => 1,
-        full => full.clamp(FEWEST, if config.is_large() { MOST_LARGE } else { MOST }),
+        full => full.clamp(FEWEST, if is_large { MOST_LARGE } else { MOST }),
     }
 }
 
@@ -125,11 +124,9 @@ mod tests {
 
     #[test]
     fn counts() {
-        let small = Config::new(8, 256, 8192);
         let lengths = [0, 1, 64 << 10, (128 << 10) - 1, 128 << 10, 1 << 20, 4 << 20, 1 << 30];
-        assert_eq!(lengths.map(|length| count(length, &small)), [1, 1, 1, 1, 4, 16, 16, 16]);
-        let large = Config::new(12, 768, 65_529);
-        assert_eq!(lengths.map(|length| count(length, &large)), [1, 1, 1, 1, 4, 16, 64, 64]);
+        assert_eq!(lengths.map(|length| count(length, false)), [1, 1, 1, 1, 4, 16, 16, 16]);
+        assert_eq!(lengths.map(|length| count(length, true)), [1, 1, 1, 1, 4, 16, 64, 64]);
     }
 
     #[test]

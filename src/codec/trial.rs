@@ -10,11 +10,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::cost::cost;
+use super::scheduler::Cut;
 use super::segmentation::Costs;
 use super::walk::{At, Decide, Walk, ratio};
 use crate::error::CodecError;
 use crate::exact::fpstate::exact;
-use crate::lm::rwkv7::{Engine, LmOutput, LmStream, LoadedModel, Window};
+use crate::format::Layout;
+use crate::lm::LoadedModel;
+use crate::lm::engine::{Engine, LmOutput, LmStream, Window};
 use crate::mix::pair::Pair;
 use crate::parallel;
 use crate::vocab::{START, Token};
@@ -89,16 +92,20 @@ fn piece(
     outputs: &mut [LmOutput],
 ) -> Piece {
     let vocabulary = model.vocabulary();
-    let (mut tokens, mut ends, mut end) = (Vec::new(), Vec::new(), at);
-    while end < raw.len().min(at + BEFORE + JUDGED) {
-        let (token, length) = vocabulary.longest(&raw[end..]);
-        end += length;
-        tokens.push(token);
+    let text = &raw[at..raw.len().min(at + LONGEST)];
+    let (mut tokens, mut ends, mut end) = (model.segment(text), Vec::new(), at);
+    for token in &tokens {
+        if end >= at + BEFORE + JUDGED {
+            break;
+        }
+        end += vocabulary.token(*token).len();
         ends.push(end);
     }
+    tokens.truncate(ends.len());
+    let reading = Cut::new(model, &Layout::default(), None);
     let mut listen = Listen(Vec::new());
     let mut judge = |number: usize, before: Token, said: &LmOutput, from: usize| {
-        let walk = Walk::of(&model, said.sums(), before, raw.len() - from);
+        let walk = Walk::of(&reading, said.sums(), before, raw.len() - from);
         listen.0.push(Said::Begin);
         walk.token(&mut listen, tokens[number]).expect("encoding cannot fail");
     };
@@ -145,15 +152,13 @@ impl Decide for Listen {
     }
 }
 
-/// What the judged parts of pieces cost with the model and without. `kept`: the probabilities that
-/// context models alone give the bits of all pieces.
-pub fn estimate<'a>(pieces: impl Iterator<Item = &'a Piece>, kept: &[u16]) -> Vec<Costs> {
+/// What the judged parts of pieces cost with the model and without. Each comes with the
+/// probabilities that context models alone give its bits, and what else follows it.
+pub fn estimate<'a>(pieces: impl Iterator<Item = (&'a Piece, &'a [u16])>) -> Vec<Costs> {
     exact(|fp| {
         let mut pair = Pair::<2>::new(fp);
-        let mut kept = kept.iter().copied();
-        let mut costs = |piece: &Piece| {
-            let length = piece.range.len() * 8;
-            let mut bits = kept.by_ref().take(length).skip(piece.before * 8);
+        let costs = |(piece, kept): (&Piece, &[u16])| {
+            let mut bits = kept.iter().copied().take(piece.range.len() * 8).skip(piece.before * 8);
             let mut costs = [0; 2];
             // What the ends of a token cost, its bits by the model and by both.
             let [mut ends, mut by_model, mut by_both] = [0; 3];
@@ -178,9 +183,8 @@ pub fn estimate<'a>(pieces: impl Iterator<Item = &'a Piece>, kept: &[u16]) -> Ve
                     }
                 }
             }
-            bits.for_each(drop);
             costs
         };
-        pieces.map(&mut costs).collect()
+        pieces.map(costs).collect()
     })
 }

@@ -13,7 +13,7 @@ use super::crew::{self, Crew, Tasks};
 use super::scheduler::{self, BatchScheduler, Reading, Row, Sums};
 use super::streams::{self, Streams};
 use crate::error::CodecError;
-use crate::lm::rwkv7::{Engine, LmOutput, LmState, LmStream, Network, Window};
+use crate::lm::engine::{Engine, LmOutput, LmState, LmStream, Network, Window};
 use crate::vocab::Token;
 
 /// Tokens of a step of the engine, all streams of a group together: with fewer the model costs more
@@ -114,10 +114,10 @@ impl Tasks for Producers {
     }
 
     fn compute(engine: &mut Engine, Next { producer, group, .. }: &mut Next) {
-        let config = engine.network().config;
+        let vocab = engine.network().vocab();
         let windows = producer.sources.iter_mut().zip(&mut group.rows).map(|(source, row)| {
             let Ahead { outputs, length, .. } = &mut row.stream;
-            outputs.resize_with(*length, || LmOutput::new(&config));
+            outputs.resize_with(*length, || LmOutput::new(vocab));
             let tokens = &source.tokens.as_slice()[..*length];
             Window { state: &mut source.state, tokens, outputs }
         });

@@ -14,7 +14,12 @@ use crate::format::{
     BlockHead, Entry, FrameHeader, Method, ShortFrame, ShortModel, TRAILER_BYTES, Trailer,
     content_check,
 };
+use crate::lm::LoadedModel;
+use crate::predictor::Predictor;
 use crate::progress::BlockProgress;
+
+/// Bytes of a short frame that name a transformer.
+const TRANSFORMER_NAME: usize = 4;
 
 impl<W: Write> Encoder<W> {
     /// Codes what is pending as one block.
@@ -36,9 +41,16 @@ impl<W: Write> Encoder<W> {
                 coded = alone;
             }
         }
+        if let Some((model, other)) = self.built_in_instead(&raw, &coded, header.len(), coding)? {
+            self.models = vec![Model::Exact(model)];
+            coded = other;
+        }
         progress.iter().for_each(BlockProgress::coded);
         let default = match coded.method {
             Method::Modelled => self.models[0].named() == ShortFrame::MODEL,
+            Method::LmCm => {
+                !matches!(&self.models[0], Model::Exact(model) if model.context().is_some())
+            }
             method => !method.is_device_bound(),
         };
         if !default || coded.layout.segments.len() > 1 || coded.layout.streams > 1 {
@@ -49,7 +61,10 @@ impl<W: Write> Encoder<W> {
         self.report(&raw, &coded);
         let mut out = Vec::new();
         let model = match self.models.first() {
-            Some(Model::Rwkv7(model)) => Some(ShortModel::of(&model.identity().0)),
+            Some(Model::Exact(model)) if model.is_rwkv7() => {
+                Some(ShortModel::of(&model.identity().0))
+            }
+            Some(Model::Exact(model)) => Some(ShortModel::of_transformer(&model.identity().0)),
             _ => None,
         };
         let head = ShortFrame {
@@ -66,6 +81,44 @@ impl<W: Write> Encoder<W> {
         self.put(&out)?;
         self.wrote(raw.len());
         Ok(())
+    }
+
+    /// A block as the default model makes it, if that is smaller than with the one that was asked
+    /// for, which is not built in and takes much longer: what names it can be more than it gains.
+    fn built_in_instead(
+        &self,
+        raw: &[u8],
+        coded: &Coded,
+        header: usize,
+        coding: Coding,
+    ) -> Result<Option<(LoadedModel, Coded)>> {
+        let names = match self.models.first() {
+            Some(Model::Exact(model)) if !model.is_rwkv7() => TRANSFORMER_NAME,
+            Some(Model::DeviceBound(..)) if coded.method.is_device_bound() => {
+                header + ShortFrame::SAVES
+            }
+            _ => return Ok(None),
+        };
+        let trivial = matches!(coded.method, Method::Stored | Method::Rle);
+        if !self.options.mix || raw.len() as u64 >= ShortFrame::LIMIT || trivial {
+            return Ok(None);
+        }
+        let Some(Ok(model)) = LoadedModel::builtin(Predictor::DEFAULT) else { return Ok(None) };
+        let table = [Model::Exact(model.clone())];
+        let context = self.context(self.options.threads);
+        let context = BlockContext { table: &table, progress: None, ..context };
+        let other = code_block(raw, Plan::of(raw, &context), &context, coding)?;
+        let size = |coded: &Coded, names: usize| {
+            let is_short = coded.layout.segments.len() <= 1 && coded.layout.streams <= 1;
+            coded.bytes.len()
+                + if is_short { 0 } else { coding.split_overhead }
+                + if coded.method == Method::LmCm || coded.method.is_device_bound() {
+                    names
+                } else {
+                    0
+                }
+        };
+        Ok((size(&other, 0) < size(coded, names)).then_some((model, other)))
     }
 
     /// Tells that a block of so many bytes has been written.

@@ -61,6 +61,10 @@ pub enum ModelRef {
     /// An RWKV-7 model by the 32 bytes of its identity (docs/ARITHMETIC.md, section 7). A short
     /// frame may name it by the first 8 only.
     Rwkv7 { identity: Vec<u8> },
+    /// A transformer that the exact engine computes, by the 32 bytes of its identity
+    /// (docs/ARITHMETIC.md, section 2.7), and tokens of context; 0 stands for as many as
+    /// it has by itself. A short frame names it by the first 4.
+    Transformer { identity: Vec<u8>, context: u64 },
     /// A model that ordinary floating-point kernels compute.
     DeviceBound(DeviceBoundEntry),
 }
@@ -78,6 +82,7 @@ const FIELD_ORIGIN: u64 = 4;
 const MODEL_PPM: u8 = 1;
 const MODEL_RWKV7: u8 = 2;
 const MODEL_BOUND: u8 = 3;
+const MODEL_TRANSFORMER: u8 = 4;
 /// Bytes of a model's identity.
 const IDENTITY: usize = 32;
 
@@ -109,6 +114,11 @@ impl FrameHeader {
             let value = match model {
                 ModelRef::Ppm { order, memory } => vec![MODEL_PPM, *order, *memory],
                 ModelRef::Rwkv7 { identity } => [&[MODEL_RWKV7], &identity[..]].concat(),
+                ModelRef::Transformer { identity, context } => {
+                    let mut value = [&[MODEL_TRANSFORMER], &identity[..]].concat();
+                    put_varint(&mut value, *context);
+                    value
+                }
                 ModelRef::DeviceBound(bound) => [vec![MODEL_BOUND], bound.to_bytes()].concat(),
             };
             put_varint(out, FIELD_MODEL);
@@ -167,7 +177,19 @@ impl FrameHeader {
                     [MODEL_RWKV7, identity @ ..] if identity.len() == IDENTITY => {
                         out.models.push(ModelRef::Rwkv7 { identity: identity.to_vec() });
                     }
-                    [MODEL_PPM | MODEL_RWKV7, ..] => {
+                    [MODEL_TRANSFORMER, rest @ ..] if rest.len() > IDENTITY => {
+                        let mut input = Input::new(rest);
+                        let identity = input.take(IDENTITY)?.to_vec();
+                        let context = input.varint(WHAT)?;
+                        if input.position() < rest.len() {
+                            return Err(FormatError::Malformed {
+                                what: WHAT,
+                                found: "a model named by too many bytes",
+                            });
+                        }
+                        out.models.push(ModelRef::Transformer { identity, context });
+                    }
+                    [MODEL_PPM | MODEL_RWKV7 | MODEL_TRANSFORMER, ..] => {
                         return Err(FormatError::Malformed {
                             what: WHAT,
                             found: "a model named by too few or many bytes",
@@ -401,6 +423,12 @@ mod tests {
         assert_eq!(read(&neural), Ok(vec![ModelRef::Rwkv7 { identity }]));
         assert_eq!(read(&[MODEL_PPM, 6, 26]), Ok(vec![ModelRef::Ppm { order: 6, memory: 26 }]));
         for wrong in [&[][..], &[MODEL_PPM, 6], &neural[..32], &[&neural[..], &[0]].concat()] {
+            assert!(matches!(read(wrong), Err(FormatError::Malformed { .. })), "{wrong:?}");
+        }
+        let identity: Vec<u8> = (0..32).collect();
+        let other = [&[MODEL_TRANSFORMER][..], &identity, &[0x80, 0x08]].concat();
+        assert_eq!(read(&other), Ok(vec![ModelRef::Transformer { identity, context: 1024 }]));
+        for wrong in [&other[..33], &[&other[..], &[0]].concat()] {
             assert!(matches!(read(wrong), Err(FormatError::Malformed { .. })), "{wrong:?}");
         }
         assert!(matches!(read(&[9, 1]), Err(FormatError::Unknown { found: 9, .. })));

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-/// `hf:[OWNER/]NAME[/FILE.pth][@REVISION]`. Made of harmless characters only, whoever wrote it: it
+/// `hf:[OWNER/]NAME[/FILE][@REVISION]`, of files that hold a whole model (`.pth`, `.gguf`). Made of harmless characters only, whoever wrote it: it
 /// can be printed, and be part of a path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HubName {
@@ -35,7 +35,7 @@ impl HubName {
             _ => return None,
         };
         let fits = repository.iter().all(|part| is_part(part))
-            && file.is_none_or(|file| is_part(file) && file.ends_with(".pth"))
+            && file.is_none_or(is_file)
             && revision.is_none_or(|revision| revision.split('/').all(is_part));
         let out = Self {
             repository: repository.join("/").into(),
@@ -79,8 +79,7 @@ impl HubName {
 
     /// The name of one checkpoint of the repository.
     pub fn with_file(&self, file: &str) -> Option<Self> {
-        let fits = is_part(file) && file.ends_with(".pth");
-        fits.then(|| Self { file: Some(file.into()), ..self.clone() })
+        is_file(file).then(|| Self { file: Some(file.into()), ..self.clone() })
     }
 }
 
@@ -90,6 +89,11 @@ impl fmt::Display for HubName {
         self.file.iter().try_for_each(|file| write!(f, "/{file}"))?;
         self.revision.iter().try_for_each(|revision| write!(f, "@{revision}"))
     }
+}
+
+/// A file that can hold a whole model.
+fn is_file(name: &str) -> bool {
+    is_part(name) && (name.ends_with(".pth") || name.ends_with(".gguf"))
 }
 
 /// The full hash of a commit.

@@ -28,7 +28,7 @@ pub static REGISTERED: [Registered; 2] = [
 
 impl Registered {
     /// The largest number that a short frame has room for.
-    pub const MOST: u8 = 124;
+    pub const MOST: u8 = 123;
 
     /// The model that has this number.
     pub fn by_number(number: u8) -> Option<&'static Self> {

@@ -9,8 +9,10 @@ pub(super) const SHORT: [u8; 2] = [0xeb, b'L'];
 pub(super) const SHORT_VERSION: u8 = 0x80;
 
 /// From here on numbers stand for language models, two for each: without a dictionary and with one.
-/// The first two are for those that have no number of their own.
+/// The first two are for models of RWKV-7 that have no number of their own.
 const NUMBERED: u8 = 6;
+/// The last two numbers are for transformers.
+const TRANSFORMER: u8 = 254;
 
 /// The longest context of PPM in short frames, in bytes.
 pub const PPM_ORDER: u8 = 6;
@@ -24,6 +26,9 @@ pub enum ShortModel {
     Number(&'static Registered),
     /// By the first eight bytes of its identity.
     Begins([u8; 8]),
+    /// A transformer by the first four bytes of its identity. (The content check tells whether it
+    /// was the right one.)
+    Transformer([u8; 4]),
 }
 
 impl ShortModel {
@@ -34,9 +39,15 @@ impl ShortModel {
             .map_or(Self::Begins([a, b, c, d, e, f, g, h]), Self::Number)
     }
 
+    /// The name of a transformer.
+    pub fn of_transformer(identity: &[u8; 32]) -> Self {
+        Self::Transformer([identity[0], identity[1], identity[2], identity[3]])
+    }
+
     /// The identity, or how it begins.
     pub fn identity(&self) -> &[u8] {
         match self {
+            Self::Transformer(identity) => identity,
             Self::Number(registered) => &registered.identity,
             Self::Begins(identity) => identity,
         }
@@ -90,6 +101,10 @@ impl ShortFrame {
                 out.push(NUMBERED + primed);
                 out.extend(identity);
             }
+            (Method::LmCm, Some(ShortModel::Transformer(identity))) => {
+                out.push(TRANSFORMER + primed);
+                out.extend(identity);
+            }
             (Method::LmCm, None) => unreachable!("an encoder names the model that it used"),
             (Method::DeviceLmCm | Method::DeviceLm, _) => {
                 unreachable!("an encoder puts these into full frames")
@@ -106,6 +121,10 @@ impl ShortFrame {
     pub fn models(&self) -> Vec<ModelRef> {
         match (self.method, &self.model) {
             (Method::Modelled, _) => vec![Self::MODEL],
+            (Method::LmCm, Some(model @ ShortModel::Transformer(_))) => {
+                let identity = model.identity().to_vec();
+                vec![ModelRef::Transformer { identity, context: 0 }]
+            }
             (Method::LmCm, Some(model)) => {
                 vec![ModelRef::Rwkv7 { identity: model.identity().to_vec() }]
             }
@@ -142,6 +161,10 @@ impl ShortFrame {
             1 => Method::Rle,
             2 | 3 => Method::Modelled,
             4 | 5 => Method::Cm,
+            TRANSFORMER.. => {
+                model = Some(ShortModel::Transformer(input.array()?));
+                Method::LmCm
+            }
             _ => {
                 model = Some(match (number - NUMBERED) / 2 {
                     0 => ShortModel::Begins(input.array()?),
@@ -225,12 +248,20 @@ mod tests {
         }
         assert_eq!(ShortModel::of(&registered).identity(), registered);
         assert_eq!(ShortModel::of(&unknown).identity(), [7; 8]);
+        let transformer = ShortModel::of_transformer(&unknown);
+        for dictionary in [None, Some([1, 2, 3, 4])] {
+            let (method, model) = (Method::LmCm, Some(transformer));
+            let frame = ShortFrame { method, model, dictionary, raw: 90, coded: 30 };
+            let mut bytes = Vec::new();
+            frame.write(&mut bytes);
+            assert_eq!(ShortFrame::read(&mut Input::new(&bytes)), Ok(frame));
+        }
         // Numbers that are not given out yet.
         let bytes =
             [SHORT[0], SHORT[1], SHORT_VERSION | VERSION, NUMBERED + 2 * Registered::MOST, 1, 1, 0];
         assert!(matches!(
             ShortFrame::read(&mut Input::new(&bytes)),
-            Err(FormatError::Unknown { found: 124, .. })
+            Err(FormatError::Unknown { found: 123, .. })
         ));
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::cancel::CancellationToken;
 use crate::dictionary::Dictionary;
 use crate::format::Limits;
+use crate::lm::LoadedModel;
 use crate::lm::device::DeviceBoundModel;
-use crate::lm::rwkv7::LoadedModel;
 use crate::progress::Progress;
 use crate::provider::ModelProvider;
 

@@ -227,7 +227,7 @@ impl EncoderOptions {
             Predictor::Ppm => {
                 vec![Model::Ppm { order: self.ppm_order, memory: self.ppm_memory }]
             }
-            Predictor::Model(model) => vec![Model::Rwkv7(model)],
+            Predictor::Model(model) => vec![Model::Exact(model)],
             Predictor::DeviceBound(model) => vec![Model::DeviceBound(model, Box::default())],
         })
     }

@@ -6,10 +6,10 @@ use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
 use crate::exact::kernel::Kernel;
 use crate::format::{
-    self, DeviceBoundEntry, FrameHeader, HubName, Limits, Origins, ShortFrame, within,
+    self, DeviceBoundEntry, FormatError, FrameHeader, HubName, Limits, Origins, ShortFrame, within,
 };
+use crate::lm::LoadedModel;
 use crate::lm::device::DeviceBoundModel;
-use crate::lm::rwkv7::LoadedModel;
 use crate::options::DecoderOptions;
 use crate::predictor::Predictor;
 
@@ -123,21 +123,37 @@ impl Resolver {
                 Ok(Model::Ppm { order: *order, memory: *memory })
             }
             format::ModelRef::Rwkv7 { identity } => {
-                let found = match self.exact(identity) {
-                    None => {
-                        self.provided(identity, origin, at)?.and_then(|()| self.exact(identity))
-                    }
-                    found => found,
-                };
-                let origin = || origin.cloned().map(Box::new);
-                found.map(Model::Rwkv7).ok_or_else(|| Error::NoModel {
-                    at,
-                    needed: identity.clone(),
-                    origin: origin(),
+                self.exact_or_provided(identity, origin, at).map(Model::Exact)
+            }
+            format::ModelRef::Transformer { identity, context } => {
+                let model = self.exact_or_provided(identity, origin, at)?;
+                let context = usize::try_from(*context).unwrap_or(usize::MAX);
+                let found = model.with_context((context > 0).then_some(context));
+                found.map(Model::Exact).map_err(|_| {
+                    let found = "a context that the model cannot have";
+                    let source = FormatError::Malformed { what: "frame header", found };
+                    Error::Format { at, source }
                 })
             }
             format::ModelRef::DeviceBound(entry) => self.device_bound(entry, origin, at),
         }
+    }
+
+    /// The model whose identity begins so, given, built in or of the provider.
+    fn exact_or_provided(
+        &mut self,
+        identity: &[u8],
+        origin: Option<&HubName>,
+        at: u64,
+    ) -> Result<LoadedModel> {
+        if let Some(found) = self.exact(identity) {
+            return Ok(found);
+        }
+        self.provided(identity, origin, at)?;
+        self.exact(identity).ok_or_else(|| {
+            let origin = origin.cloned().map(Box::new);
+            Error::NoModel { at, needed: identity.to_vec(), origin }
+        })
     }
 
     /// The model whose identity begins so, of those that are given or built in.
@@ -170,15 +186,38 @@ impl Resolver {
             Some(Predictor::Model(model)) if model.identity().0.starts_with(identity) => {
                 self.models.push(model);
             }
-            Some(Predictor::DeviceBound(model)) if model.identity().0 == identity => {
-                self.device_models.push(model);
-            }
             Some(_) => {
                 let origin = Box::new(origin.clone());
                 return Err(Error::OtherModel { at, origin, needed: identity.to_vec() });
             }
         }
         Ok(Some(()))
+    }
+
+    /// Asks the provider for a device-bound model that is not given.
+    fn provided_bound(
+        &mut self,
+        identity: &[u8; 32],
+        origin: Option<&HubName>,
+        at: u64,
+    ) -> Result<()> {
+        let Some(provider) = &self.options.provider else { return Ok(()) };
+        match (provider.device_bound(identity, origin), origin) {
+            (Ok(None), _) => Ok(()),
+            // Another model than the frame's is not kept: an archive can name many.
+            (Ok(Some(model)), _) if model.identity().0 == *identity => {
+                self.device_models.push(model);
+                Ok(())
+            }
+            (Ok(Some(_)), Some(origin)) => {
+                let origin = Box::new(origin.clone());
+                Err(Error::OtherModel { at, origin, needed: identity.to_vec() })
+            }
+            (Ok(Some(_)), None) | (Err(_), None) => Ok(()),
+            (Err(source), Some(origin)) => {
+                Err(Error::Model { at, origin: Box::new(origin.clone()), source })
+            }
+        }
     }
 
     /// A device-bound model, if it gives what it gave the encoder.
@@ -189,7 +228,7 @@ impl Resolver {
         at: u64,
     ) -> Result<Model> {
         if self.given(&entry.identity).is_none() {
-            self.provided(&entry.identity, origin, at)?;
+            self.provided_bound(&entry.identity, origin, at)?;
         }
         let made = || Box::new(entry.numerics.clone());
         let Some(model) = self.given(&entry.identity).cloned() else {

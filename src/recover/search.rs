@@ -12,9 +12,10 @@ use crate::format::{
     BlockHead, CHECK, FormatError, FrameHeader, FrameKind, Index, Input, Limits, Method,
     SHORT_CHECK, ShortFrame, TRAILER_BYTES, Trailer, start,
 };
+use crate::lm::LoadedModel;
 use crate::lm::device::DeviceBoundModel;
 use crate::lm::ppm;
-use crate::lm::rwkv7::{self, LoadedModel};
+use crate::lm::rwkv7::{self};
 use crate::options::{DecoderOptions, Needs, Resolved, Resolver};
 use crate::window::{Window, read_up_to};
 
@@ -231,7 +232,7 @@ impl<R: Read + Seek> Search<R> {
         let built_in =
             rwkv7::Model::builtin_names().filter_map(|name| LoadedModel::find(name).ok());
         let neural =
-            || self.resolver.options.models.iter().cloned().chain(built_in).map(Model::Rwkv7);
+            || self.resolver.options.models.iter().cloned().chain(built_in).map(Model::Exact);
         // With what would be computed here, if nothing was said when compressing.
         let device_bound = |model: &DeviceBoundModel| {
             Some(Model::DeviceBound(model.clone(), Box::new(model.0.entry(self.rows).ok()?)))
