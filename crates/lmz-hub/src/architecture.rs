@@ -18,11 +18,24 @@ pub const CANDLE: [&str; 8] = [
     "MambaForCausalLM",
 ];
 
+/// Those that the exact engine computes too, where no device and no type of numbers is asked for.
+const EXACT: [&str; 7] = [
+    "LlamaForCausalLM",
+    "MistralForCausalLM",
+    "Qwen2ForCausalLM",
+    "Qwen3ForCausalLM",
+    "GemmaForCausalLM",
+    "Gemma2ForCausalLM",
+    "Gemma3ForCausalLM",
+];
+
 /// What computes a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     /// The exact engine of `lmz`.
     Exact,
+    /// The exact engine as a transformer, or candle.
+    Transformer,
     /// Candle.
     Candle,
 }
@@ -40,6 +53,9 @@ pub fn of(config: &[u8]) -> Result<Engine, HubError> {
 fn engine(architecture: Architecture) -> Result<Engine, HubError> {
     match architecture {
         Architecture::Rwkv7 => Ok(Engine::Exact),
+        Architecture::Other { name, .. } if EXACT.contains(&name.as_str()) => {
+            Ok(Engine::Transformer)
+        }
         Architecture::Other { name, .. } if CANDLE.contains(&name.as_str()) => Ok(Engine::Candle),
         Architecture::Other { name, model_type } => {
             let kind = model_type.map_or_else(String::new, |kind| format!(" (model_type {kind})"));
@@ -57,7 +73,7 @@ mod tests {
         assert_eq!(of(br#"{"model_type": "rwkv7"}"#).unwrap(), Engine::Exact);
         assert_eq!(
             of(br#"{"model_type": "llama", "architectures": ["LlamaForCausalLM"]}"#).unwrap(),
-            Engine::Candle
+            Engine::Transformer
         );
         for (other, named) in [
             (

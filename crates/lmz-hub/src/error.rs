@@ -8,6 +8,7 @@ use lmz::lm::device::DeviceError;
 use lmz::lm::rwkv7::ModelError;
 
 use crate::architecture::CANDLE;
+use crate::gguf::GgufError;
 use crate::tokenizer::TokenizerError;
 
 /// Why a model could not be got, or not be found in the cache.
@@ -119,6 +120,9 @@ pub enum HubError {
     /// `tokenizer.json` cannot be used.
     #[error("tokenizer.json: {}", printable(_0))]
     Tokenizer(#[from] TokenizerError),
+    /// A GGUF file cannot be used.
+    #[error(transparent)]
+    Gguf(#[from] GgufError),
     /// A model that is not computed here.
     #[error(
         "config.json: found the architecture {}; lmz computes RWKV-7 (model_type rwkv7, and \

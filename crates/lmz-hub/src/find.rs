@@ -1,17 +1,18 @@
 //! Models by name: built in, at a path, or on the Hugging Face hub.
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use lmz::exact::fpstate::exact;
 use lmz::format::HubName;
 use lmz::lm::rwkv7::{self, Model, ModelError};
+use lmz::lm::transformer::Model as Transformer;
 use lmz::lm::{self, Found, memory};
-use lmz::{ModelProvider, Predictor};
+use lmz::{DeviceBoundModel, ModelProvider, Predictor};
 
 use crate::architecture::{self, Engine};
 use crate::hub::{self, Hub, Silent, Snapshot};
-use crate::{HubError, candle, pth};
+use crate::{HubError, candle, gguf, pth, transformer};
 
 /// How a device-bound model is to be computed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,6 +27,17 @@ pub struct Settings {
     /// says what it was made with.
     pub context: Option<u64>,
     pub keep: Option<u64>,
+    /// Whether added tokens are taken as releases up to 1.0.1 took them, which archives of these
+    /// may need.
+    pub literal: bool,
+}
+
+impl Settings {
+    /// Whether nothing is asked for that only ordinary floating-point kernels have.
+    fn is_exact(&self) -> bool {
+        let cpu = self.device.as_deref().is_none_or(|device| device == "cpu");
+        cpu && self.dtype.is_none() && self.keep.is_none()
+    }
 }
 
 /// How models are found, and what is allowed for it.
@@ -38,6 +50,9 @@ pub struct Finder {
     pub memory: Option<u64>,
     /// How a device-bound model is to be computed.
     pub settings: Settings,
+    /// Names of models that were given to decode with: an archive may be bound to a device by one
+    /// of them.
+    pub given: Vec<String>,
 }
 
 impl Finder {
@@ -81,15 +96,28 @@ impl Finder {
             memory::allow(pth::memory(&file)?, self.memory)?;
             return Ok(Found::Exact(Box::new(pth::open(&file, vocabulary)?)));
         }
+        if gguf::is_gguf(path) {
+            return self.exact(transformer::open_gguf(path, self.memory)?);
+        }
         match architecture::at(path)? {
             Engine::Exact => {
                 memory::check(path, self.memory)?;
                 Ok(Found::Exact(Box::new(Model::open_with(path, vocabulary)?)))
             }
-            Engine::Candle => {
+            // Where heads have a size that its vectors do not fit, candle computes the model.
+            Engine::Transformer if self.settings.is_exact() && transformer::fits(path)? => {
+                self.exact(transformer::open(path, self.memory)?)
+            }
+            Engine::Transformer | Engine::Candle => {
                 candle::open(path, &self.settings, self.memory).map(Found::DeviceBound)
             }
         }
+    }
+
+    /// A model of the exact engine, with the context that was asked for.
+    fn exact(&self, model: Transformer) -> Result<Found, HubError> {
+        let context = self.settings.context.map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+        Ok(Found::Transformer(Box::new(model.with_context(context)?)))
     }
 
     /// A model in the hub's cache.
@@ -97,6 +125,7 @@ impl Finder {
         let origin = snapshot.name().clone();
         Ok(match self.open(snapshot.path(), snapshot.vocabulary())? {
             Found::Exact(model) => Found::Exact(Box::new(model.with_origin(origin))),
+            Found::Transformer(model) => Found::Transformer(Box::new(model.with_origin(origin))),
             Found::DeviceBound(model) => Found::DeviceBound(model.with_origin(origin)),
         })
     }
@@ -108,5 +137,32 @@ impl ModelProvider for Finder {
     fn model(&self, name: &HubName) -> Result<Option<Predictor>, Box<dyn Error + Send + Sync>> {
         let Some(snapshot) = Hub::new(true).cached(name)? else { return Ok(None) };
         Ok(Some(Predictor::of(self.snapshot(&snapshot)?)?))
+    }
+
+    /// Of the hub's cache, or of the names that were given: with candle, whatever computes such a
+    /// model today.
+    fn device_bound(
+        &self,
+        identity: &[u8; 32],
+        origin: Option<&HubName>,
+    ) -> Result<Option<DeviceBoundModel>, Box<dyn Error + Send + Sync>> {
+        let mut paths: Vec<_> = self.given.iter().map(PathBuf::from).collect();
+        let names = self.given.iter().filter_map(|name| HubName::parse(name));
+        for name in names.chain(origin.cloned()) {
+            paths.extend(Hub::new(true).cached(&name)?.map(|found| found.path().to_owned()));
+        }
+        for path in paths.iter().filter(|path| path.is_dir()) {
+            if !matches!(architecture::at(path), Ok(Engine::Transformer | Engine::Candle)) {
+                continue;
+            }
+            for literal in [false, true] {
+                let settings = Settings { literal, ..self.settings.clone() };
+                let model = exact(|_| candle::open(path, &settings, self.memory))?;
+                if model.identity().0 == *identity {
+                    return Ok(Some(model));
+                }
+            }
+        }
+        Ok(None)
     }
 }

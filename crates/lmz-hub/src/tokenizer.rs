@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 
 use serde_json::Value;
-use tokenizers::Tokenizer;
+use tokenizers::{Model, Tokenizer};
 
 use lmz::vocab::{LONGEST_TOKEN, Token, Vocabulary, VocabularyError};
 
@@ -36,6 +36,7 @@ pub enum TokenizerError {
 const GROWTH: u64 = 64;
 
 /// A vocabulary of the hub with its tokenizer.
+#[derive(Debug)]
 pub struct HubVocabulary {
     vocabulary: Vocabulary,
     /// What the model calls each token; of bytes that it lacks nothing.
@@ -51,6 +52,17 @@ impl HubVocabulary {
     /// Parses `tokenizer.json` for a model with so many logits. `special`: ids that do not occur in
     /// text, whatever the file says.
     pub fn parse(json: &[u8], logits: usize, special: &[u32]) -> Result<Self, TokenizerError> {
+        Self::parse_as(json, logits, special, false)
+    }
+
+    /// As [`parse`](Self::parse); `literal`: added tokens stand for their strings as the file has
+    /// them, as releases up to 1.0.1 took them, whose archives were made so.
+    pub(crate) fn parse_as(
+        json: &[u8],
+        logits: usize,
+        special: &[u32],
+        literal: bool,
+    ) -> Result<Self, TokenizerError> {
         let parse = |e: &dyn std::fmt::Display| TokenizerError::Parse(e.to_string());
         let stated: Value = serde_json::from_slice(json).map_err(|e| parse(&e))?;
         let growth = ["normalizer", "pre_tokenizer"].map(|part| growth(&stated[part]));
@@ -68,6 +80,7 @@ impl HubVocabulary {
         tokenizer.with_truncation(None).map_err(|e| parse(&e))?;
         let spelling = Spelling::of(&stated)?;
         let added = tokenizer.get_added_tokens_decoder();
+        let model = tokenizer.get_model();
         let mut strings: Vec<(bool, u32, Vec<u8>)> = Vec::new();
         for (string, id) in tokenizer.get_vocab(true) {
             if id as usize >= logits || special.contains(&id) {
@@ -75,7 +88,11 @@ impl HubVocabulary {
             }
             let (last_resort, bytes) = match added.get(&id) {
                 Some(token) if token.special => continue,
-                Some(token) => (false, Some(token.content.clone().into_bytes())),
+                Some(token) => {
+                    let normalized = token.normalized || model.token_to_id(&string).is_some();
+                    let normalized = normalized && !literal;
+                    (false, Some(spelling.added(&token.content, normalized)))
+                }
                 None => spelling.bytes(&string),
             };
             if let Some(bytes) = bytes.filter(|b| (1..=LONGEST_TOKEN).contains(&b.len())) {
@@ -110,6 +127,13 @@ impl HubVocabulary {
     /// What the model calls a token; nothing for token 0 and bytes that it lacks.
     pub fn id(&self, token: Token) -> Option<u32> {
         self.ids[token as usize]
+    }
+
+    /// The id of a token that does not occur in text.
+    pub fn special(&self, string: &str) -> Option<u32> {
+        let id = self.tokenizer.token_to_id(string)?;
+        let is_token = self.tokens.get(id as usize).is_some_and(Option::is_none);
+        is_token.then_some(id)
     }
 
     /// The single bytes that the model lacks, which have the least frequency there is.
@@ -203,6 +227,16 @@ impl Spelling {
                     _ => (false, Some(string.replace('▁', " ").into_bytes())),
                 }
             }
+        }
+    }
+
+    /// The bytes of an added token. `normalized`: whether the tokenizer meets it in text that is
+    /// normalised, also or only, as the runs of spaces that Gemma has as `▁▁`: its own string is
+    /// looked for in text as it is and found nowhere, but the model makes it of two spaces.
+    fn added(&self, content: &str, normalized: bool) -> Vec<u8> {
+        match self {
+            Self::Text if normalized => content.replace('▁', " ").into_bytes(),
+            Self::Text | Self::Letters(_) => content.as_bytes().to_vec(),
         }
     }
 }
@@ -314,6 +348,39 @@ mod tests {
         }
         // One that is added, and not special, is met.
         assert_eq!(strings(&BYTES, b"a    b"), [&b"a"[..], b"    ", b"b"]);
+    }
+
+    /// Gemma's runs of spaces are added tokens, and the model's too; what only was added is met as
+    /// it is written.
+    #[test]
+    fn added_tokens_of_spaces_are_met() {
+        let path =
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/hub/gemma/tokenizer.json");
+        let mut file: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        // As Gemma's, without the space in front.
+        file["normalizer"] = file["normalizer"]["normalizers"][1].clone();
+        let size = file["model"]["vocab"].as_object().unwrap().len();
+        file["model"]["vocab"]["▁▁"] = size.into();
+        file["model"]["merges"].as_array_mut().unwrap().insert(0, serde_json::json!(["▁", "▁"]));
+        for (id, content, normalized) in
+            [(size, "▁▁", false), (size + 1, "=▁=", false), (size + 2, "+▁+", true)]
+        {
+            file["added_tokens"].as_array_mut().unwrap().push(serde_json::json!({
+                "id": id, "content": content, "normalized": normalized, "special": false,
+                "single_word": false, "lstrip": false, "rstrip": false,
+            }));
+        }
+        let found = HubVocabulary::parse(file.to_string().as_bytes(), size + 3, &[0]).unwrap();
+        for (text, expected) in [
+            ("x    x", &["x", "  ", "  ", "x"][..]),
+            ("x  =▁=", &["x", "  ", "=▁="]),
+            ("x  + +", &["x", "  ", "+ +"]),
+        ] {
+            let expected: Vec<&[u8]> = expected.iter().map(|t| t.as_bytes()).collect();
+            assert_eq!(strings(&found, text.as_bytes()), expected, "{text}");
+        }
+        // What stands for spaces is none.
+        assert_eq!(strings(&found, "▁▁".as_bytes()).concat(), "▁▁".as_bytes());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use lmz::write::Encoder;
 use lmz::{
     CodecError, DecoderOptions, Dictionary, EncoderOptions, Error, Predictor, decompress_with,
 };
-use lmz_hub::{Finder, HubError};
+use lmz_hub::{Finder, HubError, Settings};
 
 const NAMES: [&str; 8] =
     ["llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "mamba"];
@@ -24,7 +24,10 @@ fn folder(name: &str) -> PathBuf {
 }
 
 fn open(folder: &Path) -> Result<DeviceBoundModel, HubError> {
-    match Finder::default().find(folder.to_str().expect("paths here are UTF-8"))? {
+    // Without a type of numbers the exact engine would compute them.
+    let settings = Settings { dtype: Some("f32".into()), ..Settings::default() };
+    let finder = Finder { settings, ..Finder::default() };
+    match finder.find(folder.to_str().expect("paths here are UTF-8"))? {
         Found::DeviceBound(model) => Ok(model),
         other => panic!("{other:?}"),
     }

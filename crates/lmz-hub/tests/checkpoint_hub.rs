@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use lmz::lm::rwkv7::LoadedModel;
+use lmz::lm::LoadedModel;
 use lmz::{DecoderOptions, EncoderOptions, Predictor};
 use tempfile::TempDir;
 

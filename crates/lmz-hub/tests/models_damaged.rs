@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use lmz::lm::Found;
 use lmz::write::Encoder;
 use lmz::{EncoderOptions, Predictor};
-use lmz_hub::Finder;
+use lmz_hub::{Finder, Settings};
 use serde_json::{Value, json};
 
 #[path = "../../../tests/common/counting.rs"]
@@ -78,10 +78,19 @@ impl Copy {
 
     /// What is said of the model, or nothing if it does its work.
     fn compute(&self) -> String {
-        let finder = Finder { offline: true, memory: Some(ALLOWED), ..Finder::default() };
+        // By the exact engine, where it computes such a model, and by candle.
+        let [exact, candle] = [None, Some("f32".to_owned())].map(|dtype| self.compute_as(dtype));
+        exact + &candle
+    }
+
+    fn compute_as(&self, dtype: Option<String>) -> String {
+        let settings = Settings { dtype, ..Settings::default() };
+        let memory = Some(ALLOWED);
+        let finder = Finder { offline: true, memory, settings, ..Finder::default() };
         let predictor = match finder.find(self.folder.path().to_str().unwrap()) {
             Err(error) => return error.to_string(),
             Ok(Found::Exact(_)) => return String::new(),
+            Ok(Found::Transformer(model)) => Predictor::Model(model.loaded().clone()),
             Ok(Found::DeviceBound(model)) => Predictor::DeviceBound(model),
         };
         let options =

@@ -14,11 +14,11 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::ops::{rms_norm, silu, softmax_last_dim};
 use candle_nn::rotary_emb::rope;
 
-use super::config::{Attention, Rotary, Scaling};
 use super::failed;
 use super::linear::Linear;
 use super::network::{Network, Result};
-use super::tensors::Tensors;
+use crate::config::{Attention, Rotary, Scaling};
+use crate::tensors::Tensors;
 use lmz::lm::device::DeviceError;
 
 struct Layer {
@@ -142,6 +142,7 @@ fn table(
         let frequency = rotary.theta.powf(-((2 * i) as f64) / head_dim as f64);
         match rotary.scaling {
             Scaling::None => frequency,
+            Scaling::Factors { .. } => unreachable!("of GGUF files alone"),
             Scaling::Linear { factor } => frequency / factor,
             Scaling::Llama3 { factor, low, high, original } => {
                 let wave = std::f64::consts::TAU / frequency;

@@ -7,11 +7,11 @@
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::ops::{rms_norm, silu};
 
-use super::config::Mamba;
 use super::failed;
 use super::linear::Linear;
 use super::network::{Network, Result};
-use super::tensors::Tensors;
+use crate::config::Mamba;
+use crate::tensors::Tensors;
 use lmz::lm::device::DeviceError;
 
 struct Layer {

@@ -7,13 +7,11 @@
 //! learns from the archive what type of numbers they are to be.
 
 mod attention;
-mod config;
 mod device;
 mod linear;
 mod mamba;
 mod network;
 mod pool;
-mod tensors;
 #[cfg(test)]
 mod tests;
 
@@ -23,10 +21,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{DType, Device};
 
-use config::{Config, Shape};
 use network::{LockStep, Network, Order};
-use tensors::Tensors;
 
+use crate::config::{Config, Shape};
+use crate::tensors::Tensors;
 use crate::tokenizer::HubVocabulary;
 use crate::{HubError, Settings};
 use lmz::exact::fpstate::{Exact, exact};
@@ -38,7 +36,7 @@ use lmz::lm::rwkv7::{Identity, ModelError};
 use lmz::mix::Prior;
 use lmz::vocab::{Token, Vocabulary};
 
-fn failed(error: candle_core::Error) -> DeviceError {
+pub fn failed(error: candle_core::Error) -> DeviceError {
     // With RUST_BACKTRACE=1 the rest is where it came from.
     let text = error.to_string();
     DeviceError::Failed(format!("candle: {}", text.lines().next().unwrap_or_default()))
@@ -71,7 +69,8 @@ fn parse(
     let config = Config::parse(&read("config.json", most::CONFIG)?)?;
     let words = read("tokenizer.json", most::WORDS)?;
     memory::allow(memory::tokens(&words), allowed)?;
-    let vocabulary = HubVocabulary::parse(&words, config.shape.vocab(), &config.special)?;
+    let vocabulary =
+        HubVocabulary::parse_as(&words, config.shape.vocab(), &config.special, settings.literal)?;
     drop(words);
     let mixer = match read("mixer.bin", most::MIXER) {
         Err(HubError::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,

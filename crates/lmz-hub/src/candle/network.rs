@@ -14,7 +14,7 @@ use crate::tokenizer::HubVocabulary;
 use lmz::exact::kernel::{Kernel, Lanes};
 use lmz::exact::{LANES, fpstate};
 use lmz::lm::device::{DeviceError, DeviceSession};
-use lmz::lm::rwkv7::engine::RowSums;
+use lmz::lm::engine::RowSums;
 use lmz::vocab::Token;
 
 pub type Result<T> = candle_core::Result<T>;

@@ -138,3 +138,39 @@ fn the_backend_is_named_as_it_is() {
     let version = device::BACKEND.strip_prefix("candle ").unwrap();
     assert!(lock.contains(&format!("name = \"candle-core\"\nversion = \"{version}\"")));
 }
+
+/// The exact engine has the same model with weights of int8. Of so many tokens none is out of sight
+/// here or there: the least window is 40.
+#[test]
+fn logits_of_the_exact_engine_are_about_candles() {
+    for name in NAMES.into_iter().filter(|name| *name != "mamba") {
+        let exact = crate::transformer::open(&folder(name), None).unwrap();
+        let (network, vocabulary) = (exact.loaded().network(), exact.loaded().vocabulary());
+        let mut engine = lmz::lm::engine::Engine::new(Arc::clone(network));
+        let mut stream = engine.stream();
+        let model =
+            load(&folder(name), &Settings::default(), None).unwrap_or_else(|e| panic!("{e}"));
+        let mut rows = rows(name, 1);
+        engine.step(&mut [(&mut stream, 0)]);
+        rows.begin(1, &[]).unwrap();
+        // What the exact engine gives, and what candle does.
+        let mut pairs = Vec::new();
+        for token in (0..39).map(|i| i * i * 13 % 300 + 1) {
+            for (token, found) in vocabulary.sorted().iter().zip(stream.logits()) {
+                if let Some(id) = model.vocabulary.id(*token) {
+                    pairs.push((f64::from(found), f64::from(rows.logits()[id as usize])));
+                }
+            }
+            engine.step(&mut [(&mut stream, token)]);
+            rows.step(&[token]).unwrap();
+        }
+        let mean = |of: &dyn Fn(f64, f64) -> f64| {
+            pairs.iter().map(|(x, y)| of(*x, *y)).sum::<f64>() / pairs.len() as f64
+        };
+        let (a, b) = (mean(&|x, _| x), mean(&|_, y| y));
+        let (x, y) = (mean(&|x, _| (x - a).powi(2)), mean(&|_, y| (y - b).powi(2)));
+        let correlation = mean(&|x, y| (x - a) * (y - b)) / (x * y).sqrt();
+        let difference = mean(&|x, y| (x - y).abs()) / y.sqrt();
+        assert!(correlation > 0.999 && difference < 0.05, "{name}: {correlation} {difference}");
+    }
+}

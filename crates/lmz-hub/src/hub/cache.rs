@@ -37,12 +37,13 @@ impl Hub {
             }
         }
         let Some(file) =
-            super::files::pth(&exact, &there)?.filter(|file| whole(std::slice::from_ref(file)))
+            super::files::single(&exact, &there)?.filter(|file| whole(std::slice::from_ref(file)))
         else {
             return Ok(None);
         };
         let vocabulary = match words(&there) {
             Some(_) => None,
+            None if file.ends_with(".gguf") => None,
             None => {
                 let missing = || HubError::NoVocabulary { name: name.clone() };
                 Some(self.world(vocabulary_size(&folder.join(&file))).ok_or_else(missing)?)

@@ -26,7 +26,7 @@ impl Hub {
         let mut files = None;
         if has(CONFIG) && name.file().is_none() {
             let config = read(fetch.get(CONFIG, most::CONFIG)?)?;
-            if architecture::of(&config).map_err(refused)? == Engine::Candle && !has(TOKENIZER) {
+            if architecture::of(&config).map_err(refused)? != Engine::Exact && !has(TOKENIZER) {
                 let advice = "a model of this architecture has it beside its config.json".into();
                 return Err(HubError::NoFile {
                     name: name.clone(),
@@ -45,7 +45,7 @@ impl Hub {
             match files {
                 Some(files) => files,
                 None => {
-                    match pth(name, there)? {
+                    match single(name, there)? {
                         Some(file) => vec![file],
                         None => {
                             let advice = match name.file() {
@@ -54,7 +54,7 @@ impl Hub {
                                 {}{}", HubName::PREFIX, name.repository())
                         }
                         None => "a model has config.json with model.safetensors or its index, or \
-                            one .pth file".into(),
+                            one .pth or .gguf file".into(),
                     };
                             let file = name.file().unwrap_or(TENSORS).to_owned();
                             return Err(HubError::NoFile { name: name.clone(), file, advice });
@@ -62,9 +62,11 @@ impl Hub {
                     }
                 }
             };
-        match words(there) {
+        // A GGUF file has its vocabulary in it.
+        let whole = files.iter().all(|file| file.ends_with(".gguf"));
+        match words(there).filter(|_| !whole) {
             Some(file) => drop(fetch.get(file, most::WORDS)?),
-            None if self.world(None).is_none() => {
+            None if !whole && self.world(None).is_none() => {
                 return Err(HubError::NoVocabulary { name: name.clone() });
             }
             None => {}
@@ -109,13 +111,20 @@ pub(super) fn weights(
     }
 }
 
-/// The checkpoint that PyTorch wrote: the one that is named, or the only one.
-pub(super) fn pth(name: &HubName, there: &[String]) -> Result<Option<String>, HubError> {
+/// The file that holds a whole model: the one that is named, or the only one, of PyTorch's before
+/// GGUF.
+pub(super) fn single(name: &HubName, there: &[String]) -> Result<Option<String>, HubError> {
     if let Some(file) = name.file() {
         return Ok(there.iter().find(|other| *other == file).cloned());
     }
-    let files: Vec<&String> =
-        there.iter().filter(|file| file.ends_with(".pth") && is_part(file)).collect();
+    let ending = |end: &str| {
+        let files = there.iter().filter(|file| file.ends_with(end) && is_part(file));
+        files.collect::<Vec<_>>()
+    };
+    let files = match ending(".pth") {
+        none if none.is_empty() => ending(".gguf"),
+        files => files,
+    };
     match files[..] {
         [] => Ok(None),
         [file] => Ok(Some(file.clone())),

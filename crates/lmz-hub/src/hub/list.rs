@@ -9,6 +9,7 @@ use super::files::weights;
 use super::{Hub, Snapshot};
 use crate::HubError;
 use crate::architecture;
+use crate::gguf::is_gguf;
 use crate::pth::is_pth;
 use lmz::format::{HubName, is_commit};
 use lmz::lm::file::{self, most};
@@ -35,7 +36,7 @@ impl Hub {
                 let snapshot = folder.join("snapshots").join(&commit);
                 let Some(name) = repository.at(&commit) else { continue };
                 let there = names(&snapshot);
-                let pths = there.iter().filter(|file| file.ends_with(".pth")).collect::<Vec<_>>();
+                let ending = |end| there.iter().filter(move |file: &&String| file.ends_with(end));
                 let safe = weights(&name, &there, |name| {
                     file::read(&snapshot.join(name), most::INDEX).ok()
                 });
@@ -48,8 +49,9 @@ impl Hub {
                     }
                     Ok(Some(_)) | Err(_) => Vec::new(),
                     Ok(None) => {
-                        let run = pths.iter().filter(|file| is_pth(&snapshot.join(file)));
-                        run.filter_map(|file| name.with_file(file)).collect()
+                        let run = ending(".pth").filter(|file| is_pth(&snapshot.join(file)));
+                        let ggufs = ending(".gguf").filter(|file| is_gguf(&snapshot.join(file)));
+                        run.chain(ggufs).filter_map(|file| name.with_file(file)).collect()
                     }
                 };
                 for name in models {

@@ -10,8 +10,6 @@ use lmz_hub::{Finder, HubError};
 pub fn exact(path: &Path) -> Result<Model, HubError> {
     match Finder::default().find(path.to_str().expect("paths here are UTF-8"))? {
         Found::Exact(model) => Ok(*model),
-        Found::DeviceBound(model) => {
-            panic!("expected a model for the exact engine, found {model:?}")
-        }
+        other => panic!("expected a model of RWKV-7, found {other:?}"),
     }
 }

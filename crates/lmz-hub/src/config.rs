@@ -50,6 +50,14 @@ pub struct Attention {
     pub layers: Vec<Rotary>,
     /// Positions that the model was made for, all of which a layer sees.
     pub positions: usize,
+    /// Positions that the model was made for. Like what follows it is no part of an identity.
+    #[serde(skip)]
+    pub longest: usize,
+    /// Of each layer whether it sees so many of the last tokens only.
+    #[serde(skip)]
+    pub local: Vec<bool>,
+    #[serde(skip)]
+    pub window: usize,
 }
 
 /// Rotary positions of a layer.
@@ -63,8 +71,19 @@ pub struct Rotary {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum Scaling {
     None,
-    Linear { factor: f64 },
-    Llama3 { factor: f64, low: f64, high: f64, original: f64 },
+    Linear {
+        factor: f64,
+    },
+    Llama3 {
+        factor: f64,
+        low: f64,
+        high: f64,
+        original: f64,
+    },
+    /// What each pair's frequency is divided by, as GGUF files have it.
+    Factors {
+        factors: Vec<f64>,
+    },
 }
 
 /// Sizes of Mamba.
@@ -97,9 +116,12 @@ pub struct Config {
 
 impl Config {
     pub fn parse(json: &[u8]) -> Result<Self, HubError> {
-        let value: Value =
-            serde_json::from_slice(json).map_err(|e| ModelError::Config(e.to_string()))?;
-        let file = File(&value);
+        Self::of(&serde_json::from_slice(json).map_err(|e| ModelError::Config(e.to_string()))?)
+    }
+
+    /// From the content of the file.
+    pub fn of(value: &Value) -> Result<Self, HubError> {
+        let file = File(value);
         let named = value["architectures"][0].as_str();
         let unsupported = || HubError::Architecture {
             found: named.or(value["model_type"].as_str()).unwrap_or("none").to_owned(),
@@ -234,6 +256,8 @@ impl File<'_> {
         } else {
             positions
         };
+        let local =
+            (0..layers).map(|layer| window < positions && self.is_local(layer, architecture));
         let numbered = matches!(architecture, "Gemma2ForCausalLM" | "Gemma3ForCausalLM");
         let scale = if numbered {
             self.number_or("query_pre_attn_scalar", 256.0)?
@@ -251,7 +275,8 @@ impl File<'_> {
             eps: self.number_or("rms_norm_eps", 1e-6)?,
             gelu,
             qkv_bias: bias || architecture == "Qwen2ForCausalLM",
-            o_bias: bias,
+            // Qwen 2 has none there, whatever its file says.
+            o_bias: bias && architecture != "Qwen2ForCausalLM",
             mlp_bias: self.flag("mlp_bias", false),
             qk_norm: matches!(architecture, "Qwen3ForCausalLM" | "Gemma3ForCausalLM"),
             gemma,
@@ -262,7 +287,29 @@ impl File<'_> {
             tied: self.flag("tie_word_embeddings", gemma),
             layers: (0..layers).map(|layer| self.rotary(layer)).collect::<Result<_, _>>()?,
             positions: positions.min(window),
+            longest: positions,
+            local: local.collect(),
+            window,
         })
+    }
+
+    /// Whether a layer sees a window only, in a model that has one.
+    fn is_local(&self, layer: usize, architecture: &str) -> bool {
+        let number = layer as u64 + 1;
+        let stated = |name: &str, default: u64| self.0[name].as_u64().unwrap_or(default).max(1);
+        match (self.0["layer_types"][layer].as_str(), architecture) {
+            (Some(kind), _) => kind == "sliding_attention",
+            (None, "Gemma2ForCausalLM") => !number.is_multiple_of(2),
+            (None, "Gemma3ForCausalLM") => {
+                !number.is_multiple_of(stated("sliding_window_pattern", 6))
+            }
+            (None, "Qwen2ForCausalLM" | "Qwen3ForCausalLM") => {
+                self.flag("use_sliding_window", false)
+                    && number > self.0["max_window_layers"].as_u64().unwrap_or(28)
+            }
+            (None, "MistralForCausalLM") => true,
+            _ => false,
+        }
     }
 
     /// The rotary positions of a layer. Files say it in three ways: of all layers, of all by
@@ -290,6 +337,14 @@ impl File<'_> {
                 theta: number(file, "rope_local_base_freq", None)?,
                 scaling: Scaling::None,
             });
+        }
+        if let Some(factors) = file["lmz_rope_factors"].as_array() {
+            let factors = factors.iter().map(|f| f.as_f64().filter(|f| *f >= 1.0)).collect();
+            let Some(factors) = factors else {
+                return wrong("expected rotary factors of 1 or more".into());
+            };
+            let scaling = Scaling::Factors { factors };
+            return Ok(Rotary { theta: self.number_or("rope_theta", 1e4)?, scaling });
         }
         let scaling = rotary(&file["rope_scaling"], 1e4)?.scaling;
         Ok(Rotary { theta: self.number_or("rope_theta", 1e4)?, scaling })

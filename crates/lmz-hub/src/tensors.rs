@@ -10,13 +10,12 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use safetensors::Dtype;
 
-use super::failed;
 use crate::HubError;
 use lmz::lm::device::DeviceError;
 use lmz::lm::file::{self, most};
 use lmz::lm::header;
 use lmz::lm::rwkv7::ModelError;
-use lmz::lm::rwkv7::checkpoint::{INDEX, TENSORS, parts};
+use lmz::lm::rwkv7::checkpoint::{CheckpointTensors, Float, INDEX, TENSORS, numbers, parts};
 
 /// Where a tensor is.
 #[derive(Debug, Clone)]
@@ -72,6 +71,11 @@ impl Tensors {
         self.0.values().fold(0, |all, place| all.saturating_add(place.place.elements))
     }
 
+    /// How many bytes they have.
+    pub fn bytes(&self) -> u64 {
+        self.0.values().fold(0, |all, place| all.saturating_add(place.place.bytes))
+    }
+
     /// A hash over names, types, shapes and bytes.
     pub fn hash(&self, hasher: &mut blake3::Hasher) -> Result<(), DeviceError> {
         for (name, place) in &self.0 {
@@ -108,9 +112,36 @@ impl Tensors {
                 "model.safetensors: expected {name} to have the shape {shape:?}, found {found:?}"
             )));
         }
+        let failed = crate::candle::failed;
         let stored = Tensor::from_raw_buffer(&place.read()?, place.dtype, shape, &Device::Cpu)
             .map_err(failed)?;
         stored.to_dtype(dtype).and_then(|t| t.to_device(device)).map_err(failed)
+    }
+}
+
+impl CheckpointTensors for Tensors {
+    fn names(&self) -> Vec<&str> {
+        self.0.keys().map(String::as_str).collect()
+    }
+
+    fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.0.get(name).map(|place| &place.place.shape[..])
+    }
+
+    fn describe(&self, name: &str) -> String {
+        let place = self.0.get(name).map(|place| &place.place);
+        place.map_or_else(String::new, |place| format!("{:?} {:?}", place.dtype, place.shape))
+    }
+
+    fn floats(&self, name: &str) -> Result<Option<Vec<f32>>, ModelError> {
+        let Some(place) = self.0.get(name) else { return Ok(None) };
+        let float = match place.place.dtype {
+            Dtype::F32 => Float::F32,
+            Dtype::BF16 => Float::BF16,
+            Dtype::F16 => Float::F16,
+            _ => return Ok(None),
+        };
+        Ok(Some(numbers(float, &place.read()?)))
     }
 }
 
