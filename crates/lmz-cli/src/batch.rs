@@ -113,3 +113,56 @@ fn open(path: &Path) -> Option<File> {
     let file = options.read(true).open(path).ok()?;
     file.metadata().ok()?.is_file().then_some(file)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::file;
+    use super::super::tree::{self, Asked};
+    use super::*;
+
+    /// Files `a` and `b` of a new folder, which are to be compressed without a model.
+    fn task_of(a: &[u8], b: &[u8]) -> (tempfile::TempDir, Task) {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = |name| folder.path().join(name);
+        fs::write(path("a"), a).unwrap();
+        fs::write(path("b"), b).unwrap();
+        let line = ["lmz".into(), "-1".into(), path("a").into(), path("b").into()];
+        let Asked::Task(mut task) = tree::parse(line.into_iter()).unwrap() else {
+            panic!("no task")
+        };
+        task.options = task.options.predictor(Predictor::None);
+        (folder, *task)
+    }
+
+    /// What the archive beside an input holds once it has been its turn.
+    fn turn(task: &Task, path: &Path, made: Made) -> Vec<u8> {
+        file::run(task, &file::taken(task), path, (1, 1), Some(made)).unwrap();
+        let archive = output_name(task.action, path).unwrap();
+        lmz::decompress(&fs::read(archive).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_file_that_has_changed_since_is_compressed_anew() {
+        let before = [b'b'; 900];
+        // Of the same length; shorter and longer with the same beginning; empty; no longer small.
+        let after = [vec![b'c'; 900], vec![b'b'; 899], vec![b'b'; 901], vec![], vec![b'b'; 40_000]];
+        for after in after {
+            let (_folder, task) = task_of(b"a", &before);
+            let mut batch = Batch::default();
+            batch.next(&task, &task.inputs).unwrap();
+            let made = batch.next(&task, &task.inputs[1..]).unwrap();
+            assert_eq!(made.content, before);
+            fs::write(&task.inputs[1], &after).unwrap();
+            assert_eq!(turn(&task, &task.inputs[1], made), after);
+        }
+    }
+
+    #[test]
+    fn what_was_made_of_a_file_is_taken_while_it_is_the_same() {
+        let (_folder, task) = task_of(b"a", b"b");
+        // Another archive shows that it is taken.
+        let archive = lmz::compress_with(b"made", &task.options).unwrap();
+        let made = Made { content: b"b".to_vec(), archive };
+        assert_eq!(turn(&task, &task.inputs[1], made), b"made");
+    }
+}

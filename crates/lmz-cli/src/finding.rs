@@ -22,8 +22,9 @@ pub struct Finding {
     /// is given), f16 or bf16 (by default as its weights are stored)
     #[arg(long, value_name = "TYPE", hide_short_help = true)]
     dtype: Option<String>,
-    /// Tokens after which a stream of a model of the hub begins anew with the last half of them,
-    /// when compressing: by default 1024, or as many as the model has
+    /// Tokens that a prediction of a model of the hub is made of when compressing: by default 2048,
+    /// or as many as the model has. Where candle computes it, a stream begins anew after so many
+    /// with the last half of them, by default 1024
     #[arg(long, value_name = "N", hide_short_help = true)]
     context: Option<u64>,
 }
@@ -36,6 +37,7 @@ impl Finding {
 
     pub fn finder(&self) -> Finder {
         let Self { offline, memory, device, dtype, context } = self.clone();
-        Finder { offline, memory, settings: Settings { device, dtype, context, keep: None } }
+        let settings = Settings { device, dtype, context, ..Settings::default() };
+        Finder { offline, memory, settings, given: Vec::new() }
     }
 }

@@ -200,6 +200,7 @@ mod without_hub {
         pub offline: bool,
         pub memory: Option<u64>,
         pub settings: Settings,
+        pub given: Vec<String>,
     }
 
     impl Finder {

@@ -105,7 +105,8 @@ fn work(mut task: Task) -> ExitCode {
             }
         }
     }
-    task.decoding = task.decoding.provider(hub::provider(&task.finder));
+    let finder = hub::Finder { given: task.models.clone(), ..task.finder.clone() };
+    task.decoding = task.decoding.provider(hub::provider(&finder));
     if task.action == Action::List
         && let Err(error) = say::print_line(list::HEADING)
     {

@@ -79,6 +79,14 @@ fn describe(archive: &mut Archive<impl Read + Seek>, frame: &Frame) -> Result<St
                 // A short frame has no more digits of it.
                 format!(", model {name} {}{pull}", hex(&identity[..identity.len().min(8)]))
             }
+            ModelRef::Transformer { identity, context } => {
+                let context = match context {
+                    0 => String::new(),
+                    tokens => format!(" with {tokens} tokens of context"),
+                };
+                let name = hex(&identity[..identity.len().min(8)]);
+                format!(", transformer {name}{context}{pull}")
+            }
             ModelRef::DeviceBound(model) => format!(
                 ", device-bound model {} ({}; {} rows, context {} of which {} are kept){pull}",
                 hex(&model.identity[..8]),

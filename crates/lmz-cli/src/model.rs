@@ -8,6 +8,7 @@ use lmz::format::{HubName, printable};
 use lmz::lm::Found;
 use lmz::lm::device::DeviceBoundModel;
 use lmz::lm::rwkv7::Model;
+use lmz::lm::transformer;
 
 use super::hub::{self, FindError, Finder};
 use super::say;
@@ -68,6 +69,7 @@ pub fn run(args: ModelArgs) -> ExitCode {
             each(&models, |name| {
                 hub::find(name, &finder).map(|found| match found {
                     Found::Exact(model) => Some(info(&model)),
+                    Found::Transformer(model) => Some(transformer_info(&model)),
                     Found::DeviceBound(model) => Some(device_info(&model)),
                 })
             })
@@ -120,7 +122,7 @@ fn list() -> ExitCode {
     let code = each(&built_in, |name| {
         hub::find(name, &finder).map(|found| match found {
             Found::Exact(model) => Some(row(&model)),
-            Found::DeviceBound(_) => None,
+            Found::Transformer(_) | Found::DeviceBound(_) => None,
         })
     });
     for (parameters, bytes, name) in hub::list() {
@@ -154,6 +156,28 @@ fn device_info(model: &DeviceBoundModel) -> String {
             "that of the device: an archive decodes where the same numbers come out".to_owned(),
         ),
         ("block", format!("{} bytes, unless --block says otherwise", model.block())),
+        ("identity", model.identity().to_string()),
+    ];
+    let lines: Vec<String> =
+        lines.iter().map(|(name, value)| format!("{name:<12}  {value}")).collect();
+    lines.join("\n")
+}
+
+fn transformer_info(model: &transformer::Model) -> String {
+    let c = model.config();
+    let heads = format!("{} heads of {}, {} of keys", c.heads, c.head_size, c.kv_heads);
+    let lines = [
+        ("name", printable(model.name()).to_string()),
+        ("architecture", model.architecture().to_owned()),
+        ("layers", c.layers().to_string()),
+        ("width", format!("{}, in {heads}", c.hidden)),
+        ("inner part", c.intermediate.to_string()),
+        ("context", format!("{} tokens, at most {}", c.context(), c.longest)),
+        ("tokens", (c.vocab - 1).to_string()),
+        ("parameters", model.parameters().to_string()),
+        ("stored", format!("{} bytes", model.stored())),
+        ("in memory", format!("{} bytes at least", model.parameters())),
+        ("arithmetic", "version 2, weights int8, activations int16".to_owned()),
         ("identity", model.identity().to_string()),
     ];
     let lines: Vec<String> =

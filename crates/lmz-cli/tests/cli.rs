@@ -139,6 +139,26 @@ fn ranges_and_lists() {
     fails(&lmz(&folder, &["-l", "a"]), "not an lmz frame");
 }
 
+/// A list says which transformer an archive was made with, and needs none: a short frame has the
+/// first four bytes of its identity.
+#[test]
+fn transformers_are_listed() {
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/transformers");
+    let vectors = std::fs::read_to_string(format!("{golden}/llama.json")).unwrap();
+    let vectors: serde_json::Value = serde_json::from_str(&vectors).unwrap();
+    let identity = vectors["identity"].as_str().unwrap();
+    let folder = folder_with("a", b"");
+    for (name, digits, context) in
+        [("short", 8, ""), ("primed", 8, ""), ("rolled", 16, " with 40 tokens of context")]
+    {
+        let output = lmz(&folder, &["-lv", &format!("{golden}/llama-{name}.txt.lmz")]);
+        ok(&output);
+        let list = String::from_utf8(output.stdout).unwrap();
+        let expected = format!("transformer {}{context}", &identity[..digits]);
+        assert!(list.lines().any(|line| line.contains(&expected)), "{list}");
+    }
+}
+
 #[test]
 fn dictionaries() {
     let folder = folder_with("a", &text()[..5000]);

@@ -104,10 +104,15 @@ fn compressing_gets_what_is_missing() {
     assert!(server.log().is_empty(), "what is in the cache is used");
 }
 
-/// A model that candle computes goes the same way: its archive names the commit, and is decoded
-/// with what is in the cache.
+/// A transformer goes the same way, by the exact engine and by candle: its archive names the commit,
+/// and is decoded with what is in the cache.
 #[test]
-fn a_model_for_candle_is_pulled_and_found_again() {
+fn a_transformer_is_pulled_and_found_again() {
+    transformer(&[]);
+    transformer(&["--dtype", "f32"]);
+}
+
+fn transformer(how: &[&str]) {
     let server = Server::start();
     server.add("small/llama", Repository::of(&golden("../hub/llama"), 'b'));
     let name = format!("hf:small/llama@{}", "b".repeat(40));
@@ -116,7 +121,7 @@ fn a_model_for_candle_is_pulled_and_found_again() {
     let text = "The quick brown fox jumps over the lazy dog. It was the best of times, it was the \
         worst of times, it was the age\n";
     user.write("a", text.as_bytes());
-    out(user.lmz(&["--mix", "off", "--model", "hf:small/llama", "-k", "a"]));
+    out(user.lmz(&[how, &["--mix", "off", "--model", "hf:small/llama", "-k", "a"]].concat()));
     let log = server.log();
     assert!(log.iter().any(|request| request.contains("tokenizer.json")), "{log:?}");
     assert!(out(user.lmz(&["model", "list"])).contains(&format!("  {name} (main)")));

@@ -160,7 +160,8 @@ fn memory_that_is_not_there() {
                 "ulimit -c 0; ulimit -v {limit}; $LMZ -1 -f --memory 100GiB -T4 --block 200K a"
             ),
         );
-        if output.status.success() {
+        // 127: not even the program fits, which is larger with the hub.
+        if output.status.success() || output.status.code() == Some(127) {
             continue;
         }
         assert_eq!(output.status.code(), Some(1), "{limit}: {:?} {}", output.status, told(&output));
