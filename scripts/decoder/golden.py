@@ -4,6 +4,7 @@
     python golden.py model ../../models/nano ../../tests/golden/nano
     python golden.py model --all ../../tests/golden/tiny-model ../../tests/golden/tiny
     python golden.py int16 ../../tests/golden/tiny-model ../../tests/golden/tiny16
+    python golden.py transformer ../../tests/golden/hub/llama ../../tests/golden/transformers/llama
 
 It needs NumPy, safetensors and blake3. What each file holds is in tests/golden/README.md.
 """
@@ -16,7 +17,7 @@ import blake3
 import numpy as np
 from safetensors.numpy import save_file
 
-from lmz_decoder import rwkv7
+from lmz_decoder import hub_folder, rwkv7
 from lmz_decoder.vocabulary import START, Vocabulary, read_tokens
 
 F = np.float32
@@ -69,6 +70,36 @@ def write_model(folder: Path, name: Path, full_steps, **changes):
     print(f"{name}: {len(logits)} steps")
 
 
+# Steps of a transformer, more than its context has; and how many of them share a hash.
+TRANSFORMER_STEPS, TOGETHER = 180, 10
+
+
+def transformer_vectors(folder: Path, context):
+    """What is written for a transformer's folder: its identity, the tokens that it reads, and of
+    each ten steps in a row the hashes of their logits [10][V] and of their frequencies."""
+    model, identity, _ = hub_folder.load(folder)
+    model, size = model.with_context(context), len(model.tokens)
+    tokens = [START] + [1 + (i * i * 31 + i * 7919) % (size - 1) for i in range(TRANSFORMER_STEPS)]
+    tokens[TRANSFORMER_STEPS * 2 // 3] = START  # another document
+    state = model.start()
+    logits = np.stack([model.step(token, state) for token in tokens])
+    rows = [logits[at : at + TOGETHER] for at in range(0, len(logits), TOGETHER)]
+    frequencies = [np.stack([rwkv7.frequencies(row) for row in part]) for part in rows]
+
+    def hashed(parts, kind):
+        return [blake3.blake3(part.astype(kind).tobytes()).hexdigest()[:32] for part in parts]
+
+    return {"identity": identity.hex(), "context": context, "together": TOGETHER, "tokens": tokens,
+            "logits_blake3": hashed(rows, "<f4"), "frequencies_blake3": hashed(frequencies, "<u8")}
+
+
+def write_transformer(folder: Path, name: Path, context):
+    """Writes NAME.json."""
+    held = transformer_vectors(folder, context)
+    name.with_suffix(".json").write_text(json.dumps(held, indent=0) + "\n")
+    print(f"{name}: {len(held['tokens'])} steps")
+
+
 def write_functions(folder: Path):
     """Writes functions.safetensors: the elementary functions, quantisation, sums and norms."""
     g = np.random.default_rng(11)
@@ -102,12 +133,15 @@ def write_functions(folder: Path):
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("functions", "model", "int16"))
+    parser.add_argument("what", choices=("functions", "model", "int16", "transformer"))
     parser.add_argument("paths", nargs="+", type=Path)
     parser.add_argument("--all", action="store_true", help="store the logits of all steps")
+    parser.add_argument("--context", type=int, default=0, help="tokens; 0: the model's own number")
     args = parser.parse_args()
     if args.what == "functions":
         write_functions(args.paths[0])
+    elif args.what == "transformer":
+        write_transformer(*args.paths, args.context)
     elif args.what == "model":
         write_model(*args.paths, None if args.all else MODEL_STEPS)
     else:

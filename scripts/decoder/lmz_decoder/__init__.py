@@ -12,8 +12,9 @@ names and numbers in the comments are those of the texts.
 | `lm_cm`, `token_end` | codec 4, a language model (LM) and CM | MIXING.md, sections 12 to 15 |
 | `lm_only` | codec 2 with a language model | FORMAT.md, section Codec 2 |
 | `language_model`, `vocabulary` | model folders, and what a model expects next | FORMAT.md |
-| `rwkv7` | the network's output, bit for bit | ARITHMETIC.md |
+| `rwkv7` | an RWKV-7 network's output, bit for bit | ARITHMETIC.md, version 1 |
+| `transformer`, `hub_folder` | a transformer's, and its files | ARITHMETIC.md, version 2 |
 
-`repository` says where the files lie that the texts name. All but `rwkv7` needs nothing
-beside Python's own library; `optional` is the one door to what does.
+`repository` says where the files lie that the texts name. All but the networks needs nothing beside
+Python's own library; `optional` is the one door to what does.
 """

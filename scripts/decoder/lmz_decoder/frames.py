@@ -6,11 +6,12 @@ from .cursor import Cursor
 from .xxh64 import xxh64
 
 
-def decode(data, dictionaries):
+def decode(data, dictionaries, folders=()):
     """Yields the content of an archive, block by block.
 
-    data: the archive; dictionaries: the files that its frames may name. Raises ValueError where the
-    archive is damaged or needs what is not here.
+    data: the archive; dictionaries: the files that its frames may name; folders: those of the
+    transformers that they may name. Raises ValueError where the archive is damaged or needs what is
+    not here.
     """
     x = Cursor(data)
     if not data:
@@ -18,9 +19,9 @@ def decode(data, dictionaries):
     while x.at < len(data):
         start = data[x.at : x.at + 4]
         if start[:3] == b"\xebLZ":
-            yield from full_frame(x, dictionaries)
+            yield from full_frame(x, dictionaries, folders)
         elif start[:3] == b"\xebL\x90":
-            yield from short_frame(x, dictionaries)
+            yield from short_frame(x, dictionaries, folders)
         elif 0x50 <= start[0] < 0x60 and start[1:] == b"\x2a\x4d\x18":
             x.take(4)
             x.take(int.from_bytes(x.take(4), "little"))
@@ -30,9 +31,9 @@ def decode(data, dictionaries):
             raise ValueError(f"no frame of version 1.0 begins at byte {x.at}")
 
 
-def full_frame(x, dictionaries):
+def full_frame(x, dictionaries, folders):
     begin = x.at
-    models, dictionary = header(x, dictionaries)
+    models, dictionary = header(x, dictionaries, folders)
     last, blocks = False, []  # blocks: (bytes in the archive, bytes of content)
     while not last:
         at = x.at
@@ -42,7 +43,7 @@ def full_frame(x, dictionaries):
     index_and_trailer(x, begin, blocks)
 
 
-def header(x, dictionaries):
+def header(x, dictionaries, folders):
     """The models and the dictionary that a full frame names."""
     begin, models, dictionary = x.at, [], b""
     x.take(3)
@@ -51,7 +52,7 @@ def header(x, dictionaries):
     while field := x.varint():
         value = x.take(x.varint())
         if field == 1:
-            models.append(model(value))
+            models.append(model(value, folders))
         elif field == 3:
             dictionary = named_dictionary(dictionaries, value)
         elif field % 2:
@@ -60,12 +61,15 @@ def header(x, dictionaries):
     return models, dictionary
 
 
-def model(value):
+def model(value, folders):
     """The model of a header field: one byte for its kind, then what tells it from others."""
     if value[0] == 1:
         return ppm.Parameters(order=value[1], memory=value[2])
     if value[0] == 2:
         return language_model.named(value[1:])
+    if value[0] == 4:
+        rest = Cursor(value[1:])
+        return language_model.transformer(rest.take(32), folders, rest.varint())
     raise ValueError(f"kind of model {value[0]} is not known")
 
 
@@ -111,10 +115,12 @@ def index_and_trailer(x, begin, blocks):
     x.expect(b"\xebEND", "the end mark")
 
 
-def short_frame(x, dictionaries):
+def short_frame(x, dictionaries, folders):
     x.take(3)
     number, dictionary, models = x.byte(), b"", [ppm.Parameters(order=6, memory=26)]
-    if number >= 8:
+    if number >= 254:
+        models = [language_model.transformer(x.take(4), folders)]
+    elif number >= 8:
         models = [language_model.registered(number // 2 - 3)]
     elif number >= 6:
         models = [language_model.named(x.take(8))]

@@ -13,15 +13,16 @@ FIRST = 8192  # bytes of a dictionary that the model reads
 
 
 class LanguageModel:
-    """A model folder: its identity, its network, its tokens, and the bytes of its mixer.bin."""
+    """A model: its identity, its network, its tokens, the bytes of its mixer.bin, and whether texts
+    are cut greedily for it."""
 
-    def __init__(self, folder):
-        rwkv7 = optional.rwkv7()
-        self.network, self.frequencies = rwkv7.Reference(folder), rwkv7.frequencies
-        self.identity = bytes.fromhex(rwkv7.identity(folder))
-        self.vocabulary = Vocabulary(read_tokens(folder / "vocab.txt"))
-        mixer = folder / "mixer.bin"
-        self.mixer_bin = (mixer if mixer.exists() else repository.DEFAULT_MIXER).read_bytes()
+    def __init__(self, network, identity, tokens, mixer, is_greedy):
+        """mixer: the bytes of the model's own mixer.bin, or None."""
+        self.network, self.frequencies = network, optional.rwkv7().frequencies
+        self.identity, self.vocabulary = identity, Vocabulary(tokens)
+        default = repository.DEFAULT_MIXER if is_greedy else repository.TRANSFORMER_MIXER
+        self.mixer_bin = mixer or default.read_bytes()
+        self.is_greedy = is_greedy
 
     def begin(self, dictionary):
         """The state of a stream whose model has read what it reads first."""
@@ -33,7 +34,22 @@ class LanguageModel:
 
 @functools.cache
 def load(folder):
-    return LanguageModel(folder)
+    """An RWKV-7 model."""
+    rwkv7, mixer = optional.rwkv7(), folder / "mixer.bin"
+    return LanguageModel(rwkv7.Reference(folder), bytes.fromhex(rwkv7.identity(folder)),
+                         read_tokens(folder / "vocab.txt"),
+                         mixer.read_bytes() if mixer.exists() else None, is_greedy=True)
+
+
+@functools.cache
+def load_transformer(folder, context=0):
+    """A transformer with so many tokens of context; 0 stands for its own number."""
+    if context:
+        other = load_transformer(folder)
+        network = other.network.with_context(context)
+        return LanguageModel(network, other.identity, network.tokens, other.mixer_bin, False)
+    network, identity, mixer = optional.hub_folder().load(folder)
+    return LanguageModel(network, identity, network.tokens, mixer, is_greedy=False)
 
 
 def registered(number):
@@ -49,6 +65,14 @@ def named(identity):
         if load(folder).identity.startswith(identity):
             return load(folder)
     raise ValueError(f"the model {identity.hex()} is not here")
+
+
+def transformer(identity, folders, context=0):
+    """The transformer of these folders whose identity begins so."""
+    for folder in folders:
+        if load_transformer(folder).identity.startswith(identity):
+            return load_transformer(folder, context)
+    raise ValueError(f"the transformer {identity.hex()} is not in a folder that was given")
 
 
 class LmState:

@@ -128,7 +128,7 @@ class TokenDecoder:
     """Decodes the tokens of a block of `length` bytes, by models that all its streams share."""
 
     def __init__(self, coder, model, length, dictionary):
-        self.coder, self.vocabulary = coder, model.vocabulary
+        self.coder, self.vocabulary, self.is_greedy = coder, model.vocabulary, model.is_greedy
         prior = LmPrior(model.mixer_bin)
         self.mixer = ContextMixer(len(dictionary) + length, prior)
         self.lm_inputs, self.ends = LmInputs(), TokenEndModel(length, prior)
@@ -156,8 +156,8 @@ class TokenDecoder:
         """Decodes a token of a stream, of at most `most` bytes, and gives its id."""
         vocabulary, prefix, contexts = self.vocabulary, b"", stream.contexts
         before = vocabulary.tokens[contexts.token]
-        impossible = [b for b in range(256)
-                      if contexts.token and vocabulary.count(before + bytes([b]))]
+        impossible = [b for b in range(256) if self.is_greedy
+                      and contexts.token and vocabulary.count(before + bytes([b]))]
         while not self.token_ends(stream, state, prefix, most):
             if len(prefix) == most:
                 raise ValueError("a token is longer than its stripe")

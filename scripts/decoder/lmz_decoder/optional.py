@@ -12,6 +12,11 @@ def rwkv7():
     return _load(".rwkv7", "a language model's output is computed with NumPy")
 
 
+def hub_folder():
+    """The module `hub_folder`: the network of a transformer, of its files."""
+    return _load(".hub_folder", "a transformer's output is computed with NumPy")
+
+
 def blake3():
     """The package blake3: the hashes that name models and dictionaries."""
     return _load("blake3", "a dictionary among several is told by its BLAKE3 hash")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).resolve().parents[2]
-FOLDERS = ["decoder", "decoder/lmz_decoder", "train"]
+FOLDERS = ["decoder", "decoder/lmz_decoder", "train", "hub"]
 
 
 def trees(folder):
