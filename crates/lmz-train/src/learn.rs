@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use lmz::codec::lm_cm;
 use lmz::exact::fpstate::{Exact, exact};
 use lmz::format::Layout;
-use lmz::lm::rwkv7::LoadedModel;
+use lmz::lm::LoadedModel;
 use lmz::mix::kernel::{self, INPUTS, MixJob, MixKernel, SETS};
 use lmz::mix::observe::{
     Bit, CONTEXTS, COPIES, COUNTER, END_CONTEXTS, END_STORED, LAST, LENGTHS, Learnt, Observer,

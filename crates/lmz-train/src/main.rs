@@ -6,6 +6,7 @@
 //!     cargo run --release -p lmz-train -- nano DOCUMENTS models/nano/mixer.bin
 //!     cargo run --release -p lmz-train -- nano DOCUMENTS OUT --go-on --most 4000 --rounds 4 \
 //!         --relax 2
+//!     cargo run --release -p lmz-train -- SmolLM2-135M DOCUMENTS src/mix/transformer.bin
 //!
 //! PRIMER is a text made by `scripts/train/primer.py`, DOCUMENTS a file of documents, each followed
 //! by a NUL byte. With a model the primer is that of `start.bin`.
@@ -13,15 +14,16 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use lmz::Predictor;
 use lmz::exact::fpstate::exact;
-use lmz::lm::rwkv7::LoadedModel;
 use lmz::mix::Prior;
 use lmz::mix::observe::Kind;
+use lmz_hub::Finder;
 use lmz_train::{Alone, learn};
 
 #[derive(Parser)]
 struct Arguments {
-    /// A built-in model, the path of a model folder, or none
+    /// A built-in model, the path of a model folder or GGUF file, or none
     model: String,
     documents: PathBuf,
     out: PathBuf,
@@ -67,7 +69,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             report,
         )
     } else {
-        let model = LoadedModel::find(&arguments.model)?;
+        let Predictor::Model(model) = Finder::default().predictor(&arguments.model)? else {
+            return Err(format!("expected an exact model, found {}", arguments.model).into());
+        };
         let untrained = || exact(|fp| Prior::untrained(fp, Kind::WithModel, &[]));
         let mut start = if arguments.go_on { model.start().clone() } else { untrained() };
         start.primer = exact(|fp| Prior::get(fp).primer.clone());
