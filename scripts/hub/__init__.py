@@ -1,0 +1,1 @@
+"""Models for candle, for tests and measurements."""
