@@ -41,10 +41,7 @@ impl Lmz {
             // A path, even if it is called like a built-in model.
             (_, Some(path)) => {
                 let model = Model::open(path.as_ref())?;
-                (
-                    Predictor::Model(::lmz::lm::rwkv7::LoadedModel::new(&model)?),
-                    Some(size(&model, false)),
-                )
+                (Predictor::Model(::lmz::lm::LoadedModel::new(&model)?), Some(size(&model, false)))
             }
             _ => return Ok(None),
         };
