@@ -15,6 +15,7 @@ results/front.json, which front.py measures. BENCHMARKS.md is made from page.md,
     {{versions RESULT}}            the libraries behind the codecs
     {{programs RESULT}}            programs run as a user runs them (front.py): bytes and CPU times
     {{speeds RESULT}}              lmz by size of file, instruction set and level (speed.py)
+    {{real RESULT}}                a published language model on public texts (real.py)
 
 Results are files in results/, made by measure.py. A result that is not there is an error.
 Paragraphs are wrapped at 100 columns.
@@ -241,6 +242,36 @@ def speeds(name: str) -> str:
     return f"    {made['command']}\n\n{wrapped(note)}\n\n{table(heads, rows, left=3)}"
 
 
+def real(name: str) -> str:
+    """How it was measured, and a row for each text and kernel."""
+    data = load(name)
+    made, rows = data["made"], []
+    for row in data["rows"]:
+        there, back = row["compress"], row["decompress"]
+        rows.append(
+            [
+                row["what"],
+                row["kernel"] or "fastest",
+                number(row["raw"]),
+                number(row["archive"]),
+                number(8 * row["archive"] / row["raw"], 3),
+                number(row["base"]),
+                cpu(there["wall"]),
+                cpu(there["cpu"]),
+                cpu(back["wall"]),
+                cpu(back["cpu"]),
+                number(max(there["memory"], back["memory"]) / 1e6),
+            ]
+        )
+    heads = ["text", "kernel", "bytes", "archive", "bpb", "`base`", "s", "CPU s", "back, s", "CPU s"]
+    note = (
+        f"{made['model']}; {made['machine']}; lmz {made['lmz']}; {made['date']}. Of the CPU time "
+        f"{cpu(data['rows'][0]['load'])} s is loading the model."
+    )
+    body = table([*heads, "MB"], rows, left=2)
+    return f"    {made['command']}\n\n{wrapped(note)}\n\n{body}"
+
+
 def readme() -> str:
     """README.md with the table of front.json between its marks."""
     text = README.read_text()
@@ -290,7 +321,8 @@ def picture() -> str:
     return "\n".join([*out, "</svg>"]) + "\n"
 
 
-VERBS = {f.__name__: f for f in (totals, files, command, versions, include, programs, speeds)}
+PARTS = (totals, files, command, versions, include, programs, speeds, real)
+VERBS = {f.__name__: f for f in PARTS}
 
 
 def page() -> str:
