@@ -57,12 +57,12 @@ impl Ring {
 
     /// Slots that have been used when so many tokens have been read, in full blocks.
     pub fn used(&self, tokens: u64) -> usize {
-        self.slots.min(tokens as usize).next_multiple_of(BLOCK)
+        ((self.slots as u64).min(tokens) as usize).next_multiple_of(BLOCK)
     }
 
     /// The slots that a token does not see of the first `used`, as ranges.
     pub fn unseen(&self, p: u64, used: usize) -> [(usize, usize); 4] {
-        let sinks = self.sinks.min(p as usize + 1);
+        let sinks = (self.sinks as u64).min(p + 1) as usize;
         let first = (p + 1).saturating_sub(self.window as u64).max(self.sinks as u64);
         let mut gaps = [(0, 0); 4];
         if first > p {
