@@ -80,9 +80,10 @@ impl DecoderOptions {
         self
     }
 
-    /// Sets what finds models that the archive names and that are neither added nor built in. Only
-    /// a model that the archive says was got from the hub is looked for. By default there is no
-    /// provider, and an archive makes nothing be loaded.
+    /// Sets what finds models that the archive names and that are neither added nor built in. A
+    /// model is looked for if the archive says that it was got from the hub; one that is bound to a
+    /// device also among those that the provider was given. By default there is no provider, and an
+    /// archive makes nothing be loaded.
     pub fn provider(mut self, provider: impl Into<Option<Arc<dyn ModelProvider>>>) -> Self {
         self.provider = provider.into();
         self

@@ -40,7 +40,7 @@ enum Command {
     /// Remove models from the hub's cache: a whole repository, or only the revision or the file
     /// that is named
     Rm {
-        /// hf:OWNER/NAME, hf:OWNER/NAME@REVISION or hf:OWNER/NAME/FILE.pth
+        /// hf:OWNER/NAME, hf:OWNER/NAME@REVISION or hf:OWNER/NAME/FILE
         #[arg(value_name = "NAME", required = true)]
         models: Vec<String>,
     },
@@ -48,7 +48,7 @@ enum Command {
 
 #[derive(Args)]
 struct PullArgs {
-    /// hf:OWNER/NAME, with @REVISION (a branch, a tag or a commit) where wanted, and /FILE.pth of a
+    /// hf:OWNER/NAME, with @REVISION (a branch, a tag or a commit) where wanted, and /FILE of a
     /// repository that holds several
     #[arg(value_name = "NAME", required = true)]
     models: Vec<String>,

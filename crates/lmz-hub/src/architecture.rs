@@ -15,19 +15,12 @@ pub const CANDLE: [&str; 8] = [
     "GemmaForCausalLM",
     "Gemma2ForCausalLM",
     "Gemma3ForCausalLM",
-    "MambaForCausalLM",
+    MAMBA,
 ];
 
-/// Those that the exact engine computes too, where no device and no type of numbers is asked for.
-const EXACT: [&str; 7] = [
-    "LlamaForCausalLM",
-    "MistralForCausalLM",
-    "Qwen2ForCausalLM",
-    "Qwen3ForCausalLM",
-    "GemmaForCausalLM",
-    "Gemma2ForCausalLM",
-    "Gemma3ForCausalLM",
-];
+/// The one of them that is no transformer. The others are computed by the exact engine where no
+/// device and no type of numbers is asked for.
+const MAMBA: &str = "MambaForCausalLM";
 
 /// What computes a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,10 +46,10 @@ pub fn of(config: &[u8]) -> Result<Engine, HubError> {
 fn engine(architecture: Architecture) -> Result<Engine, HubError> {
     match architecture {
         Architecture::Rwkv7 => Ok(Engine::Exact),
-        Architecture::Other { name, .. } if EXACT.contains(&name.as_str()) => {
+        Architecture::Other { name, .. } if name == MAMBA => Ok(Engine::Candle),
+        Architecture::Other { name, .. } if CANDLE.contains(&name.as_str()) => {
             Ok(Engine::Transformer)
         }
-        Architecture::Other { name, .. } if CANDLE.contains(&name.as_str()) => Ok(Engine::Candle),
         Architecture::Other { name, model_type } => {
             let kind = model_type.map_or_else(String::new, |kind| format!(" (model_type {kind})"));
             Err(HubError::Architecture { found: format!("{name}{kind}") })

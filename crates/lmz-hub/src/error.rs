@@ -16,7 +16,7 @@ use crate::tokenizer::TokenizerError;
 pub enum HubError {
     /// Not a name that the hub gives.
     #[error(
-        "expected hf:OWNER/NAME, and after it @REVISION or /FILE.pth where wanted, of letters, \
+        "expected hf:OWNER/NAME, and after it /FILE (.pth, .gguf) or @REVISION where wanted, of letters, \
         digits, dots, dashes and underscores; found \
          {0:?}"
     )]

@@ -22,9 +22,10 @@ pub struct Settings {
     /// `f32`, `f16` or `bf16`; by default f32 on a CPU, and elsewhere the type that the weights are
     /// stored in. An archive says what it was made with.
     pub dtype: Option<String>,
-    /// Tokens that a stream may have before it begins anew, by default 1,024 or as many as the
-    /// model has; and with how many of its last tokens it does, by default half of them. An archive
-    /// says what it was made with.
+    /// Tokens that a prediction is made of: by default 2,048, or as many as the model has, for a
+    /// model of the exact engine, whose context rolls. By candle, tokens after which a stream begins
+    /// anew, by default 1,024; and with how many of its last ones, by default half of them. An
+    /// archive says what it was made with.
     pub context: Option<u64>,
     pub keep: Option<u64>,
     /// Whether added tokens are taken as releases up to 1.0.1 took them, which archives of these
@@ -57,8 +58,8 @@ pub struct Finder {
 
 impl Finder {
     /// A model by its built-in name, by the hub's (`hf:OWNER/NAME`: the one in the hub's cache, or
-    /// else got from the hub), or by the path of its folder or `.pth` file. (`./nano` is always a
-    /// path.)
+    /// else got from the hub), or by the path of its folder, `.pth` or GGUF file. (`./nano` is
+    /// always a path.)
     pub fn find(&self, name: &str) -> Result<Found, HubError> {
         exact(|_| self.load(name))
     }
