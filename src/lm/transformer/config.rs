@@ -65,8 +65,7 @@ pub struct Config {
 /// The largest numbers that are accepted, far beyond the models that can be computed.
 const MOST: usize = 1 << 20;
 const MOST_LAYERS: usize = 1 << 12;
-/// Tokens of context unless something else is asked for: twice as many gain little and cost half
-/// as much again.
+/// Tokens of context unless something else is asked for (docs/decisions/transformers.md).
 const CONTEXT: usize = 2048;
 
 impl Config {
