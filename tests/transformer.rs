@@ -78,6 +78,7 @@ fn steps_are_those_of_the_definition() {
                 let network = transformer::Network::new(&weights, &vocabulary, kernel).unwrap();
                 let network = Arc::new(Network::from(network));
                 let mut engine = Engine::new(Arc::clone(&network));
+                let mut shared = Engine::with_threads(Arc::clone(&network), 2);
                 let mut streams = vec![LmStream::new(&network, Some(context)); texts.len()];
                 for at in 0..length {
                     // Another number of rows at every step; who is left out follows alone.
@@ -86,7 +87,7 @@ fn steps_are_those_of_the_definition() {
                         streams.iter_mut().zip(&texts).map(|(s, text)| (s, text[at])).collect();
                     let (first, rest) = rows.split_at_mut(together);
                     engine.step(first);
-                    engine.step(rest);
+                    shared.step(rest);
                     for (stream, all) in streams.iter().zip(&all) {
                         let expected = vocabulary.sorted().iter().map(|id| all[at][*id as usize]);
                         let what = format!("{number} {context} {} at {at}", kernel.name());
@@ -110,6 +111,7 @@ fn windows_say_what_steps_say() {
             let network = transformer::Network::new(&weights, &vocabulary, kernel).unwrap();
             let network = Arc::new(Network::from(network));
             let mut engine = Engine::new(Arc::clone(&network));
+            let mut shared = Engine::with_threads(Arc::clone(&network), 3);
             let begin = || LmStream::new(&network, Some(40));
             let (mut alone, mut whole, mut parts) = (begin(), begin(), begin());
             let mut said = Vec::new();
@@ -126,7 +128,7 @@ fn windows_say_what_steps_say() {
             for length in [1, 3, 70, 2, 9, 100, 31].into_iter().cycle() {
                 let tokens = &text[at..text.len().min(at + length)];
                 let outputs = &mut outputs[..tokens.len()];
-                engine.read(&mut [parts.window(tokens, outputs)]);
+                shared.read(&mut [parts.window(tokens, outputs)]);
                 for (output, said) in outputs.iter().zip(&said[at..]) {
                     assert_eq!(output.sums(), said, "{number} {} {at}", kernel.name());
                 }

@@ -5,7 +5,7 @@
 use std::arch::x86_64::*;
 
 use super::packed::BLOCK;
-use super::wide::GROUPS;
+use super::wide::{self, GROUPS, PAIR};
 use super::{Isa, Job, Lanes, Layout, Vectors, prefetch};
 use crate::exact::LANES;
 
@@ -225,7 +225,7 @@ impl Isa for Avx2 {
     #[inline(always)]
     fn dot16<const R: usize>(
         self,
-        weights: [&[i8]; 2],
+        weights: &[i8],
         x: [&[i16]; R],
         ahead: bool,
     ) -> [[[__m256; 2]; 2]; R] {
@@ -285,29 +285,28 @@ impl Isa for Avx2 {
 #[inline(always)]
 fn dot16<const R: usize>(
     _: Avx2,
-    weights: [&[i8]; 2],
+    weights: &[i8],
     x: [&[i16]; R],
     ahead: bool,
 ) -> [[[__m256; 2]; 2]; R] {
-    let groups = weights[0].len() / 32;
-    assert_eq!(weights[1].len() / 32, groups);
+    let groups = weights.len() / PAIR;
     for x in x {
         assert!(2 * groups <= x.len());
     }
-    // SAFETY: the processor has AVX2, because a value of `Avx2` is there. Group g of a tile reads
-    // its weights 32 g to 32 g + 31, and numbers 2 g and 2 g + 1 of each row.
+    // SAFETY: the processor has AVX2, because a value of `Avx2` is there. Group g reads weights
+    // 64 g to 64 g + 63, and numbers 2 g and 2 g + 1 of each row.
     unsafe {
         let mut out = [[[_mm256_setzero_ps(); 2]; 2]; R];
         for tile in 0..2 {
             let mut total = [[_mm256_setzero_pd(); 4]; R];
-            let mut w = weights[tile].as_ptr();
+            let mut w = weights.as_ptr().add(32 * tile);
             let mut begin = 0;
             loop {
                 let end = groups.min(begin + GROUPS);
                 let mut sums = [[_mm256_setzero_si256(); 2]; R];
                 for g in begin..end {
-                    if ahead {
-                        prefetch(w.wrapping_add(AHEAD));
+                    if ahead && tile == 0 {
+                        prefetch(w.wrapping_add(wide::AHEAD));
                     }
                     let w0 = _mm256_cvtepi8_epi16(_mm_loadu_si128(w.cast()));
                     let w1 = _mm256_cvtepi8_epi16(_mm_loadu_si128(w.add(16).cast()));
@@ -317,7 +316,7 @@ fn dot16<const R: usize>(
                         sums[r][0] = _mm256_add_epi32(sums[r][0], _mm256_madd_epi16(q, w0));
                         sums[r][1] = _mm256_add_epi32(sums[r][1], _mm256_madd_epi16(q, w1));
                     }
-                    w = w.add(32);
+                    w = w.wrapping_add(PAIR);
                 }
                 if groups <= GROUPS {
                     for r in 0..R {
@@ -394,7 +393,7 @@ impl Isa for AvxVnni {
     #[inline(always)]
     fn dot16<const R: usize>(
         self,
-        weights: [&[i8]; 2],
+        weights: &[i8],
         x: [&[i16]; R],
         ahead: bool,
     ) -> [[[__m256; 2]; 2]; R] {

@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use super::avx2::Avx2;
 use super::packed::BLOCK;
-use super::wide::GROUPS;
+use super::wide::{self, GROUPS, PAIR};
 use super::{Isa, Job, Lanes, Layout, Vectors, prefetch};
 use crate::exact::LANES;
 
@@ -187,19 +187,18 @@ impl Isa for Avx512 {
     #[inline(always)]
     fn dot16<const R: usize>(
         self,
-        weights: [&[i8]; 2],
+        weights: &[i8],
         x: [&[i16]; R],
         ahead: bool,
     ) -> [[__m512; 2]; R] {
-        let groups = weights[0].len() / 32;
-        assert!(groups.is_multiple_of(2) && weights[1].len() / 32 == groups);
+        let groups = weights.len() / PAIR;
+        assert!(groups.is_multiple_of(2));
         for x in x {
             assert!(2 * groups <= x.len());
         }
-        // SAFETY: group g of a tile reads its weights 32 g to 32 g + 31, and numbers 2 g and
-        // 2 g + 1 of each row.
+        // SAFETY: group g reads weights 64 g to 64 g + 63, and numbers 2 g and 2 g + 1 of each row.
         unsafe {
-            let w = [weights[0].as_ptr(), weights[1].as_ptr()];
+            let w = weights.as_ptr();
             let mut total = [[[_mm512_setzero_pd(); 2]; 2]; R];
             let mut begin = 0;
             loop {
@@ -208,11 +207,11 @@ impl Isa for Avx512 {
                 let mut sums = [[[_mm512_setzero_si512(); 2]; 2]; R];
                 for g in (begin..end).step_by(2) {
                     for odd in 0..2 {
+                        if ahead {
+                            prefetch(w.wrapping_add(PAIR * (g + odd) + wide::AHEAD));
+                        }
                         for tile in 0..2 {
-                            let at = w[tile].add(32 * (g + odd));
-                            if ahead && odd == 0 {
-                                prefetch(at.wrapping_add(AHEAD));
-                            }
+                            let at = w.add(PAIR * (g + odd) + 32 * tile);
                             let w = _mm512_cvtepi8_epi16(_mm256_loadu_si256(at.cast()));
                             for r in 0..R {
                                 let q = x[r].as_ptr().add(2 * (g + odd)).cast::<i32>();

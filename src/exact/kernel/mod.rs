@@ -33,7 +33,7 @@ pub use mix::{MixVectors, VectorJob};
 pub use packed::{
     Arena, BLOCK, BLOCK_LANES, Int8Rows, Layout, Packed, Product, Quantised, Rows, Strided,
 };
-pub use pages::zeros;
+pub use pages::{Memory, zeros};
 pub use wide::{Packed16, Product16, Quantised16, WIDE};
 
 use super::LANES;
@@ -136,12 +136,12 @@ pub trait Isa: Copy + Send + Sync + 'static {
     ) -> [[<Self::Vectors as Vectors>::V; 2]; R];
 
     /// The sums over the inputs of int8 weight times int16 number, exact and then rounded once to
-    /// f32, for two tiles of 16 outputs and R rows. A tile is `[inputs / 2][16][2]`.
+    /// f32, for a block of outputs and R rows. A block is `[inputs / 2][32][2]`.
     #[allow(clippy::needless_range_loop)] // loops over constant ranges are unrolled
     #[inline(always)]
     fn dot16<const R: usize>(
         self,
-        weights: [&[i8]; 2],
+        weights: &[i8],
         x: [&[i16]; R],
         _ahead: bool,
     ) -> [[<Self::Vectors as Vectors>::V; 2]; R] {

@@ -1,9 +1,50 @@
 //! Large pieces of memory.
 
+use std::ops::{Deref, DerefMut};
+
 /// Bytes of a large page, where the system has them.
 const PAGE: usize = 2 << 20;
 /// Bytes of a cache line.
 const LINE: usize = 64;
+
+/// Memory that begins a cache line, or a large page if it is more than one.
+#[derive(Debug)]
+pub struct Memory<T> {
+    room: Vec<T>,
+    begin: usize,
+    length: usize,
+}
+
+impl<T: Copy + Default> Memory<T> {
+    /// So many zeros.
+    pub fn zeros(length: usize) -> Self {
+        let (room, begin) = zeros(length);
+        Self { room, begin, length }
+    }
+}
+
+impl<T> Deref for Memory<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.room[self.begin..][..self.length]
+    }
+}
+
+impl<T> DerefMut for Memory<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.room[self.begin..][..self.length]
+    }
+}
+
+impl<T: Copy + Default> Clone for Memory<T> {
+    /// The copy begins where it does by itself.
+    fn clone(&self) -> Self {
+        let mut new = Self::zeros(self.length);
+        new.copy_from_slice(self);
+        new
+    }
+}
 
 /// At least `length` zeros, and where the first of `length` is that begins a cache line; or a large
 /// page, if they are more than one. The system gives memory as zeros, and is asked for large pages:

@@ -285,16 +285,13 @@ impl Dot16<'_> {
     fn rows<I: Isa, const R: usize>(self, isa: I) {
         let Self { weights, x, kernel } = self;
         let s = isa.vectors();
-        let tiles = [0, 1].map(|tile| {
-            let rows = &weights[tile * LANES..][..LANES];
-            let pairs = (0..x[0].len()).step_by(2);
-            pairs.flat_map(|i| rows.iter().flat_map(move |row| [row[i], row[i + 1]])).collect()
-        });
-        let [first, second]: &[Vec<i8>; 2] = &tiles;
+        let pairs = (0..x[0].len()).step_by(2);
+        let block = pairs.flat_map(|i| weights.iter().flat_map(move |row| [row[i], row[i + 1]]));
+        let block: Vec<i8> = block.collect();
         let mut rows: [&[i16]; R] = [&[]; R];
         rows.iter_mut().zip(x).for_each(|(row, x)| *row = x);
         for ahead in [false, true] {
-            let found = isa.dot16::<R>([first, second], rows, ahead);
+            let found = isa.dot16::<R>(&block, rows, ahead);
             for (r, (found, x)) in found.into_iter().zip(x).enumerate() {
                 for (tile, found) in found.into_iter().enumerate() {
                     let mut line = Lanes::default();

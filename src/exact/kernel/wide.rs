@@ -1,47 +1,54 @@
 //! Products of int8 weights with int16 numbers, of version 2 of the arithmetic. All kernels have one
-//! layout of weights: tiles of 16 outputs, `[inputs / 2][16][2]`. So what grows while a model reads,
-//! a cache of keys and values, can be multiplied as weights are.
+//! layout of weights: blocks of 32 outputs, `[inputs / 2][32][2]`, of which a pair of inputs fills a
+//! cache line. A block is read from its beginning to its end, and so are the blocks of a matrix:
+//! processors load what is read so by themselves, twice as fast as two places in turn. What grows
+//! while a model reads, a cache of keys and values, can be multiplied as weights are.
 
-use super::{Arena, BLOCK, BLOCK_LANES, Isa, Job, Lanes, Layout, Rows, Vectors};
+use super::{Arena, BLOCK, BLOCK_LANES, Isa, Job, Lanes, Layout, Vectors};
 use crate::exact::LANES;
 use crate::exact::product::LEAST;
 use crate::exact::wide::{GROUP, GroupedMatrix, LEVELS};
+use std::ops::Range;
 
 /// Inputs of an output that stand side by side.
 pub const TILE_GROUP: usize = 2;
 
 /// The layout of weights, of every kernel.
-pub const WIDE: Layout = Layout { tile: LANES, group: TILE_GROUP, offset: false };
+pub const WIDE: Layout = Layout { tile: BLOCK, group: TILE_GROUP, offset: false };
 
 /// Groups of two products whose sum stays within i32: 256 * 2 * 127 * 32,639 is below 2^31.
 pub const GROUPS: usize = 256;
 
+/// Bytes of a pair of inputs of a block.
+pub const PAIR: usize = TILE_GROUP * BLOCK;
+
+/// How far ahead weights are prefetched, in bytes: as fast as any distance of 4 to 16 KiB (an EPYC
+/// 9004).
+pub const AHEAD: usize = 8192;
+
 /// [`Isa::dot16`] by arrays.
 #[allow(clippy::needless_range_loop)] // loops over constant ranges are unrolled
 #[inline(always)]
-pub fn plain_dot<const R: usize>(weights: [&[i8]; 2], x: [&[i16]; R]) -> [[Lanes; 2]; R] {
+pub fn plain_dot<const R: usize>(weights: &[i8], x: [&[i16]; R]) -> [[Lanes; 2]; R] {
     let mut out = [[Lanes::default(); 2]; R];
-    for (tile, weights) in weights.into_iter().enumerate() {
-        let groups = weights.as_chunks::<{ TILE_GROUP * LANES }>().0;
-        for (out, x) in out.iter_mut().zip(x) {
-            let mut total = [0i64; LANES];
-            let pairs = x.as_chunks::<TILE_GROUP>().0;
-            for (groups, pairs) in groups.chunks(GROUPS).zip(pairs.chunks(GROUPS)) {
-                let mut sums = [0i32; LANES];
-                for (w, [a, b]) in groups.iter().zip(pairs) {
-                    for (sum, [v, w]) in sums.iter_mut().zip(w.as_chunks::<TILE_GROUP>().0) {
-                        let products =
-                            i32::from(*v) * i32::from(*a) + i32::from(*w) * i32::from(*b);
-                        *sum = sum.wrapping_add(products);
-                    }
-                }
-                for lane in 0..LANES {
-                    total[lane] += i64::from(sums[lane]);
+    let groups = weights.as_chunks::<PAIR>().0;
+    for (out, x) in out.iter_mut().zip(x) {
+        let mut total = [0i64; BLOCK];
+        let pairs = x.as_chunks::<TILE_GROUP>().0;
+        for (groups, pairs) in groups.chunks(GROUPS).zip(pairs.chunks(GROUPS)) {
+            let mut sums = [0i32; BLOCK];
+            for (w, [a, b]) in groups.iter().zip(pairs) {
+                for (sum, [v, w]) in sums.iter_mut().zip(w.as_chunks::<TILE_GROUP>().0) {
+                    let products = i32::from(*v) * i32::from(*a) + i32::from(*w) * i32::from(*b);
+                    *sum = sum.wrapping_add(products);
                 }
             }
-            for lane in 0..LANES {
-                out[tile].0[lane] = total[lane] as f32;
+            for lane in 0..BLOCK {
+                total[lane] += i64::from(sums[lane]);
             }
+        }
+        for lane in 0..BLOCK {
+            out[lane / LANES].0[lane % LANES] = total[lane] as f32;
         }
     }
     out
@@ -70,21 +77,31 @@ impl Packed16 {
         let groups = matrix.groups();
         let blocks = outputs.div_ceil(BLOCK);
         let mut scale = vec![[Lanes::default(); BLOCK_LANES]; blocks * groups];
-        let tile_bytes = LANES * inputs.next_multiple_of(LANES);
+        let block_bytes = BLOCK * inputs.next_multiple_of(LANES);
         for output in 0..outputs {
             let number = row(output);
-            let (tile, lane) = (output / LANES, output % LANES);
-            let places = weights[tile * tile_bytes..][..tile_bytes].as_chunks_mut::<2>().0;
+            let (block, place) = (output / BLOCK, output % BLOCK);
+            let places = weights[block * block_bytes..][..block_bytes].as_chunks_mut::<2>().0;
             let pairs = matrix.row(number).as_chunks::<2>().0;
-            for (pair, to) in pairs.iter().zip(places[lane..].iter_mut().step_by(LANES)) {
+            for (pair, to) in pairs.iter().zip(places[place..].iter_mut().step_by(BLOCK)) {
                 *to = *pair;
             }
-            let scales = &mut scale[output / BLOCK * groups..][..groups];
+            let scales = &mut scale[block * groups..][..groups];
             for (to, scale) in scales.iter_mut().zip(matrix.scales(number)) {
-                to[tile % BLOCK_LANES].0[lane] = *scale;
+                to[place / LANES].0[place % LANES] = *scale;
             }
         }
         Self { outputs, inputs, at, scale }
+    }
+
+    /// Blocks of outputs.
+    pub fn blocks(&self) -> usize {
+        self.outputs.div_ceil(BLOCK)
+    }
+
+    /// Lines of outputs.
+    pub fn lines(&self) -> usize {
+        self.outputs.div_ceil(LANES)
     }
 
     /// Numbers of a row, in full lines.
@@ -93,13 +110,11 @@ impl Packed16 {
         self.inputs.next_multiple_of(LANES)
     }
 
-    /// The weights of a block of outputs: two tiles.
+    /// The weights of a block of outputs.
     #[inline(always)]
-    fn block<'a>(&self, arena: &'a Arena, block: usize) -> [&'a [i8]; 2] {
-        let tile = LANES * self.length();
-        let weights = arena.weights(self.at + 2 * tile * block, 2 * tile);
-        let (first, second) = weights.split_at(tile);
-        [first, second]
+    fn block<'a>(&self, arena: &'a Arena, block: usize) -> &'a [i8] {
+        let bytes = BLOCK * self.length();
+        arena.weights(self.at + bytes * block, bytes)
     }
 
     /// How many groups of inputs there are.
@@ -110,12 +125,12 @@ impl Packed16 {
 
     /// An output's weights as numbers, `[inputs]`.
     pub fn output(&self, arena: &Arena, output: usize, to: &mut [f32]) {
-        let weights = self.block(arena, output / BLOCK)[output / LANES % 2];
-        let (lane, groups) = (output % LANES, self.groups());
+        let weights = self.block(arena, output / BLOCK);
+        let (place, groups) = (output % BLOCK, self.groups());
         let scales = &self.scale[output / BLOCK * groups..][..groups];
         for (i, to) in to.iter_mut().enumerate() {
-            let scale = scales[i / GROUP][output / LANES % 2].0[lane];
-            *to = f32::from(weights[(i / 2 * LANES + lane) * 2 + i % 2]) * scale;
+            let scale = scales[i / GROUP][place / LANES].0[place % LANES];
+            *to = f32::from(weights[(i / 2 * BLOCK + place) * 2 + i % 2]) * scale;
         }
     }
 }
@@ -176,24 +191,27 @@ impl Quantised16 {
     }
 }
 
-/// The product of a matrix in the layout [`WIDE`] with the first `rows` rows of `x`.
-pub struct Product16<'a, R> {
+/// The product of blocks of outputs of a matrix in the layout [`WIDE`] with the first `rows` rows
+/// of `x`.
+pub struct Product16<'a> {
     pub arena: &'a Arena,
     pub matrix: &'a Packed16,
+    /// The numbers of the blocks that are asked for.
+    pub blocks: Range<usize>,
     pub x: &'a Quantised16,
     pub rows: usize,
-    /// What is added, `[outputs]`.
+    /// What is added, `[outputs]`, to all outputs of the matrix.
     pub bias: Option<&'a [Lanes]>,
-    /// Rows of all outputs.
-    pub out: R,
+    /// Of each row the lines of these outputs.
+    pub out: Vec<&'a mut [Lanes]>,
 }
 
-impl<Out: Rows> Job for Product16<'_, Out> {
+impl Job for Product16<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<I: Isa>(mut self, isa: I) {
-        for block in 0..self.matrix.outputs.div_ceil(BLOCK) {
+        for block in self.blocks.clone() {
             let mut row = 0;
             while I::ROWS >= 8 && row + 8 <= self.rows {
                 self.tile::<I, 8>(isa, block, row);
@@ -213,7 +231,7 @@ impl<Out: Rows> Job for Product16<'_, Out> {
     }
 }
 
-impl<Out: Rows> Product16<'_, Out> {
+impl Product16<'_> {
     /// A block of outputs of R rows, from `row` on.
     #[allow(clippy::needless_range_loop)] // loops over constant ranges are unrolled
     #[inline(always)]
@@ -230,8 +248,7 @@ impl<Out: Rows> Product16<'_, Out> {
         let mut total = [[s.splat(0.0); 2]; R];
         for (group, scale) in scale.iter().enumerate() {
             let (begin, end) = (group * GROUP, length.min((group + 1) * GROUP));
-            let bytes = LANES * begin..LANES * end;
-            let weights = [&weights[0][bytes.clone()], &weights[1][bytes]];
+            let weights = &weights[BLOCK * begin..BLOCK * end];
             let mut part: [&[i16]; R] = [&[]; R];
             for r in 0..R {
                 part[r] = &x[r][begin..end];
@@ -247,7 +264,8 @@ impl<Out: Rows> Product16<'_, Out> {
         for (r, total) in total.iter().enumerate() {
             let row_scale = s.splat(self.x.scale(row + r));
             // The last block of a row may have one line only.
-            let out = self.out.row(row + r)[block * BLOCK_LANES..].iter_mut().take(BLOCK_LANES);
+            let at = (block - self.blocks.start) * BLOCK_LANES;
+            let out = self.out[row + r][at..].iter_mut().take(BLOCK_LANES);
             for (half, out) in out.enumerate() {
                 let mut y = s.mul(total[half], row_scale);
                 if let Some(bias) = self.bias {
@@ -259,4 +277,4 @@ impl<Out: Rows> Product16<'_, Out> {
     }
 }
 
-const _: () = assert!(BLOCK == 2 * LANES, "a block is two tiles");
+const _: () = assert!(BLOCK == 2 * LANES, "a block has two lines");

@@ -24,7 +24,7 @@ impl Job for Frequencies<'_, '_> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         for LmOutput { logits, sums } in self.outputs.iter_mut().map(|output| &mut **output) {
-            prefix_sums(self.fp, isa.vectors(), logits, self.massless, sums.get_mut());
+            prefix_sums(self.fp, isa.vectors(), logits, self.massless, &mut sums[..]);
         }
     }
 }

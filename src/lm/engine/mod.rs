@@ -17,6 +17,7 @@
 mod frequencies;
 mod network;
 mod stream;
+mod team;
 mod timer;
 
 use std::sync::Arc;
@@ -25,13 +26,15 @@ pub use frequencies::{Frequencies, RowSums};
 use network::Scratch;
 pub use network::{ExactModel, Network, Row};
 pub use stream::{LmOutput, LmState, LmStream};
+pub use team::Team;
 pub use timer::{Part, Timer};
 
 use crate::exact::fpstate;
 use crate::vocab::{START, Token};
 
-/// Computes a model on the caller's thread. To use more threads, give each an engine and streams of
-/// its own: engines share the network.
+/// Computes a model. To use more threads, give each an engine and streams of its own: engines share
+/// the network. The steps of a large model can be shared among threads too
+/// ([`with_threads`](Engine::with_threads)), which few streams need.
 pub struct Engine {
     network: Arc<Network>,
     scratch: Scratch,
@@ -40,7 +43,13 @@ pub struct Engine {
 impl Engine {
     /// An engine of a model that others may use too.
     pub fn new(network: Arc<Network>) -> Self {
-        Self { scratch: Scratch::of(&network), network }
+        Self::with_threads(network, 1)
+    }
+
+    /// An engine that shares each step among so many threads, if the model's steps are long enough
+    /// for that. What it gives does not depend on them.
+    pub fn with_threads(network: Arc<Network>, threads: usize) -> Self {
+        Self { scratch: Scratch::of(&network, threads), network }
     }
 
     /// An engine of a model that nobody else uses.

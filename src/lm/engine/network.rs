@@ -23,7 +23,7 @@ pub trait ExactModel: fmt::Debug + Send + Sync {
     /// What a stream knows of the tokens that it has read.
     type State: Clone + fmt::Debug + Send;
     /// What computing takes, for as many rows as there have been.
-    type Scratch: Default + Send;
+    type Scratch: Send;
 
     /// Tokens, V.
     fn vocab(&self) -> usize;
@@ -44,6 +44,12 @@ pub trait ExactModel: fmt::Debug + Send + Sync {
 
     /// Bytes that the state takes at most behind so many tokens.
     fn state_bytes(&self, context: usize, tokens: u64) -> u64;
+
+    /// Whether threads can share a step, because it takes long enough.
+    const SHARED: bool;
+
+    /// What computing takes, by so many threads, if they can share a step.
+    fn scratch(threads: usize) -> Self::Scratch;
 
     /// Advances each state by its rows' tokens. `outputs` has what the model says behind each row
     /// of which it is asked, in order.
@@ -87,10 +93,12 @@ pub enum Scratch {
 }
 
 impl Scratch {
-    pub fn of(network: &Network) -> Self {
+    pub fn of(network: &Network, threads: usize) -> Self {
         match network {
-            Network::Rwkv7(_) => Self::Rwkv7(Default::default()),
-            Network::Transformer(_) => Self::Transformer(Default::default()),
+            Network::Rwkv7(_) => Self::Rwkv7(<rwkv7::Network as ExactModel>::scratch(threads)),
+            Network::Transformer(_) => {
+                Self::Transformer(<transformer::Network as ExactModel>::scratch(threads))
+            }
         }
     }
 
@@ -131,6 +139,14 @@ impl Network {
     /// Whether the weights of a step are too much for most processors' caches.
     pub fn is_large(&self) -> bool {
         each!(self, model => ExactModel::is_large(model))
+    }
+
+    /// Whether threads can share a step.
+    pub fn is_shared(&self) -> bool {
+        match self {
+            Self::Rwkv7(_) => <rwkv7::Network as ExactModel>::SHARED,
+            Self::Transformer(_) => <transformer::Network as ExactModel>::SHARED,
+        }
     }
 
     /// The state before a document, with so many tokens of context.

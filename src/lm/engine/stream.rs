@@ -3,7 +3,7 @@
 use super::Window;
 use super::network::Network;
 use crate::exact::LANES;
-use crate::exact::kernel::Lanes;
+use crate::exact::kernel::{Lanes, Memory};
 use crate::lm::{rwkv7, transformer};
 use crate::vocab::Token;
 
@@ -25,23 +25,23 @@ impl LmState {
 }
 
 /// What a model says of the token that comes next.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct LmOutput {
     /// `[V]`, the last line filled up.
     pub(in crate::lm) logits: Vec<Lanes>,
-    pub(in crate::lm) sums: Sums,
+    pub(in crate::lm) sums: Memory<u64>,
 }
 
 impl LmOutput {
     /// Room for what a model of so many tokens says.
     pub fn new(vocab: usize) -> Self {
         let logits = vec![Lanes::default(); vocab.div_ceil(LANES)];
-        Self { logits, sums: Sums::new(vocab) }
+        Self { logits, sums: Memory::zeros(vocab + 1) }
     }
 
     /// Prefix sums `[V + 1]` of the frequencies of the next token, by rank.
     pub fn sums(&self) -> &[u64] {
-        self.sums.get()
+        &self.sums
     }
 }
 
@@ -84,40 +84,6 @@ impl LmStream {
     /// Bytes that it takes.
     pub fn memory(&self) -> usize {
         let logits = self.output.logits.len() * size_of::<Lanes>();
-        self.state.memory() + logits + size_of_val(self.output.sums.room.as_slice())
-    }
-}
-
-/// Prefix sums, aligned to cache lines.
-#[derive(Debug, Default)]
-pub(in crate::lm) struct Sums {
-    room: Vec<u64>,
-    begin: usize,
-    length: usize,
-}
-
-impl Sums {
-    fn new(vocab: usize) -> Self {
-        let room = vec![0; vocab + 1 + 7];
-        let begin = room.as_ptr().align_offset(64);
-        Self { begin, room, length: vocab + 1 }
-    }
-
-    pub fn get(&self) -> &[u64] {
-        &self.room[self.begin..][..self.length]
-    }
-
-    pub fn get_mut(&mut self) -> &mut [u64] {
-        &mut self.room[self.begin..][..self.length]
-    }
-}
-
-impl Clone for Sums {
-    /// The copy has an alignment of its own.
-    fn clone(&self) -> Self {
-        let mut new = Self::new(self.length.saturating_sub(1));
-        new.length = self.length;
-        new.get_mut().copy_from_slice(self.get());
-        new
+        self.state.memory() + logits + size_of_val(&self.output.sums[..])
     }
 }

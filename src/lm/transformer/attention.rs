@@ -2,9 +2,10 @@
 //! Both its products are those of int8 weights with int16 numbers: the keys in the cache with the
 //! queries, then the values with the shares of the tokens.
 
-use super::cache::{Cache, Ring};
+use super::cache::Head;
 use super::config::Config;
 use super::norms;
+use super::ring::Ring;
 use crate::exact::LANES;
 use crate::exact::kernel::{BLOCK, Isa, Job, Lanes, Quantised16, Vectors, exp};
 use crate::exact::wide::LEVELS;
@@ -26,19 +27,25 @@ pub struct Turns {
 }
 
 impl Turns {
-    /// Turns by these angles, which are those of row after row.
+    /// The turns of rows at these positions, by the angles that each of the pairs has there.
     pub fn fill(
         &mut self,
         pairs: usize,
-        rows: usize,
-        mut turn: impl FnMut(usize, usize) -> [f32; 2],
+        positions: &[u64],
+        mut turn: impl FnMut(u64, usize) -> [f32; 2],
     ) {
         self.lines = pairs / LANES;
-        self.numbers.resize(rows * 2 * self.lines, Lanes::default());
-        for (row, to) in self.numbers.chunks_exact_mut(2 * self.lines).take(rows).enumerate() {
+        self.numbers.resize(positions.len() * 2 * self.lines, Lanes::default());
+        for (row, position) in positions.iter().enumerate() {
+            let (before, to) = self.numbers.split_at_mut(row * 2 * self.lines);
+            let to = &mut to[..2 * self.lines];
+            if row > 0 && *position == positions[row - 1] {
+                to.copy_from_slice(&before[before.len() - to.len()..]);
+                continue;
+            }
             let (cosines, sines) = to.split_at_mut(self.lines);
             for pair in 0..pairs {
-                let [cosine, sine] = turn(row, pair);
+                let [cosine, sine] = turn(*position, pair);
                 cosines[pair / LANES].0[pair % LANES] = cosine;
                 sines[pair / LANES].0[pair % LANES] = sine;
             }
@@ -51,7 +58,7 @@ impl Turns {
     }
 }
 
-/// Room for the scores of some queries.
+/// What a thread needs for attention.
 #[derive(Debug, Default)]
 pub struct Room {
     /// `[queries][slots]`
@@ -59,159 +66,179 @@ pub struct Room {
     shares: Quantised16,
     /// Slots that there is room for.
     slots: usize,
+    /// `[N]`
+    vector: Vec<Lanes>,
     key: Vec<i8>,
     value: Vec<i8>,
-    far: Vec<Lanes>,
+    /// `[rows * group][N]`: queries of the current part, near and far.
+    asked: [Quantised16; 2],
+    /// Queries that there is room for.
+    queries: usize,
+    /// `[rows][group N]` of each part.
+    pub out: Vec<Lanes>,
 }
 
 impl Room {
-    fn reserve(&mut self, slots: usize, size: usize) {
+    fn reserve(&mut self, slots: usize, queries: usize, size: usize) {
+        self.vector.resize(size / LANES, Lanes::default());
         self.key.resize(size, 0);
         self.value.resize(size, 0);
-        self.far.resize(size / LANES, Lanes::default());
         if self.slots < slots {
             self.slots = slots.next_power_of_two();
             self.scores.resize(QUERIES * self.slots / LANES, Lanes::default());
             self.shares = Quantised16::new(QUERIES, self.slots);
         }
+        if self.queries < queries {
+            self.queries = queries;
+            self.asked = [0, 1].map(|_| Quantised16::new(queries, size));
+        }
     }
 }
 
-/// A layer's attention of some rows of one stream, which follow each other.
-pub struct Attend<'a> {
-    pub config: &'a Config,
+/// A head of keys, and rows of a stream that follow each other.
+pub struct Part<'a> {
+    /// The number of the head.
+    pub head: usize,
+    pub cache: Head<'a>,
     pub ring: Ring,
-    /// The norms of queries and keys, `[N]`.
-    pub head_norms: Option<[&'a [Lanes]; 2]>,
-    pub cache: &'a mut Cache,
-    pub layer: usize,
+    /// Tokens that the stream has read before.
+    pub length: u64,
     /// The number of the first row among all of the step.
     pub first: usize,
     pub rows: usize,
-    /// `[rows][H N]`, of all rows of the step; changed.
-    pub queries: &'a mut [Lanes],
-    /// `[rows][key heads * N]`; keys are changed.
-    pub keys: &'a mut [Lanes],
-    pub values: &'a [Lanes],
-    /// Of all rows of the step: where they are, and where they are at most for the sinks.
-    pub turns: [&'a Turns; 2],
-    /// Room for the queries of all rows, and for those that look at the sinks.
-    pub quantised: [&'a mut Quantised16; 2],
-    pub room: &'a mut Room,
-    /// `[rows][H N]`
-    pub out: &'a mut [Lanes],
 }
 
-impl Job for Attend<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<I: Isa>(mut self, isa: I) {
-        let s = isa.vectors();
-        let used = self.ring.used(self.cache.length + self.rows as u64);
-        self.room.reserve(used, self.config.head_size);
-        for row in 0..self.rows {
-            self.keep(s, row);
-            self.ask(s, row);
-        }
-        let queries = self.rows * self.config.group();
-        for head in 0..self.config.kv_heads {
-            let mut query = 0;
-            while I::ROWS >= 8 && query + 8 <= queries {
-                self.tile::<I, 8>(isa, head, query, used);
-                query += 8;
-            }
-            while query + 4 <= queries {
-                self.tile::<I, 4>(isa, head, query, used);
-                query += 4;
-            }
-            match queries - query {
-                3 => self.tile::<I, 3>(isa, head, query, used),
-                2 => self.tile::<I, 2>(isa, head, query, used),
-                1 => self.tile::<I, 1>(isa, head, query, used),
-                _ => {}
-            }
-        }
-    }
-}
-
-impl Attend<'_> {
-    /// Puts keys and values of a row into the cache.
-    #[inline(always)]
-    fn keep<S: Vectors>(&mut self, s: S, row: usize) {
-        let (config, lines) = (self.config, self.config.head_size / LANES);
-        let slot = self.ring.slot(self.cache.length + row as u64);
-        let row = self.first + row;
-        let used = self.ring.used(self.cache.length + self.rows as u64);
-        let weight = norm_of(self.head_norms, 1, config.epsilon);
-        for head in 0..config.kv_heads {
-            let at = (row * config.kv_heads + head) * lines;
-            let key = &mut self.keys[at..][..lines];
-            norms::turn(s, key, weight, self.turns[0].row(row));
-            let scales = [
-                quantise8(s, key, &mut self.room.key),
-                quantise8(s, &self.values[at..][..lines], &mut self.room.value),
-            ];
-            let kept = &mut self.cache.heads[self.layer * config.kv_heads + head];
-            kept.reserve(used, config.head_size, &self.ring);
-            kept.write(slot, &self.room.key, &self.room.value, scales);
-        }
-    }
-
-    /// Turns and quantises the queries of a row.
-    #[inline(always)]
-    fn ask<S: Vectors>(&mut self, s: S, row: usize) {
-        let (config, lines) = (self.config, self.config.head_size / LANES);
-        let is_far = self.is_far(row);
-        let row = self.first + row;
-        let weight = norm_of(self.head_norms, 0, config.epsilon);
-        for head in 0..config.heads {
-            let at = row * config.heads + head;
-            let query = &mut self.queries[at * lines..][..lines];
-            if is_far {
-                let far = &mut self.room.far[..lines];
-                far.copy_from_slice(query);
-                norms::turn(s, far, weight, self.turns[1].row(row));
-                self.quantised[1].write(s, at, far);
-            }
-            norms::turn(s, query, weight, self.turns[0].row(row));
-            self.quantised[0].write(s, at, query);
-        }
+impl Part<'_> {
+    /// Slots that are in use when all rows have been read.
+    fn used(&self) -> usize {
+        self.ring.used(self.length + self.rows as u64)
     }
 
     /// Whether a row sees the sinks from further away than it is turned for.
     #[inline(always)]
     fn is_far(&self, row: usize) -> bool {
-        self.ring.sinks > 0 && self.cache.length + row as u64 > self.ring.window as u64
+        self.ring.sinks > 0 && self.length + row as u64 > self.ring.window as u64
+    }
+}
+
+/// Some parts of a layer's attention.
+pub struct Attend<'a, 'b> {
+    pub config: &'a Config,
+    /// The norms of queries and keys, `[N]`.
+    pub head_norms: Option<[&'a [Lanes]; 2]>,
+    pub parts: &'a mut [Part<'b>],
+    /// `[rows][H N]`, of all rows of the step.
+    pub queries: &'a [Lanes],
+    /// `[rows][key heads * N]`
+    pub keys: &'a [Lanes],
+    pub values: &'a [Lanes],
+    /// Of all rows of the step: where they are, and where they are at most for the sinks.
+    pub turns: [&'a Turns; 2],
+    /// Gets what comes out.
+    pub room: &'a mut Room,
+}
+
+impl Job for Attend<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(mut self, isa: I) {
+        let s = isa.vectors();
+        let (group, size) = (self.config.group(), self.config.head_size);
+        let rows: usize = self.parts.iter().map(|part| part.rows).sum();
+        self.room.out.resize(rows * group * size / LANES, Lanes::default());
+        let mut out = 0;
+        for number in 0..self.parts.len() {
+            let part = &self.parts[number];
+            let (rows, queries, used) = (part.rows, part.rows * group, part.used());
+            self.room.reserve(used, queries, size);
+            for row in 0..rows {
+                self.keep(s, number, row);
+                self.ask(s, number, row);
+            }
+            let mut query = 0;
+            while I::ROWS >= 8 && query + 8 <= queries {
+                self.tile::<I, 8>(isa, number, query, used, out);
+                query += 8;
+            }
+            while query + 4 <= queries {
+                self.tile::<I, 4>(isa, number, query, used, out);
+                query += 4;
+            }
+            match queries - query {
+                3 => self.tile::<I, 3>(isa, number, query, used, out),
+                2 => self.tile::<I, 2>(isa, number, query, used, out),
+                1 => self.tile::<I, 1>(isa, number, query, used, out),
+                _ => {}
+            }
+            out += queries * size / LANES;
+        }
+    }
+}
+
+impl Attend<'_, '_> {
+    /// Puts key and value of a row into the cache.
+    #[inline(always)]
+    fn keep<S: Vectors>(&mut self, s: S, number: usize, row: usize) {
+        let (config, lines) = (self.config, self.config.head_size / LANES);
+        let (part, room) = (&mut self.parts[number], &mut *self.room);
+        let slot = part.ring.slot(part.length + row as u64);
+        let row = part.first + row;
+        let at = (row * config.kv_heads + part.head) * lines;
+        let weight = norm_of(self.head_norms, 1, config.epsilon);
+        room.vector.copy_from_slice(&self.keys[at..][..lines]);
+        norms::turn(s, &mut room.vector, weight, self.turns[0].row(row));
+        let scales = [
+            quantise8(s, &room.vector, &mut room.key),
+            quantise8(s, &self.values[at..][..lines], &mut room.value),
+        ];
+        part.cache.write(slot, &room.key, &room.value, scales);
     }
 
-    /// R queries that share a head of keys, from number `query` on: heads of a group, row by row.
+    /// Turns and quantises the queries of a row.
+    #[inline(always)]
+    fn ask<S: Vectors>(&mut self, s: S, number: usize, row: usize) {
+        let (config, lines) = (self.config, self.config.head_size / LANES);
+        let (group, part, room) = (config.group(), &self.parts[number], &mut *self.room);
+        let weight = norm_of(self.head_norms, 0, config.epsilon);
+        let turns = if part.is_far(row) { 2 } else { 1 };
+        for query in 0..group {
+            let at = (part.first + row) * config.heads + part.head * group + query;
+            for turn in 0..turns {
+                room.vector.copy_from_slice(&self.queries[at * lines..][..lines]);
+                norms::turn(s, &mut room.vector, weight, self.turns[turn].row(part.first + row));
+                room.asked[turn].write(s, row * group + query, &room.vector);
+            }
+        }
+    }
+
+    /// R queries of a part, from number `query` on: heads of a group, row by row. `out` is where in
+    /// the room the part's outputs begin.
     #[allow(clippy::needless_range_loop)] // loops over constant ranges are unrolled
     #[inline(always)]
-    fn tile<I: Isa, const R: usize>(&mut self, isa: I, head: usize, query: usize, used: usize) {
+    fn tile<I: Isa, const R: usize>(
+        &mut self,
+        isa: I,
+        number: usize,
+        query: usize,
+        used: usize,
+        out: usize,
+    ) {
         let s = isa.vectors();
         let (config, size) = (self.config, self.config.head_size);
         let group = config.group();
-        let cache = &self.cache.heads[self.layer * config.kv_heads + head];
-        let stride = self.room.slots / LANES;
-        // Of each query its row, and its number among those of all rows.
-        let mut at = [(0, 0); R];
+        let part = &self.parts[number];
+        let cache = &part.cache;
+        let Room { scores, shares, slots, asked: [near, far], out: outputs, .. } = &mut *self.room;
+        let stride = *slots / LANES;
         let mut x: [&[i16]; R] = [&[]; R];
         let mut scale = [s.splat(0.0); R];
         for r in 0..R {
-            let row = (query + r) / group;
-            let number = (self.first + row) * config.heads + head * group + (query + r) % group;
-            at[r] = (row, number);
-            x[r] = &self.quantised[0].row(number)[..size];
-            scale[r] = s.splat(self.quantised[0].scale(number) * config.query_scale);
+            x[r] = &near.row(query + r)[..size];
+            scale[r] = s.splat(near.scale(query + r) * config.query_scale);
         }
-        let mut is_far = [false; R];
-        for r in 0..R {
-            is_far[r] = self.is_far(at[r].0);
-        }
-        let scores = &mut self.room.scores[..];
         for block in 0..used / BLOCK {
-            let sums = isa.dot16::<R>(cache.keys(block, size), x, false);
+            let sums = isa.dot16::<R>(cache.keys(block, size), x, query == 0);
             for r in 0..R {
                 for half in 0..2 {
                     let line = 2 * block + half;
@@ -223,34 +250,34 @@ impl Attend<'_> {
         }
         let mut totals = [0.0; R];
         for r in 0..R {
-            let (row, number) = at[r];
+            let row = (query + r) / group;
             let scores = &mut scores[r * stride..][..used / LANES];
-            if is_far[r] {
-                let far = &self.quantised[1];
-                let sums = isa.dot16::<1>(cache.keys(0, size), [&far.row(number)[..size]], false);
-                let scale = s.splat(far.scale(number) * config.query_scale);
+            if part.is_far(row) {
+                let x = &far.row(query + r)[..size];
+                let sums = isa.dot16::<1>(cache.keys(0, size), [x], false);
+                let scale = s.splat(far.scale(query + r) * config.query_scale);
                 let mut line = Lanes::default();
                 let score = s.mul(s.mul(sums[0][0], scale), s.load(&cache.key_scale[0]));
                 s.store(score, &mut line);
-                scores[0].0[..self.ring.sinks].copy_from_slice(&line.0[..self.ring.sinks]);
+                scores[0].0[..part.ring.sinks].copy_from_slice(&line.0[..part.ring.sinks]);
             }
             if let Some(cap) = config.score_cap {
                 norms::cap(s, scores, cap);
             }
-            let unseen = self.ring.unseen(self.cache.length + row as u64, used);
-            totals[r] = share(s, scores, &unseen, &cache.value_scale, r, &mut self.room.shares);
+            let unseen = part.ring.unseen(part.length + row as u64, used);
+            totals[r] = share(s, scores, &unseen, cache.value_scale, r, shares);
         }
-        let mut shares: [&[i16]; R] = [&[]; R];
-        for (r, shares) in shares.iter_mut().enumerate() {
-            *shares = &self.room.shares.row(r)[..used];
+        let mut x: [&[i16]; R] = [&[]; R];
+        for (r, x) in x.iter_mut().enumerate() {
+            *x = &shares.row(r)[..used];
         }
         for block in 0..size / BLOCK {
-            let sums = isa.dot16::<R>(cache.values(block, used), shares, false);
+            let sums = isa.dot16::<R>(cache.values(block, used), x, query == 0);
             for r in 0..R {
-                let out = &mut self.out[at[r].1 * (size / LANES) + 2 * block..][..2];
-                let (scale, total) = (s.splat(self.room.shares.scale(r)), s.splat(totals[r]));
+                let at = out + (query + r) * (size / LANES) + 2 * block;
+                let (scale, total) = (s.splat(shares.scale(r)), s.splat(totals[r]));
                 for half in 0..2 {
-                    s.store(s.mul(s.mul(sums[r][half], scale), total), &mut out[half]);
+                    s.store(s.mul(s.mul(sums[r][half], scale), total), &mut outputs[at + half]);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! The shape of a transformer.
 
-use super::cache::{Ring, SINKS};
+use super::ring::{Ring, SINKS};
 use crate::exact::LONGEST_INPUT;
 use crate::lm::rwkv7::ModelError;
 use crate::vocab::Token;

@@ -1,15 +1,18 @@
 //! One step of the network: the layers, for all rows.
 
-use super::attention::{Attend, Room, Turns};
-use super::cache::{Cache, STEP, turned_at};
-use super::network::{Network, PackedLayer, PackedLinear};
+use super::attention::{Attend, Part as AttentionPart, Room, Turns};
+use super::cache::Cache;
+use super::config::Config;
+use super::network::{Network, PackedLayer};
 use super::norms::{self, AddNorm, Gated};
+use super::products::{Wanted, products};
+use super::ring::{STEP, turned_at};
 use crate::exact::LANES;
 use crate::exact::fpstate::Exact;
-use crate::exact::kernel::{Isa, Job, Lanes, Packed16, Product16, Quantised16, Rows, Strided};
+use crate::exact::kernel::{Isa, Job, Lanes, Quantised16};
 use crate::exact::rotary::turn;
 use crate::exact::wide::GROUP;
-use crate::lm::engine::{self, LmOutput, Part, RowSums, Timer};
+use crate::lm::engine::{self, LmOutput, Part, RowSums, Team, Timer};
 use crate::vocab::{START, Token};
 
 /// Buffers of an engine, for as many rows as it has had. `[rows][D]` where nothing else is said.
@@ -31,17 +34,21 @@ pub struct Scratch {
     q: Quantised16,
     q_heads: Quantised16,
     q_wide: Quantised16,
-    /// `[rows * H][N]`, near and far.
-    asked: [Quantised16; 2],
     /// Of layers that are not local and of those that are, each near and far.
     turns: [[Turns; 2]; 2],
-    attention: Room,
+    /// Of each piece of the attention's work.
+    attention: Vec<Room>,
     /// `[D]`
     room: Vec<Lanes>,
+    team: Team,
     pub timer: Timer,
 }
 
 impl Scratch {
+    pub fn new(team: Team) -> Self {
+        Self { team, ..Self::default() }
+    }
+
     fn resize(&mut self, network: &Network, rows: usize) {
         if rows <= self.rows {
             return;
@@ -67,7 +74,6 @@ impl Scratch {
         self.q = Quantised16::new(rows, d);
         self.q_heads = Quantised16::new(rows, queries);
         self.q_wide = Quantised16::new(rows, inner);
-        self.asked = [0, 1].map(|_| Quantised16::new(rows * config.heads, config.head_size));
         self.room.resize(d / LANES, Lanes::default());
     }
 }
@@ -91,7 +97,20 @@ struct Run {
 /// Advances every state by its tokens.
 pub fn run(
     network: &Network,
+    states: &mut [&mut Cache],
+    rows: &[engine::Row],
+    outputs: &mut [&mut LmOutput],
+    scratch: &mut Scratch,
+) {
+    let team = std::mem::take(&mut scratch.team);
+    team.run(|fp| passes(network, fp, &team, states, rows, outputs, scratch));
+    scratch.team = team;
+}
+
+fn passes(
+    network: &Network,
     fp: Exact,
+    team: &Team,
     states: &mut [&mut Cache],
     rows: &[engine::Row],
     outputs: &mut [&mut LmOutput],
@@ -114,7 +133,7 @@ pub fn run(
             *run = later;
         }
         runs.retain(|run| !run.is_empty());
-        Pass { fp, network, states, rows: &pass, outputs, scratch }.run();
+        Pass { fp, network, team, states, rows: &pass, outputs, scratch }.run();
     }
 }
 
@@ -122,6 +141,7 @@ pub fn run(
 struct Pass<'a, 'b, 'c> {
     fp: Exact<'a>,
     network: &'a Network,
+    team: &'a Team,
     states: &'a mut [&'b mut Cache],
     rows: &'a [Row],
     outputs: &'a mut [&'c mut LmOutput],
@@ -140,6 +160,9 @@ impl Pass<'_, '_, '_> {
             run
         });
         let runs: Vec<Run> = runs.collect();
+        for run in &runs {
+            self.states[run.state].reserve(run.rows);
+        }
         self.turn(&runs);
         self.scratch.timer.mark(Part::Elementwise);
         for (number, layer) in network.layers.iter().enumerate() {
@@ -184,32 +207,34 @@ impl Pass<'_, '_, '_> {
     fn turn(&mut self, runs: &[Run]) {
         let Self { fp, network, states, scratch, .. } = self;
         let (fp, config) = (*fp, &network.config);
-        let mut positions = Vec::new();
+        let (mut positions, mut nearer) = (Vec::new(), Vec::new());
         for run in runs {
             let state = &states[run.state];
             let window = config.ring(state.context, false).window as u64;
             let from = state.length;
-            positions.extend((from..from + run.rows as u64).map(|p| (p, p.min(window))));
+            positions.extend(from..from + run.rows as u64);
+            nearer.extend((from..from + run.rows as u64).map(|position| position.min(window)));
         }
-        let (pairs, count) = (config.head_size / 2, positions.len());
-        let is_far = positions.iter().any(|(p, far)| p != far);
+        let pairs = config.head_size / 2;
         for (kind, turns) in scratch.turns.iter_mut().enumerate() {
             if kind == 1 && !config.local.contains(&true) {
                 continue;
             }
             let frequencies = &config.rotary[kind];
             let [near, far] = turns;
-            let angle = |position: u64, pair: usize| turned_at(position) * frequencies[pair];
-            near.fill(pairs, count, |row, pair| turn(fp, angle(positions[row].0, pair)));
-            if is_far {
-                far.fill(pairs, count, |row, pair| turn(fp, angle(positions[row].1, pair)));
+            let turn =
+                |position: u64, pair: usize| turn(fp, turned_at(position) * frequencies[pair]);
+            near.fill(pairs, &positions, turn);
+            if positions != nearer {
+                far.fill(pairs, &nearer, turn);
             }
         }
     }
 
     fn attention(&mut self, number: usize, layer: &PackedLayer, runs: &[Run]) {
-        let Self { fp, network, states, rows, scratch, .. } = self;
-        let (fp, kernel, config, count) = (*fp, network.kernel, &network.config, rows.len());
+        let Self { fp, network, team, states, scratch, .. } = self;
+        let (fp, rows) = (*fp, self.rows.len());
+        let (kernel, arena, config) = (network.kernel, &network.arena, &network.config);
         let Scratch {
             x,
             added,
@@ -219,7 +244,6 @@ impl Pass<'_, '_, '_> {
             values,
             q,
             q_heads,
-            asked,
             turns,
             attention,
             room,
@@ -228,7 +252,7 @@ impl Pass<'_, '_, '_> {
         } = &mut **scratch;
         let behind =
             number.checked_sub(1).and_then(|last| network.layers[last].outer_norm.as_deref());
-        let lines = count * config.hidden / LANES;
+        let lines = rows * config.hidden / LANES;
         kernel.run(
             fp,
             AddNorm {
@@ -243,55 +267,52 @@ impl Pass<'_, '_, '_> {
             },
         );
         timer.mark(Part::Elementwise);
-        let product = |linear: &PackedLinear, x: &Quantised16, out: &mut [Lanes]| {
-            let PackedLinear { matrix, bias } = linear;
-            let out = Strided { x: out, stride: matrix.outputs / LANES };
-            let bias = bias.as_deref();
-            kernel.run(fp, Product16 { arena: &network.arena, matrix, x, rows: count, bias, out });
-        };
-        product(&layer.query, q, queries);
-        product(&layer.key, q, keys);
-        product(&layer.value, q, values);
+        let wanted = [(&layer.query, &mut *queries), (&layer.key, keys), (&layer.value, values)]
+            .map(|(linear, out)| Wanted::linear(linear, q, rows, out));
+        products(team, fp, kernel, arena, wanted.into());
         timer.mark(Part::Products);
         let local = config.local[number];
         let [near, far] = &turns[usize::from(local)];
         let head_norms =
             layer.head_norms.as_ref().map(|norms| norms.each_ref().map(|norm| &norm[..]));
-        for run in runs {
-            let cache = &mut *states[run.state];
-            let [asked, of_sinks] = &mut *asked;
-            kernel.run(
-                fp,
-                Attend {
-                    config,
-                    ring: config.ring(cache.context, local),
-                    head_norms,
-                    cache,
-                    layer: number,
-                    first: run.first,
-                    rows: run.rows,
-                    queries,
-                    keys,
-                    values,
-                    turns: [near, far],
-                    quantised: [asked, of_sinks],
-                    room: attention,
-                    out: heads,
-                },
-            );
+        let mut parts = heads_of(config, states, runs, number);
+        let pieces = parts.len().min(team.pieces());
+        attention.resize_with(attention.len().max(pieces), Room::default);
+        let each = parts.len().div_ceil(pieces);
+        let work = parts.chunks_mut(each).zip(&mut *attention).map(|(parts, room)| {
+            let turns = [near, far];
+            Attend { config, head_norms, parts, queries, keys, values, turns, room }
+        });
+        team.each(fp, work.collect(), |fp, attend| kernel.run(fp, attend));
+        let wide = config.group() * config.head_size / LANES;
+        for (parts, room) in parts.chunks(each).zip(attention) {
+            let rows = parts.iter().flat_map(|part| {
+                let first = part.first * config.kv_heads + part.head;
+                (0..part.rows).map(move |row| first + row * config.kv_heads)
+            });
+            for (row, from) in rows.zip(room.out.chunks_exact(wide)) {
+                heads[row * wide..][..wide].copy_from_slice(from);
+            }
         }
         timer.mark(Part::State);
-        kernel.run(fp, Quantise { x: heads, rows: count, out: q_heads });
+        kernel.run(fp, Quantise { x: heads, rows, out: q_heads });
         timer.mark(Part::Elementwise);
-        product(&layer.output, q_heads, added);
+        products(
+            team,
+            fp,
+            kernel,
+            arena,
+            vec![Wanted::linear(&layer.output, q_heads, rows, added)],
+        );
         timer.mark(Part::Products);
     }
 
     fn inner(&mut self, layer: &PackedLayer) {
-        let Self { fp, network, rows, scratch, .. } = self;
-        let (fp, kernel, config, count) = (*fp, network.kernel, &network.config, rows.len());
+        let Self { fp, network, team, scratch, .. } = self;
+        let (fp, rows) = (*fp, self.rows.len());
+        let (kernel, arena, config) = (network.kernel, &network.arena, &network.config);
         let Scratch { x, added, gate, up, q, q_wide, room, timer, .. } = &mut **scratch;
-        let lines = count * config.hidden / LANES;
+        let lines = rows * config.hidden / LANES;
         kernel.run(
             fp,
             AddNorm {
@@ -306,23 +327,19 @@ impl Pass<'_, '_, '_> {
             },
         );
         timer.mark(Part::Elementwise);
-        let product = |matrix: &Packed16, x: &Quantised16, out: &mut [Lanes]| {
-            let out = Strided { x: out, stride: matrix.outputs / LANES };
-            let arena = &network.arena;
-            kernel.run(fp, Product16 { arena, matrix, x, rows: count, bias: None, out });
-        };
-        product(&layer.gate, q, gate);
-        product(&layer.up, q, up);
+        let wanted = [(&layer.gate, &mut *gate), (&layer.up, &mut *up)]
+            .map(|(matrix, out)| Wanted::plain(matrix, q, rows, out));
+        products(team, fp, kernel, arena, wanted.into());
         timer.mark(Part::Products);
         let lines = config.intermediate / LANES;
-        kernel.run(fp, Gated { gate: config.gate, x: gate, up, lines, rows: count, out: q_wide });
+        kernel.run(fp, Gated { gate: config.gate, x: gate, up, lines, rows, out: q_wide });
         timer.mark(Part::Elementwise);
-        product(&layer.down, q_wide, added);
+        products(team, fp, kernel, arena, vec![Wanted::plain(&layer.down, q_wide, rows, added)]);
         timer.mark(Part::Products);
     }
 
     fn output(&mut self) {
-        let Self { fp, network, rows, outputs, scratch, .. } = self;
+        let Self { fp, network, team, rows, outputs, scratch, .. } = self;
         let (fp, kernel, config) = (*fp, network.kernel, &network.config);
         let Scratch { x, added, q, room, timer, .. } = &mut **scratch;
         let asked = rows.iter().enumerate().filter_map(|(row, r)| Some((row, r.output?)));
@@ -342,21 +359,15 @@ impl Pass<'_, '_, '_> {
             },
         );
         timer.mark(Part::Elementwise);
-        let out = Logits { outputs, places: &places };
-        kernel.run(
-            fp,
-            Product16 {
-                arena: &network.arena,
-                matrix: &network.head,
-                x: q,
-                rows: said.len(),
-                bias: None,
-                out,
-            },
-        );
+        let mut places = places.into_iter().peekable();
+        let asked = |(number, _): &(usize, &mut &mut LmOutput)| places.next_if_eq(number).is_some();
+        let outputs = outputs.iter_mut().enumerate().filter(asked);
+        let mut outputs: Vec<&mut LmOutput> = outputs.map(|(_, output)| &mut **output).collect();
+        let out = outputs.iter_mut().map(|output| &mut output.logits[..]).collect();
+        let wanted = Wanted { matrix: &network.head, bias: None, x: q, out };
+        products(team, fp, kernel, &network.arena, vec![wanted]);
         timer.mark(Part::Products);
-        for place in places {
-            let LmOutput { logits, sums } = &mut *outputs[place];
+        team.each(fp, outputs, |fp, LmOutput { logits, sums }| {
             if let Some(cap) = config.logit_cap {
                 kernel.run(fp, Cap { x: logits, cap });
             }
@@ -364,24 +375,36 @@ impl Pass<'_, '_, '_> {
                 let rank = network.ranks[*token as usize] as usize;
                 logits[rank / LANES].0[rank % LANES] = f32::NEG_INFINITY;
             }
-            let (massless, sums) = (network.massless, sums.get_mut());
+            let (massless, sums) = (network.massless, &mut sums[..]);
             kernel.run(fp, RowSums { fp, logits, massless, sums });
-        }
+        });
         timer.mark(Part::Softmax);
     }
 }
 
-/// The outputs' own logits.
-struct Logits<'a, 'b> {
-    outputs: &'a mut [&'b mut LmOutput],
-    places: &'a [usize],
-}
-
-impl Rows for Logits<'_, '_> {
-    #[inline(always)]
-    fn row(&mut self, row: usize) -> &mut [Lanes] {
-        &mut self.outputs[self.places[row]].logits
+/// Heads of keys of a layer, of all runs: the first of them of the first run, and so on.
+fn heads_of<'a>(
+    config: &Config,
+    states: &'a mut [&mut Cache],
+    runs: &[Run],
+    layer: usize,
+) -> Vec<AttentionPart<'a>> {
+    let mut run_of = vec![None; states.len()];
+    runs.iter().for_each(|run| run_of[run.state] = Some(run));
+    let mut parts = Vec::with_capacity(runs.len() * config.kv_heads);
+    for (cache, run) in states.iter_mut().zip(run_of) {
+        let Some(&Run { first, rows, .. }) = run else { continue };
+        let (ring, length) = (cache.ring(layer), cache.length);
+        parts.extend(cache.heads(layer).enumerate().map(|(head, cache)| AttentionPart {
+            head,
+            cache,
+            ring,
+            length,
+            first,
+            rows,
+        }));
     }
+    parts
 }
 
 /// Quantises rows.

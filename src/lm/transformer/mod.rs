@@ -6,7 +6,6 @@
 
 #[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
 mod attention;
-#[allow(clippy::float_arithmetic, reason = "exact")]
 mod cache;
 mod config;
 #[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
@@ -18,25 +17,30 @@ mod network;
 mod norms;
 #[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
 mod oracle;
+mod products;
 #[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
 mod random;
+#[allow(clippy::float_arithmetic, reason = "exact")]
+mod ring;
 mod weights;
 
-pub use cache::{Cache, SINKS};
+pub use cache::Cache;
 pub use config::{Config, Gate};
 pub use forward::Scratch;
 pub use model::{Model, Parts};
 pub use network::Network;
 pub use oracle::Oracle;
+pub use ring::SINKS;
 pub use weights::{Attention, Layer, Linear, Source, Weights};
 
-use super::engine::{ExactModel, LmOutput, Row, Timer};
+use super::engine::{ExactModel, LmOutput, Row, Team, Timer};
 use super::rwkv7::ModelError;
 use crate::exact::fpstate::Exact;
 
 impl ExactModel for Network {
     type State = Cache;
     type Scratch = Scratch;
+    const SHARED: bool = true;
 
     fn vocab(&self) -> usize {
         self.config.vocab
@@ -62,15 +66,19 @@ impl ExactModel for Network {
         Network::state_bytes(self, context, tokens)
     }
 
+    fn scratch(threads: usize) -> Scratch {
+        Scratch::new(Team::new(threads))
+    }
+
     fn run(
         &self,
-        fp: Exact,
+        _: Exact,
         states: &mut [&mut Cache],
         rows: &[Row],
         outputs: &mut [&mut LmOutput],
         scratch: &mut Scratch,
     ) {
-        forward::run(self, fp, states, rows, outputs, scratch);
+        forward::run(self, states, rows, outputs, scratch);
     }
 
     fn timer(scratch: &mut Scratch) -> &mut Timer {

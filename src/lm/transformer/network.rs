@@ -1,6 +1,6 @@
 //! A transformer's weights as kernels want them.
 
-use super::cache::{Cache, Head};
+use super::cache::Cache;
 use super::config::Config;
 use super::weights::{Attention, Layer, Linear, Weights};
 use crate::exact::kernel::{Arena, Kernel, Lanes, Packed16, WIDE, lanes};
@@ -67,8 +67,7 @@ impl Network {
 
     /// The state before a document, with so many tokens of context.
     pub fn begin(&self, context: usize) -> Cache {
-        let heads = self.config.layers() * self.config.kv_heads;
-        Cache { context, length: 0, heads: vec![Head::default(); heads] }
+        Cache::new(&self.config, context)
     }
 
     /// Bytes that the state of a stream of so many tokens takes at most.

@@ -1,8 +1,8 @@
 //! Sections 2.1 to 2.4 of docs/ARITHMETIC.md, for one stream, in plain Rust that reads like
 //! the text: what every kernel is held against. Slow on purpose.
 
-use super::cache::{Ring, is_seen, turned_at};
 use super::config::{Config, Gate};
+use super::ring::{Ring, is_seen, turned_at};
 use super::weights::{Attention, Layer, Linear, Weights};
 use crate::exact::fpstate::{self, Exact};
 use crate::exact::rotary::turn;

@@ -8,7 +8,7 @@ use std::arch::aarch64::*;
 use std::arch::asm;
 
 use super::packed::BLOCK;
-use super::wide::{GROUPS, TILE_GROUP};
+use super::wide::{self, GROUPS, PAIR, TILE_GROUP};
 use super::{Isa, Job, Layout, prefetch};
 use crate::exact::LANES;
 
@@ -82,7 +82,7 @@ impl Isa for Neon {
     #[inline(always)]
     fn dot16<const R: usize>(
         self,
-        weights: [&[i8]; 2],
+        weights: &[i8],
         x: [&[i16]; R],
         ahead: bool,
     ) -> [[[float32x4_t; 4]; 2]; R] {
@@ -176,7 +176,7 @@ impl Isa for NeonDot {
     #[inline(always)]
     fn dot16<const R: usize>(
         self,
-        weights: [&[i8]; 2],
+        weights: &[i8],
         x: [&[i16]; R],
         ahead: bool,
     ) -> [[[float32x4_t; 4]; 2]; R] {
@@ -243,32 +243,32 @@ const AT_ONCE: usize = 4;
 #[allow(clippy::needless_range_loop)] // loops over constant ranges are unrolled
 #[inline(always)]
 fn dot16<const R: usize>(
-    weights: [&[i8]; 2],
+    weights: &[i8],
     x: [&[i16]; R],
     ahead: bool,
 ) -> [[[float32x4_t; 4]; 2]; R] {
-    const BYTES: usize = TILE_GROUP * LANES;
     const { assert!(GROUPS.is_multiple_of(AT_ONCE)) };
-    let groups = weights[0].len() / BYTES;
-    assert!(weights[1].len() / BYTES == groups && groups.is_multiple_of(AT_ONCE));
+    let groups = weights.len() / PAIR;
+    assert!(groups.is_multiple_of(AT_ONCE));
     for x in x {
         assert!(TILE_GROUP * groups <= x.len());
     }
-    // SAFETY: group g of a tile reads its weights 32 g to 32 g + 31, and numbers 2 g and 2 g + 1 of
-    // each row; AT_ONCE groups are read together, and there is a multiple of so many.
+    // SAFETY: group g reads weights 64 g to 64 g + 63, and numbers 2 g and 2 g + 1 of each row;
+    // AT_ONCE groups are read together, and there is a multiple of so many.
     unsafe {
         let mut out = [[[vdupq_n_f32(0.0); 4]; 2]; R];
         for tile in 0..2 {
-            let mut w = weights[tile].as_ptr();
+            let mut w = weights.as_ptr().add(32 * tile);
             let mut total = [[vdupq_n_s64(0); 8]; R];
             let mut begin = 0;
             loop {
                 let end = groups.min(begin + GROUPS);
                 let mut sums = [[vdupq_n_s32(0); 4]; R];
                 for g in (begin..end).step_by(AT_ONCE) {
-                    if ahead {
-                        prefetch(w.wrapping_add(AHEAD));
-                        prefetch(w.wrapping_add(AHEAD + 64));
+                    if ahead && tile == 0 {
+                        for line in 0..AT_ONCE {
+                            prefetch(w.wrapping_add(wide::AHEAD + PAIR * line));
+                        }
                     }
                     let mut q = [vdupq_n_s16(0); R];
                     for r in 0..R {
@@ -285,7 +285,7 @@ fn dot16<const R: usize>(
                                     sums[r][i] = vmlal_laneq_s16::<$second>(sum, second[i], q[r]);
                                 }
                             }
-                            w = w.add(BYTES);
+                            w = w.wrapping_add(PAIR);
                         };
                     }
                     group!(0, 1);

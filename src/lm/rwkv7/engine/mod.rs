@@ -19,6 +19,8 @@ use crate::lm::engine::{ExactModel, LmOutput, Row, Timer};
 impl ExactModel for Network {
     type State = StreamState;
     type Scratch = Scratch;
+    /// A step takes less time than threads take to meet a few dozen times.
+    const SHARED: bool = false;
 
     fn vocab(&self) -> usize {
         self.config.vocab
@@ -46,6 +48,10 @@ impl ExactModel for Network {
         let config = &self.config;
         let lines = config.layers.saturating_mul(config.hidden);
         4 * lines.saturating_mul(config.head_size + 2) as u64
+    }
+
+    fn scratch(_: usize) -> Scratch {
+        Scratch::default()
     }
 
     fn run(
