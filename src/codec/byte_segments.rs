@@ -18,6 +18,7 @@ use crate::mix::observe::Observer;
 const TOKEN: u64 = 3;
 
 /// What is left of these segments.
+#[derive(Default)]
 pub struct ByteSegments {
     /// Their streams, and where in the block they go on and end; the next one last.
     left: Vec<(usize, usize, usize)>,

@@ -40,9 +40,9 @@ impl Choice<'_> {
     /// A block whose parts are these, at least one of them with the model.
     fn together(&self, raw: &[u8], model: &LoadedModel, parts: &[Part]) -> Coded {
         let read = parts.iter().filter(|p| p.model).map(|p| p.end - p.begin).sum();
-        let streams =
-            self.streams.unwrap_or_else(|| streams::count(read, model.network().is_large()));
-        let layout = streams::cut(segmentation::segments(parts), streams.min(most_streams(read)));
+        let streams = self.streams.unwrap_or_else(|| streams::count(read, model.network()));
+        let (segments, streams) = (segmentation::segments(parts), streams.min(most_streams(read)));
+        let layout = streams::cut_for(model.network(), segments, streams);
         let bytes = block(&layout, model, self.context).encode(raw);
         let reason = match parts {
             [_] if raw.len() > BOTH => Reason::ModelOnPieces,
@@ -101,8 +101,7 @@ impl Choice<'_> {
     /// models.
     pub fn unmixed(&self, raw: &[u8], model: &LoadedModel) -> Coded {
         let whole = [Part { begin: 0, end: raw.len(), model: true }];
-        let streams =
-            self.streams.unwrap_or_else(|| streams::count(raw.len(), model.network().is_large()));
+        let streams = self.streams.unwrap_or_else(|| streams::count(raw.len(), model.network()));
         let layout = streams::cut_apart(
             segmentation::segments(&whole),
             streams.min(most_streams(raw.len())),

@@ -99,14 +99,32 @@ impl<T: Tasks> Crew<'_, T> {
     }
 }
 
-/// Runs a coder with `threads - 1` threads beside it.
+/// Threads of a crew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Threads {
+    /// Who takes tasks: the coder and others beside it.
+    pub workers: usize,
+    /// How many threads each of them has for a task.
+    pub each: usize,
+}
+
+impl Threads {
+    /// Some threads for so many tasks at once, at most as many workers as there are tasks. Those
+    /// that are more share the tasks' steps, where the model's can be shared.
+    pub fn of(network: &Network, threads: usize, tasks: usize) -> Self {
+        let workers = threads.clamp(1, tasks.max(1));
+        Self { workers, each: if network.is_shared() { (threads / workers).max(1) } else { 1 } }
+    }
+}
+
+/// Runs a coder with others beside it.
 pub fn run<T: Tasks, R>(
     network: &Arc<Network>,
-    threads: usize,
+    threads: Threads,
     tasks: T,
     coder: impl FnOnce(Crew<T>) -> R,
 ) -> R {
-    let engine = || Engine::new(Arc::clone(network));
+    let engine = || Engine::with_threads(Arc::clone(network), threads.each);
     let state = Mutex::new(State { tasks, over: false });
     let shared = Shared { state, changed: Condvar::new() };
     let help = || {
@@ -115,7 +133,7 @@ pub fn run<T: Tasks, R>(
     };
     thread::scope(|scope| {
         let over = Over(&shared);
-        for _ in 1..threads {
+        for _ in 1..threads.workers {
             // Where the system gives no more threads, those that there are do all the work.
             if thread::Builder::new().spawn_scoped(scope, help).is_err() {
                 break;

@@ -7,10 +7,11 @@
 use xxhash_rust::xxh64::xxh64;
 
 use super::cost::Metered;
-use super::lm_cm::LmCm;
-use super::lm_only;
+use super::lm_cm::{Begin, LmCm};
+use super::lm_only::{self, Alone};
 use super::range::Coder;
 use super::scheduler::{self, Cut, Group, Row, Sums};
+use super::streams;
 use crate::dictionary::Dictionary;
 use crate::error::CodecError;
 use crate::exact::fpstate::exact;
@@ -98,12 +99,16 @@ impl Block<'_> {
         let lengths = Lengths { dictionary: self.read_first().len(), block };
         let mix = exact(|fp| Mix::with_model(fp, &lengths, self.model.0.start()));
         let (mut rows, reading) = (self.rows()?, self.reading(raw));
-        let (layout, dictionary) = (self.layout, self.read_first());
-        kernel::run(LmCm { coder, rows: &mut rows, reading, layout, dictionary, raw, mix })
+        let (streams, dictionary) = (streams::of(self.layout), self.read_first());
+        let begin = Begin { coder, reader: None, reading, streams, dictionary, raw, mix };
+        let begun = kernel::run(begin)?;
+        kernel::run(LmCm { coder, rows: &mut rows, begun, layout: self.layout, raw })
     }
 
     fn pure<C: Coder>(&self, coder: &mut C, raw: Option<&[u8]>) -> Result<Vec<u8>, CodecError> {
-        lm_only::steps(coder, &mut self.rows()?, self.reading(raw), self.layout, raw)
+        let predict = Alone::new(self.layout);
+        let streams = streams::of(self.layout);
+        lm_only::steps(coder, &mut self.rows()?, self.reading(raw), streams, raw, predict)
     }
 
     fn rows(&self) -> Result<LockStep, CodecError> {

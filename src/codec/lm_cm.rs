@@ -8,23 +8,30 @@
 
 use super::byte_segments::ByteSegments;
 use super::cost::Metered;
+use super::lead::Reader;
 use super::pipeline;
 use super::range::{Coder, Decoder};
 use super::scheduler::{BatchScheduler, Cut, Reading};
 use super::steps::{Predict, steps};
+use super::streams::Streams;
 use super::walk::{At, Decide, Walk, ratio};
-use super::{streams, windows};
+use super::{lead, streams, windows};
 use crate::dictionary::{self, Dictionary};
 use crate::error::CodecError;
 use crate::exact::fpstate::{Exact, exact};
 use crate::format::Layout;
 use crate::lm::LoadedModel;
+use crate::lm::engine::{Engine, LmStream};
 use crate::mix::kernel::{self, MixJob, MixKernel};
 use crate::mix::observe::Observer;
 use crate::mix::{Ending, Lengths, LmHint, Mix};
 use crate::progress::BlockProgress;
 use crate::vocab::Token;
 use std::ops::Range;
+use std::sync::Arc;
+
+/// Why an encoder's result is one.
+pub const ENCODING: &str = "encoding cannot fail";
 
 /// A block: its parts, and what predicts it.
 #[derive(Clone, Copy)]
@@ -56,11 +63,12 @@ impl LmBlock<'_> {
     /// Decodes by a coder that reads the block, and appends the raw bytes to `out`.
     pub fn decode_by<C: Coder>(&self, coder: &mut C, out: &mut Vec<u8>) -> Result<(), CodecError> {
         let mix = exact(|fp| {
-            let streams = self.layout.streams as usize;
-            let first = dictionary::first(self.dictionary, self.model);
-            pipeline::run(self.model.network(), &first, streams, self.threads, |rows| {
-                let reading = Cut::new(self.model, self.layout, None);
-                self.run(coder, rows, reading, None, self.begin(fp))
+            let reading = Cut::new(self.model, self.layout, None);
+            let mut begun = self.begun(coder, reading, Vec::new(), None, self.begin(fp))?;
+            let first = begun.read.take().map_or_else(|| self.first(), Arc::new);
+            let open = begun.streams.open();
+            pipeline::run(self.model.network(), &first, &open, self.threads, |rows| {
+                self.run(coder, rows, begun, None)
             })
         })?;
         out.extend_from_slice(&mix.raw()[self.read_first().len()..]);
@@ -90,50 +98,120 @@ impl LmBlock<'_> {
     }
 
     fn encode_by<C: Coder, O: Observer>(&self, coder: &mut C, raw: &[u8], mix: Mix<O>) -> Mix<O> {
-        let first = dictionary::first(self.dictionary, self.model);
         let reading = Cut::new(self.model, self.layout, Some(raw));
-        let tokens = windows::tokens(reading.clone(), streams::of(self.layout), raw);
+        let has_lead = self.has_lead();
+        let (lead, tokens) =
+            windows::tokens(reading.clone(), streams::of(self.layout), raw, has_lead);
+        let mut begun = self.begun(coder, reading, lead, Some(raw), mix).expect(ENCODING);
+        let first = begun.read.take().map_or_else(|| self.first(), Arc::new);
         windows::run(self.model.network(), &first, tokens, self.threads, |rows| {
-            self.run(coder, rows, reading, Some(raw), mix)
+            self.run(coder, rows, begun, Some(raw))
         })
-        .expect("encoding cannot fail")
+        .expect(ENCODING)
+    }
+
+    /// Whether the first stream begins alone.
+    pub fn has_lead(&self) -> bool {
+        self.layout.streams > 1 && self.model.network().is_shared()
+    }
+
+    /// What reads the lead, if there is one; an encoder knows it.
+    pub fn reader(&self, known: Vec<Token>) -> Option<Reader> {
+        let reader = || {
+            let engine = Engine::with_threads(Arc::clone(self.model.network()), self.threads);
+            Reader::new(engine, LmStream::clone(&self.first()), known)
+        };
+        self.has_lead().then(reader)
+    }
+
+    /// What all streams begin as, if there is no lead.
+    pub fn first(&self) -> Arc<LmStream> {
+        dictionary::first(self.dictionary, self.model)
+    }
+
+    /// Begins all streams, and codes the lead.
+    fn begun<'b, C: Coder, O: Observer>(
+        &'b self,
+        coder: &mut C,
+        reading: Cut<'b>,
+        lead: Vec<Token>,
+        raw: Option<&[u8]>,
+        mix: Mix<O>,
+    ) -> Result<Begun<'b, Cut<'b>, O>, CodecError> {
+        let (reader, streams) = (self.reader(lead), streams::of(self.layout));
+        let dictionary = self.read_first();
+        kernel::run(Begin { coder, reader, reading, streams, dictionary, raw, mix })
     }
 
     fn run<C: Coder, R: BatchScheduler, O: Observer>(
         &self,
         coder: &mut C,
         rows: &mut R,
-        reading: Cut,
+        begun: Begun<Cut, O>,
         raw: Option<&[u8]>,
-        mix: Mix<O>,
     ) -> Result<Mix<O>, CodecError> {
-        let (layout, dictionary) = (self.layout, self.read_first());
-        kernel::run(LmCm { coder, rows, reading, layout, dictionary, raw, mix })
+        kernel::run(LmCm { coder, rows, begun, layout: self.layout, raw })
     }
 }
 
-/// The streams of a block, by a language model and context models together: the step function of
-/// encoder and decoder.
-pub struct LmCm<'a, C, R, T, O: Observer> {
+/// Streams that begin, by a language model and context models together: the context models read the
+/// dictionary, and the first stream codes its lead, if there is what reads it.
+pub struct Begin<'a, 's, C, T, O: Observer> {
     pub coder: &'a mut C,
-    pub rows: &'a mut R,
+    pub reader: Option<Reader>,
     pub reading: T,
-    pub layout: &'a Layout,
+    pub streams: Streams<'s>,
     pub dictionary: &'a [u8],
     /// What to encode; nothing when decoding.
     pub raw: Option<&'a [u8]>,
     pub mix: Mix<O>,
 }
 
-impl<C: Coder, R: BatchScheduler, T: Reading, O: Observer> MixJob for LmCm<'_, C, R, T, O> {
+/// Streams that have begun.
+pub struct Begun<'a, T, O: Observer> {
+    pub mix: Mix<O>,
+    pub reading: T,
+    pub streams: Streams<'a>,
+    /// What has read the lead.
+    pub read: Option<LmStream>,
+}
+
+impl<'s, C: Coder, T: Reading, O: Observer> MixJob for Begin<'_, 's, C, T, O> {
+    type Output = Result<Begun<'s, T, O>, CodecError>;
+
+    #[inline(always)]
+    fn run<K: MixKernel>(self, k: K) -> Self::Output {
+        let Self { coder, reader, mut reading, mut streams, dictionary, raw, mut mix } = self;
+        mix.read(k, dictionary);
+        streams.begins().for_each(|at| mix.stream(at));
+        let mut read = None;
+        if let Some(reader) = reader {
+            let mut predict = Both { k, mix, bytes: ByteSegments::default() };
+            let stream = lead::run(coder, reader, &mut reading, &mut streams, raw, &mut predict)?;
+            (mix, read) = (predict.mix, Some(stream));
+        }
+        Ok(Begun { mix, reading, streams, read })
+    }
+}
+
+/// The streams of a block, by a language model and context models together: the step function of
+/// encoder and decoder.
+pub struct LmCm<'a, 'b, C, R, T, O: Observer> {
+    pub coder: &'a mut C,
+    pub rows: &'a mut R,
+    pub begun: Begun<'b, T, O>,
+    pub layout: &'a Layout,
+    /// What to encode; nothing when decoding.
+    pub raw: Option<&'a [u8]>,
+}
+
+impl<C: Coder, R: BatchScheduler, T: Reading, O: Observer> MixJob for LmCm<'_, '_, C, R, T, O> {
     type Output = Result<Mix<O>, CodecError>;
 
     #[inline(always)]
     fn run<K: MixKernel>(self, k: K) -> Self::Output {
-        let Self { coder, rows, reading, layout, dictionary, raw, mut mix } = self;
-        mix.read(k, dictionary);
-        let streams = streams::of(layout);
-        streams.begins().for_each(|at| mix.stream(at));
+        let Self { coder, rows, begun, layout, raw } = self;
+        let Begun { mut mix, reading, streams, .. } = begun;
         let bytes = ByteSegments::of(k.exact(), layout, &mut mix);
         let mut predict = Both { k, mix, bytes };
         steps(coder, rows, reading, streams, raw, &mut predict)?;

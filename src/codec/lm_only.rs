@@ -3,17 +3,18 @@
 //! as in [`walk`](super::walk), nothing else predicts.
 
 use super::cost::Metered;
-use super::lm_cm::LmBlock;
+use super::lm_cm::{ENCODING, LmBlock};
 use super::range::Coder;
 use super::scheduler::{BatchScheduler, Cut, Reading};
 use super::steps::Predict;
+use super::streams::Streams;
 use super::walk::Walk;
-use super::{pipeline, streams, windows};
-use crate::dictionary;
+use super::{lead, pipeline, streams, windows};
 use crate::error::CodecError;
 use crate::format::{BlockHead, Layout, Method};
 use crate::vocab::Token;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The most raw bytes that a block of `coded` bytes may hold: as in codec 4, because its time is
 /// the network's too.
@@ -24,13 +25,21 @@ pub fn most_raw(coded: usize) -> u64 {
 /// The bitstream of a block.
 pub fn encode(block: &LmBlock, raw: &[u8]) -> Vec<u8> {
     let mut coder = Metered::new(raw.len(), raw.len()).told_to(block.progress);
-    let first = dictionary::first(block.dictionary, block.model);
-    let reading = Cut::new(block.model, block.layout, Some(raw));
-    let tokens = windows::tokens(reading.clone(), streams::of(block.layout), raw);
+    let mut reading = Cut::new(block.model, block.layout, Some(raw));
+    let mut streams = streams::of(block.layout);
+    let (lead, tokens) =
+        windows::tokens(reading.clone(), streams::of(block.layout), raw, block.has_lead());
+    let mut predict = Alone::new(block.layout);
+    let mut first = block.first();
+    if let Some(reader) = block.reader(lead) {
+        let read =
+            lead::run(&mut coder, reader, &mut reading, &mut streams, Some(raw), &mut predict);
+        first = Arc::new(read.expect(ENCODING));
+    }
     windows::run(block.model.network(), &first, tokens, block.threads, |rows| {
-        steps(&mut coder, rows, reading, block.layout, Some(raw))
+        steps(&mut coder, rows, reading, streams, Some(raw), predict)
     })
-    .expect("encoding cannot fail");
+    .expect(ENCODING);
     coder.finish().0
 }
 
@@ -45,10 +54,16 @@ pub fn decode<C: Coder>(
     if claimed > most_raw(coded) || block.layout.streams > BlockHead::most_streams(claimed) {
         return Err(CodecError::TooShort);
     }
-    let first = dictionary::first(block.dictionary, block.model);
-    let streams = block.layout.streams as usize;
-    let read = pipeline::run(block.model.network(), &first, streams, block.threads, |rows| {
-        steps(coder, rows, Cut::new(block.model, block.layout, None), block.layout, None)
+    let mut reading = Cut::new(block.model, block.layout, None);
+    let (mut streams, mut predict) = (streams::of(block.layout), Alone::new(block.layout));
+    let mut first = block.first();
+    if let Some(reader) = block.reader(Vec::new()) {
+        let read = lead::run(coder, reader, &mut reading, &mut streams, None, &mut predict)?;
+        first = Arc::new(read);
+    }
+    let open = streams.open();
+    let read = pipeline::run(block.model.network(), &first, &open, block.threads, |rows| {
+        steps(coder, rows, reading, streams, None, predict)
     })?;
     out.extend(read);
     Ok(())
@@ -60,17 +75,24 @@ pub fn steps<C: Coder, R: BatchScheduler>(
     coder: &mut C,
     rows: &mut R,
     reading: impl Reading,
-    layout: &Layout,
+    streams: Streams,
     raw: Option<&[u8]>,
+    mut predict: Alone,
 ) -> Result<Vec<u8>, CodecError> {
-    let mut predict = Alone { out: vec![0; layout.read() as usize] };
-    super::steps::steps(coder, rows, reading, streams::of(layout), raw, &mut predict)?;
+    super::steps::steps(coder, rows, reading, streams, raw, &mut predict)?;
     Ok(predict.out)
 }
 
 /// Tokens by the model's own masses.
-struct Alone {
+pub struct Alone {
     out: Vec<u8>,
+}
+
+impl Alone {
+    /// Before a block.
+    pub fn new(layout: &Layout) -> Self {
+        Self { out: vec![0; layout.read() as usize] }
+    }
 }
 
 impl Predict for Alone {

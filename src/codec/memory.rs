@@ -124,8 +124,7 @@ pub fn encoding(raw: u64, context: &BlockContext, streams_asked: Option<usize>) 
         }
         Some(Model::Exact(model)) => {
             let length = usize::try_from(raw).unwrap_or(usize::MAX);
-            let count =
-                streams_asked.unwrap_or_else(|| streams::count(length, model.network().is_large()));
+            let count = streams_asked.unwrap_or_else(|| streams::count(length, model.network()));
             let count = (count as u64).min(most);
             let outputs = windows::most_outputs(count as usize, context.threads)
                 .max(trial::most_outputs(context.threads)) as u64;

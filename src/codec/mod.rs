@@ -11,6 +11,7 @@ pub mod decode;
 mod device;
 pub mod encode;
 pub mod judge;
+mod lead;
 pub mod lm_cm;
 pub mod lm_only;
 pub mod memory;

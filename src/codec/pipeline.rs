@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::crew::{self, Crew, Tasks};
+use super::crew::{self, Crew, Tasks, Threads};
 use super::scheduler::{self, BatchScheduler, Row};
 use crate::error::CodecError;
 use crate::lm::engine::{Engine, LmStream, Network};
@@ -18,6 +18,9 @@ type Group = scheduler::Group<LmStream>;
 const ROWS: usize = 8;
 /// Rows that a group has at least for a model whose weights do not stay in cache.
 const ROWS_LARGE: usize = 16;
+/// Rows of a group whose step one thread computes as fast as if it shared it with others, and their
+/// steps with them: with fewer, reading the weights takes longer than multiplying by them.
+const ROWS_APART: usize = 8;
 
 /// Groups whose tokens are coded, and those that are computed.
 struct Groups {
@@ -68,25 +71,30 @@ impl BatchScheduler for ModelPipeline<'_> {
     }
 }
 
-/// Runs a coder of `streams` streams that all begin as `first`, with `threads - 1` threads beside
+/// Runs a coder of the streams of these numbers, which all begin as `first`, with `threads - 1` threads beside
 /// it.
 pub fn run<R>(
     network: &Arc<Network>,
     first: &LmStream,
-    streams: usize,
+    numbers: &[usize],
     threads: usize,
     coder: impl FnOnce(&mut ModelPipeline) -> R,
 ) -> R {
-    let threads = threads.clamp(1, streams.max(1));
+    let streams = numbers.len();
     let rows = if network.is_large() { ROWS_LARGE } else { ROWS };
-    let groups = match threads {
+    let threads = if network.is_shared() {
+        Threads::of(network, threads, streams / ROWS_APART)
+    } else {
+        Threads::of(network, threads, streams)
+    };
+    let groups = match threads.workers {
         1 => 1,
-        _ if streams >= 2 * threads * rows => streams / rows,
-        _ => threads,
+        workers if streams >= 2 * workers * rows => streams / rows,
+        workers => workers,
     };
     let group = |group: usize| {
-        let numbers = streams * group / groups..streams * (group + 1) / groups;
-        let rows = numbers.map(|number| Row::new(number, first.clone())).collect();
+        let numbers = &numbers[streams * group / groups..streams * (group + 1) / groups];
+        let rows = numbers.iter().map(|number| Row::new(*number, first.clone())).collect();
         Some(Group { rows })
     };
     let tasks = Groups { todo: VecDeque::new(), done: (0..groups).map(group).collect() };

@@ -43,13 +43,43 @@ pub trait Predict {
     }
 }
 
+/// Codes the next token of a stream, of which a model has said `sums`, and says how it goes on.
+#[inline(always)]
+pub fn token<C: Coder>(
+    coder: &mut C,
+    sums: &[u64],
+    reading: &mut impl Reading,
+    streams: &mut Streams,
+    number: usize,
+    raw: Option<&[u8]>,
+    predict: &mut impl Predict,
+) -> Result<(Token, Next), CodecError> {
+    let place = streams.at(number);
+    coder.at(place.left.start);
+    let known = raw.map_or(START, |raw| reading.next(place.stripe, &raw[place.left.clone()]));
+    let walk = Walk::of(&*reading, sums, place.before, place.left.len());
+    let token = predict.token(coder, &walk, number, known)?;
+    coder.check()?;
+    coder.token(reading.vocabulary(), sums, token);
+    let bytes = reading.vocabulary().token(token);
+    if bytes.len() > place.left.len() {
+        return Err(CodecError::NotACodeword);
+    }
+    predict.coded(number, token, &place.left, bytes);
+    let next = streams.advance(number, token, bytes.len());
+    if let Next::Stripe(at) = next {
+        predict.begin_again(number, at);
+    }
+    Ok((token, next))
+}
+
 /// Codes all streams. `raw`: what to encode; nothing when decoding.
 #[inline(always)]
-pub fn steps<C: Coder, R: BatchScheduler, I: Iterator<Item = (usize, Range<usize>)>>(
+pub fn steps<C: Coder, R: BatchScheduler>(
     coder: &mut C,
     rows: &mut R,
     mut reading: impl Reading,
-    mut streams: Streams<I>,
+    mut streams: Streams,
     raw: Option<&[u8]>,
     predict: &mut impl Predict,
 ) -> Result<(), CodecError> {
@@ -60,24 +90,11 @@ pub fn steps<C: Coder, R: BatchScheduler, I: Iterator<Item = (usize, Range<usize
         for number in 0..rows.groups() {
             let Some(mut group) = rows.take(number)? else { continue };
             for row in &mut group.rows {
-                let place = streams.at(row.number);
-                coder.at(place.left.start);
-                let known =
-                    raw.map_or(START, |raw| reading.next(place.stripe, &raw[place.left.clone()]));
-                let walk = Walk::of(&reading, row.stream.sums(), place.before, place.left.len());
-                row.token = predict.token(coder, &walk, row.number, known)?;
-                coder.check()?;
-                coder.token(reading.vocabulary(), row.stream.sums(), row.token);
-                let bytes = reading.vocabulary().token(row.token);
-                if bytes.len() > place.left.len() {
-                    return Err(CodecError::NotACodeword);
-                }
-                predict.coded(row.number, row.token, &place.left, bytes);
-                match streams.advance(row.number, row.token, bytes.len()) {
-                    Next::Same => {}
-                    Next::Stripe(at) => predict.begin_again(row.number, at),
-                    Next::End => row.ended = true,
-                }
+                let (sums, number) = (row.stream.sums(), row.number);
+                let next;
+                (row.token, next) =
+                    token(coder, sums, &mut reading, &mut streams, number, raw, predict)?;
+                row.ended = next == Next::End;
             }
             group.rows.retain(|row| !row.ended);
             if let Some(row) = group.rows.first() {

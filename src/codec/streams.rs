@@ -1,6 +1,7 @@
 //! How a block is cut into streams, and where they are.
 
 use crate::format::{Layout, Segment};
+use crate::lm::engine::Network;
 use crate::vocab::{START, Token};
 use std::ops::Range;
 
@@ -15,10 +16,19 @@ const MOST: usize = 16;
 /// share what it costs to read them.
 const MOST_LARGE: usize = 64;
 
-/// The number of streams of a block that a language model predicts. Below 128 KiB it is one, so
-/// whatever is short enough fits a short frame.
-pub fn count(length: usize, is_large: bool) -> usize {
-    match length / EACH {
+/// As [`EACH`], of a model whose steps threads share. Its streams begin behind a lead and stay where
+/// they are, so that they cost little; and it is slow.
+const EACH_SHARED: usize = 16 << 10;
+
+/// The number of streams of a block of which a language model reads so many bytes. Below 128 KiB
+/// (32 KiB of a transformer) it is one, so whatever is short enough fits a short frame.
+pub fn count(length: usize, network: &Network) -> usize {
+    let each = if network.is_shared() { EACH_SHARED } else { EACH };
+    number(length / each, network.is_large())
+}
+
+fn number(full: usize, is_large: bool) -> usize {
+    match full {
         0 | 1 => 1,
         full => full.clamp(FEWEST, if is_large { MOST_LARGE } else { MOST }),
     }
@@ -28,9 +38,20 @@ pub fn count(length: usize, is_large: bool) -> usize {
 /// model by going on at another place.
 const STRIPE: u64 = 8 << 10;
 
+/// Bytes that the first of several streams codes before the others begin, where a transformer reads
+/// them; but no more than half of its first stripe.
+const LEAD: usize = 4 << 10;
+
 /// Cuts segments for `streams` streams, or as many as there is something for.
 pub fn cut(segments: Vec<Segment>, streams: usize) -> Layout {
     by(segments, streams, STRIPE)
+}
+
+/// Cuts segments that a model and context models predict. One that forgets what is far away stays
+/// where it is, as it does alone: at each other place it would begin with a text that has nothing
+/// to do with it (alice29.txt by SmolLM2-135M in four streams: 20,170 bytes, in stripes 20,396).
+pub fn cut_for(network: &Network, segments: Vec<Segment>, streams: usize) -> Layout {
+    if network.is_shared() { cut_apart(segments, streams) } else { cut(segments, streams) }
 }
 
 /// Cuts segments for a model alone: each stream stays where it is as long as it can.
@@ -77,20 +98,32 @@ pub enum Next {
 }
 
 /// The streams of a block on their way through its stripes.
-pub struct Streams<I> {
+pub struct Streams<'a> {
     places: Vec<Place>,
     /// The stripes that none has taken.
-    waiting: I,
+    waiting: Box<dyn Iterator<Item = (usize, Range<usize>)> + 'a>,
 }
 
 /// The streams of a layout at their beginnings.
-pub fn of(layout: &Layout) -> Streams<impl Iterator<Item = (usize, Range<usize>)>> {
+pub fn of(layout: &Layout) -> Streams<'_> {
     let mut waiting = layout.stripes().enumerate();
     let places = waiting.by_ref().take(layout.streams as usize).map(Place::new).collect();
-    Streams { places, waiting }
+    Streams { places, waiting: Box::new(waiting) }
 }
 
-impl<I: Iterator<Item = (usize, Range<usize>)>> Streams<I> {
+impl Streams<'_> {
+    /// Where in the block the first stream's lead ends, at its beginning.
+    pub fn lead(&self) -> usize {
+        let Range { start, end } = self.places[0].left;
+        start + LEAD.min((end - start) / 2)
+    }
+
+    /// The streams that have something left.
+    pub fn open(&self) -> Vec<usize> {
+        let open = |number: &usize| !self.places[*number].left.is_empty();
+        (0..self.places.len()).filter(open).collect()
+    }
+
     /// Where they begin.
     pub fn begins(&self) -> impl Iterator<Item = usize> {
         self.places.iter().map(|place| place.left.start)
@@ -125,8 +158,9 @@ mod tests {
     #[test]
     fn counts() {
         let lengths = [0, 1, 64 << 10, (128 << 10) - 1, 128 << 10, 1 << 20, 4 << 20, 1 << 30];
-        assert_eq!(lengths.map(|length| count(length, false)), [1, 1, 1, 1, 4, 16, 16, 16]);
-        assert_eq!(lengths.map(|length| count(length, true)), [1, 1, 1, 1, 4, 16, 64, 64]);
+        let numbers = |is_large| lengths.map(|length| number(length / EACH, is_large));
+        assert_eq!(numbers(false), [1, 1, 1, 1, 4, 16, 16, 16]);
+        assert_eq!(numbers(true), [1, 1, 1, 1, 4, 16, 64, 64]);
     }
 
     #[test]

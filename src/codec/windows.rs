@@ -5,11 +5,10 @@
 //! in groups, as in a decoder ([`pipeline`](super::pipeline)); each group has at most one window
 //! that waits for the coder. The order of coding is that of the decoder.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::vec::IntoIter;
 
-use super::crew::{self, Crew, Tasks};
+use super::crew::{self, Crew, Tasks, Threads};
 use super::scheduler::{self, BatchScheduler, Reading, Row, Sums};
 use super::streams::{self, Streams};
 use crate::error::CodecError;
@@ -20,24 +19,40 @@ use crate::vocab::Token;
 /// for each, with more their outputs leave the cache before they are coded.
 const STEP: usize = 32;
 
-/// The tokens of each stream, in the order in which [`steps`](super::steps) codes them.
-pub fn tokens<I: Iterator<Item = (usize, Range<usize>)>>(
+/// The tokens of each stream, in the order in which [`steps`](super::steps) codes them; and before
+/// them those of the first stream's lead, if there is one.
+pub fn tokens(
     mut reading: impl Reading,
-    mut streams: Streams<I>,
+    mut streams: Streams,
     raw: &[u8],
-) -> Vec<Vec<Token>> {
-    let mut out = vec![Vec::new(); streams.count()];
-    let mut open: Vec<usize> = (0..out.len()).collect();
+    has_lead: bool,
+) -> (Vec<Token>, Vec<Vec<Token>>) {
+    let (mut lead, mut out) = (Vec::new(), vec![Vec::new(); streams.count()]);
+    let mut next = |streams: &mut Streams, number: usize| {
+        let place = streams.at(number);
+        let token = reading.next(place.stripe, &raw[place.left.clone()]);
+        let bytes = reading.vocabulary().token(token).len();
+        (token, streams.advance(number, token, bytes))
+    };
+    if has_lead {
+        let end = streams.lead();
+        loop {
+            let (token, way) = next(&mut streams, 0);
+            lead.push(token);
+            if way != streams::Next::Same || streams.at(0).left.start >= end {
+                break;
+            }
+        }
+    }
+    let mut open = streams.open();
     while !open.is_empty() {
         open.retain(|&number| {
-            let place = streams.at(number);
-            let token = reading.next(place.stripe, &raw[place.left.clone()]);
+            let (token, way) = next(&mut streams, number);
             out[number].push(token);
-            let bytes = reading.vocabulary().token(token).len();
-            streams.advance(number, token, bytes) != streams::Next::End
+            way != streams::Next::End
         });
     }
-    out
+    (lead, out)
 }
 
 /// What the model says of the next tokens of a stream.
@@ -183,7 +198,7 @@ pub fn most_outputs(streams: usize, threads: usize) -> usize {
     3 * (STEP * groups(streams, threads) + streams)
 }
 
-/// Runs a coder of streams that all begin as `first` and read these tokens, with `threads - 1`
+/// Runs a coder of streams that all begin as `first` and read these tokens, if any, with `threads - 1`
 /// threads beside it.
 pub fn run<R>(
     network: &Arc<Network>,
@@ -192,9 +207,11 @@ pub fn run<R>(
     threads: usize,
     coder: impl FnOnce(&mut WindowPipeline) -> R,
 ) -> R {
+    let tokens: Vec<_> =
+        tokens.into_iter().enumerate().filter(|(_, tokens)| !tokens.is_empty()).collect();
     let streams = tokens.len();
     let groups = groups(streams, threads);
-    let mut tokens = tokens.into_iter().enumerate();
+    let mut tokens = tokens.into_iter();
     let (mut waiting, mut begun) = (Vec::new(), Vec::new());
     for group in 0..groups {
         let rows = streams * (group + 1) / groups - streams * group / groups;
@@ -214,7 +231,7 @@ pub fn run<R>(
     }
     let tasks =
         Producers { waiting, ready: (0..groups).map(|_| None).collect(), spare: Vec::new() };
-    crew::run(network, threads, tasks, |crew| {
+    crew::run(network, Threads::of(network, threads, groups), tasks, |crew| {
         coder(&mut WindowPipeline { crew, begun, open: vec![true; groups] })
     })
 }

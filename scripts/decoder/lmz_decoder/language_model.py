@@ -23,6 +23,7 @@ class LanguageModel:
         default = repository.DEFAULT_MIXER if is_greedy else repository.TRANSFORMER_MIXER
         self.mixer_bin = mixer or default.read_bytes()
         self.is_greedy = is_greedy
+        self.has_lead = not is_greedy  # whether the first of several streams begins alone
 
     def begin(self, dictionary):
         """The state of a stream whose model has read what it reads first."""

@@ -1,5 +1,12 @@
 """The stripes of a block, which the codecs with several streams share out (FORMAT.md)."""
 
+LEAD = 4096  # bytes that the first of several streams codes before the others begin
+
+
+def lead_end(begin, end):
+    """Where the lead ends of a stream that begins with the stripe from begin to end."""
+    return begin + min(LEAD, (end - begin) // 2)
+
 
 def stripes(lengths, stripe):
     """The stripes [(begin, end), ...] in bytes of segments that follow each other.

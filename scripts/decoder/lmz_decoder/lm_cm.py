@@ -8,7 +8,7 @@ from array import array
 from .cm import ContextMixer, Stream
 from .contexts import Contexts, class_of_length, combine
 from .language_model import ByteWalk
-from .layout import stripes
+from .layout import lead_end, stripes
 from .mixer import BUILT_IN, MixerStage, Prior, f32, fine, learnt, stretch
 from .token_end import NO_COPY, TokenEndModel, middle
 
@@ -200,19 +200,26 @@ def decode(coder, segments, order, models, dictionary):
     waiting = iter(waiting)
     begun = [next(waiting) for _ in range(order[0])]
     going = [(decoder.stream(a), b, first.copy()) for a, b in begun]
+
+    def step(stream, end, state):
+        """Decodes a token of a stream, and gives how the stream goes on, or nothing."""
+        token = decoder.token(stream, state, end - stream.at)
+        stream.contexts.end(token, mixer.text, stream.at)
+        state.read(token)
+        if stream.at < end:
+            return stream, end, state
+        stripe = next(waiting, None)
+        return stripe and (decoder.stream(stripe[0]), stripe[1], state)
+
+    if model.has_lead and order[0] > 1:
+        (stream, end, state), *others = going
+        limit = lead_end(stream.at, end)
+        goes_on = step(stream, end, state)
+        while goes_on and goes_on[0] is stream and stream.at < limit:
+            goes_on = step(stream, end, state)
+        going = [goes_on] * bool(goes_on) + [(s, e, state.copy()) for s, e, _ in others]
     while going or byte_streams:
-        after = []
-        for stream, end, state in going:
-            token = decoder.token(stream, state, end - stream.at)
-            stream.contexts.end(token, mixer.text, stream.at)
-            if stream.at == end:
-                stripe = next(waiting, None)
-                if stripe is None:
-                    continue
-                stream, end = decoder.stream(stripe[0]), stripe[1]
-            state.read(token)
-            after.append((stream, end, state))
-        going = after
+        going = [after for after in (step(*stream) for stream in going) if after]
         for _ in range(each):
             if byte_streams:
                 stream, end = byte_streams[0]

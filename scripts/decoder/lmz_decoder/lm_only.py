@@ -1,6 +1,7 @@
 """Codec 2 with a language model alone, after docs/FORMAT.md, by somebody who knew the program."""
 
 from .language_model import ByteWalk
+from .layout import lead_end
 
 
 def decode(coder, length, streams, stripes, model, dictionary):
@@ -9,22 +10,28 @@ def decode(coder, length, streams, stripes, model, dictionary):
     first, out = model.begin(dictionary), bytearray(length)
     waiting = iter(stripes)
     going = [(*next(waiting), first.copy()) for _ in range(streams)]
+
+    def step(at, end, state):
+        """Decodes a token of a stream, and gives how the stream goes on, or nothing."""
+        token, text = decode_token(coder, model.vocabulary, state)
+        if len(text) > end - at:
+            raise ValueError("a token is longer than its stripe")
+        out[at : at + len(text)] = text
+        state.read(token)
+        if at + len(text) < end:
+            return at + len(text), end, state
+        stripe = next(waiting, None)
+        return stripe and (*stripe, state)
+
+    if model.has_lead and streams > 1:
+        (at, end, state), *others = going
+        limit = lead_end(at, end)
+        goes_on = step(at, end, state)
+        while goes_on and goes_on[1] == end and goes_on[0] < limit:
+            goes_on = step(*goes_on)
+        going = [goes_on] * bool(goes_on) + [(a, b, state.copy()) for a, b, _ in others]
     while going:
-        after = []
-        for at, end, state in going:
-            token, text = decode_token(coder, model.vocabulary, state)
-            if len(text) > end - at:
-                raise ValueError("a token is longer than its stripe")
-            out[at : at + len(text)] = text
-            at += len(text)
-            if at == end:
-                stripe = next(waiting, None)
-                if stripe is None:
-                    continue
-                at, end = stripe
-            state.read(token)
-            after.append((at, end, state))
-        going = after
+        going = [after for after in (step(*stream) for stream in going) if after]
     return bytes(out)
 
 
