@@ -21,10 +21,13 @@ const MOST_LARGE: usize = 64;
 const EACH_SHARED: usize = 16 << 10;
 
 /// The number of streams of a block of which a language model reads so many bytes. Below 128 KiB
-/// (32 KiB of a transformer) it is one, so whatever is short enough fits a short frame.
+/// (64 KiB of a transformer) it is one, so whatever is short enough fits a short frame.
 pub fn count(length: usize, network: &Network) -> usize {
-    let each = if network.is_shared() { EACH_SHARED } else { EACH };
-    number(length / each, network.is_large())
+    match network.is_shared() {
+        true if length < FEWEST * EACH_SHARED => 1,
+        true => (length / EACH_SHARED).min(MOST_LARGE),
+        false => number(length / EACH, network.is_large()),
+    }
 }
 
 fn number(full: usize, is_large: bool) -> usize {

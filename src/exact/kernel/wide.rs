@@ -24,6 +24,7 @@ pub const PAIR: usize = TILE_GROUP * BLOCK;
 
 /// How far ahead weights are prefetched, in bytes: as fast as any distance of 4 to 16 KiB (an EPYC
 /// 9004).
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub const AHEAD: usize = 8192;
 
 /// [`Isa::dot16`] by arrays.
