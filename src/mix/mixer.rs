@@ -9,21 +9,37 @@ use super::prior::Prior;
 /// do not see it.
 pub const COUNTER: usize = INPUTS - 1;
 
-/// How much of an error a weight set takes over: much at first, for each set by itself, since some
+/// How much of an error weight sets take over: much at first, for each set by itself, since some
 /// are used at every byte and some seldom.
-#[inline(always)]
-fn rate(uses: f32) -> f32 {
-    0.004 + 0.5 / (uses + 20.0)
+#[derive(Clone, Copy, Debug)]
+pub struct Rates {
+    /// What is left after many uses.
+    least: f32,
+    /// What falls with the uses, and after how many it has fallen by half.
+    more: f32,
+    half: f32,
+    /// That of the sets that mix the sums again.
+    last: f32,
 }
 
-/// How much of an error the sets take over that mix the sums again.
-const LAST_RATE: f32 = 0.0005;
+impl Rates {
+    pub const USUAL: Self = Self { least: 0.004, more: 0.5, half: 20.0, last: 0.0005 };
+    /// Beside a transformer: what it says is worth more than what a block teaches, so what was
+    /// learnt beforehand is kept for longer.
+    pub const SLOW: Self = Self { least: 0.002, more: 0.3, half: 30.0, last: 0.0002 };
+
+    #[inline(always)]
+    fn after(self, uses: f32) -> f32 {
+        self.least + self.more / (uses + self.half)
+    }
+}
 
 /// Four families of weight sets, and a fifth that mixes their outputs.
 #[derive(Clone)]
 pub struct Mixer {
     families: [Vec<Vector>; SETS],
     last: Vec<[f32; SETS]>,
+    rates: Rates,
     /// What the current bit chose and gave.
     chosen: [usize; SETS],
     chosen_last: usize,
@@ -36,7 +52,7 @@ impl Mixer {
     /// Weight sets for as many contexts in each family as `contexts` says.
     pub fn new(contexts: [usize; SETS], start: &Prior) -> Self {
         let begin = |family: usize, set| start.families[family][start.kind.begins_as(family, set)];
-        Self::of(contexts, begin, start.last.to_vec())
+        Self::of(contexts, begin, start.last.to_vec(), start.kind.rates())
     }
 
     /// A mixer whose weight sets begin as `begin` says of each family and set.
@@ -44,6 +60,7 @@ impl Mixer {
         contexts: [usize; SETS],
         begin: impl Fn(usize, usize) -> Vector,
         last: Vec<[f32; SETS]>,
+        rates: Rates,
     ) -> Self {
         let mut families = [const { Vec::new() }; SETS];
         for (family, sets) in families.iter_mut().enumerate() {
@@ -52,6 +69,7 @@ impl Mixer {
         Self {
             families,
             last,
+            rates,
             chosen: [0; SETS],
             chosen_last: 0,
             outputs: [0.0; SETS],
@@ -108,10 +126,10 @@ impl Mixer {
     pub fn learn<K: MixKernel>(&mut self, k: K, bit: f32, x: &Vector) {
         for i in 0..SETS {
             let set = &mut self.families[i][self.chosen[i]];
-            k.train(set, x, (bit - self.ps[i]) * rate(set.0[COUNTER]));
+            k.train(set, x, (bit - self.ps[i]) * self.rates.after(set.0[COUNTER]));
             set.0[COUNTER] += 1.0; // stays at 2^24
         }
-        let step = (bit - self.p) * LAST_RATE;
+        let step = (bit - self.p) * self.rates.last;
         for (w, output) in self.last[self.chosen_last].iter_mut().zip(self.outputs) {
             *w += step * output;
         }

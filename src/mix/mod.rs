@@ -147,7 +147,7 @@ impl<O: Observer> Mix<O> {
         Self {
             shared,
             streams: Vec::new(),
-            tokens: start.kind == Kind::WithModel,
+            tokens: start.kind != Kind::Alone,
             raw,
             primer,
             block: primer + lengths.dictionary,
@@ -260,13 +260,13 @@ impl<O: Observer> Mix<O> {
         *x = logistic::inputs(lanes(input));
         let bit = stream.bit;
         let (last_but, last) = said.sets(known, c.kind(), bit);
-        let chosen = [partial, order1, found.select * 8 + bit, last_but];
-        let mixed = stage.mixer.mix(k, t, chosen, last, x);
-        let p = t.squash(mixed);
-        let p1 = stage.apms[0].refine(partial, mixed);
-        let p2 = stage.apms[1].refine(order1, mixed);
-        let p3 = stage.apms[2].refine(order2, mixed);
-        let p = p * 0.2 + p1 * 0.1 + p2 * 0.35 + p3 * 0.35;
+        // What chooses by order 1, by bits of the byte, or by a copy's bit.
+        let (second, third) = match stage.apms {
+            Some(_) => (order1, found.select * 8 + bit),
+            None => (c.kind(), found.select * 2 + (found.direction & 1)),
+        };
+        let mixed = stage.mixer.mix(k, t, [partial, second, third, last_but], last, x);
+        let p = stage.last_word(t, [partial, order1, order2], mixed);
         let p = logistic::nearest(p * 65536.0).clamp(1, 65535) as u16;
         self.observer.predicted(p);
         p
@@ -294,7 +294,7 @@ impl<O: Observer> Mix<O> {
         let stage = &mut shared.stages[stream.stage];
         let target = f32::from(u8::from(bit));
         stage.mixer.learn(k, target, &self.x);
-        for apm in &mut stage.apms {
+        for apm in stage.apms.iter_mut().flatten() {
             apm.learn(bit);
         }
         let states = &mut stream.states[stream.node & 15];

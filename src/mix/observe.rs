@@ -57,9 +57,9 @@ impl Bit<'_> {
         self.stream.matcher.would_be_right(self.stream.bit, bit)
     }
 
-    /// The point of the first APM that was nearest.
-    pub fn point(&self) -> usize {
-        self.shared.stages[0].apms[0].point()
+    /// The point of the first APM that was nearest, if APMs have the last word.
+    pub fn point(&self) -> Option<usize> {
+        self.shared.stages[0].apms.as_ref().map(|apms| apms[0].point())
     }
 
     /// The weight set of each family, and that of the last mixer.

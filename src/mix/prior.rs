@@ -7,16 +7,18 @@ use super::contexts::CONTEXTS;
 use super::kernel::{SETS, Vector};
 use super::logistic::{LIMIT, Tables};
 use super::maps::{self, POINTS, Row, StateMap};
-use super::mixer::COUNTER;
+use super::mixer::{COUNTER, Rates};
 use super::token_end::{self, TokenEndPrior};
 use super::{KNOWN, lm_hint, matching};
 use crate::exact::fpstate::Exact;
 
-/// What predicts: the context models alone, or a language model with them.
+/// What predicts: the context models alone, or a language model with them; a transformer of the
+/// exact engine has a mixer of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Alone,
     WithModel,
+    WithTransformer,
 }
 
 impl Kind {
@@ -26,27 +28,47 @@ impl Kind {
         if self == Kind::Alone { alone } else { alone + lm_hint::INPUTS }
     }
 
-    /// Weight sets of each family; of the second there are 2^`wide`.
+    /// Weight sets of each family; of the second there are 2^`wide` where order 1 chooses.
     pub fn sets(self, wide: u32) -> [usize; SETS] {
-        let last = if self == Kind::Alone { (KNOWN + 1) * 256 } else { lm_hint::SETS };
-        [256, 1 << wide, matching::SELECT * 8, last]
+        match self {
+            Self::Alone => [256, 1 << wide, matching::SELECT * 8, (KNOWN + 1) * 256],
+            Self::WithModel => [256, 1 << wide, matching::SELECT * 8, lm_hint::SETS],
+            Self::WithTransformer => self.stored(),
+        }
     }
 
     /// Weight sets of each family that are stored: the others are copies.
     pub fn stored(self) -> [usize; SETS] {
-        let last = if self == Kind::Alone { KNOWN + 1 } else { lm_hint::SETS };
-        [256, 1, matching::SELECT * 8, last]
+        match self {
+            Self::Alone => [256, 1, matching::SELECT * 8, KNOWN + 1],
+            Self::WithModel => [256, 1, matching::SELECT * 8, lm_hint::SETS],
+            Self::WithTransformer => [256, 256, matching::SELECT * 2, lm_hint::SETS],
+        }
     }
 
     /// The stored weight set that one of a family begins as.
     pub fn begins_as(self, family: usize, set: usize) -> usize {
-        match family {
-            1 => 0,
-            3 if self == Kind::Alone => set / 256,
+        match (family, self) {
+            (1, Self::Alone | Self::WithModel) => 0,
+            (3, Self::Alone) => set / 256,
             _ => set,
         }
     }
+
+    /// How fast weights learn.
+    pub fn rates(self) -> Rates {
+        if self == Self::WithTransformer { Rates::SLOW } else { Rates::USUAL }
+    }
+
+    /// Whether APMs have the last word.
+    pub fn corrects(self) -> bool {
+        self != Self::WithTransformer
+    }
 }
+
+/// What is built in for models that bring nothing of their own.
+const MIXER: &[u8] = include_bytes!("mixer.bin");
+const TRANSFORMER: &[u8] = include_bytes!("transformer.bin");
 
 /// Weight sets of the last mixer.
 pub const LAST: usize = 64;
@@ -75,7 +97,9 @@ pub struct Prior {
 
 impl Prior {
     /// The length of a `mixer.bin`.
-    pub const MODEL_BYTES: usize = include_bytes!("mixer.bin").len();
+    pub const MODEL_BYTES: usize = MIXER.len();
+    /// The length of that of a transformer.
+    pub const TRANSFORMER_BYTES: usize = TRANSFORMER.len();
 
     /// What is built in, parsed once.
     pub fn get(fp: Exact) -> &'static Self {
@@ -91,25 +115,40 @@ impl Prior {
     /// its own: what was learnt beside `nano`.
     pub fn with_model(fp: Exact) -> Arc<Self> {
         static START: OnceLock<Arc<Prior>> = OnceLock::new();
-        Arc::clone(START.get_or_init(|| Self::built_in(fp, include_bytes!("mixer.bin"))))
+        Arc::clone(START.get_or_init(|| Self::built_in(fp, Kind::WithModel, MIXER)))
     }
 
     /// As [`with_model`](Self::with_model), beside a transformer: what was learnt beside
     /// SmolLM2-135M.
     pub fn with_transformer(fp: Exact) -> Arc<Self> {
         static START: OnceLock<Arc<Prior>> = OnceLock::new();
-        Arc::clone(START.get_or_init(|| Self::built_in(fp, include_bytes!("transformer.bin"))))
+        Arc::clone(START.get_or_init(|| Self::built_in(fp, Kind::WithTransformer, TRANSFORMER)))
     }
 
-    fn built_in(fp: Exact, bytes: &[u8]) -> Arc<Self> {
-        let untrained = || Prior::untrained(fp, Kind::WithModel, &Prior::get(fp).primer);
-        Arc::new(Prior::of_model(fp, bytes).unwrap_or_else(untrained))
+    fn built_in(fp: Exact, kind: Kind, bytes: &[u8]) -> Arc<Self> {
+        let untrained = || Prior::untrained(fp, kind, Self::primer(fp, kind));
+        Arc::new(Prior::beside(fp, kind, bytes).unwrap_or_else(untrained))
+    }
+
+    /// What the context models read first, of a kind with a model. A transformer knows the phrases
+    /// that many documents share: with a primer source code is 0.9% larger.
+    fn primer(fp: Exact, kind: Kind) -> &'static [u8] {
+        if kind == Kind::WithTransformer { &[] } else { &Self::get(fp).primer }
     }
 
     /// Reads the `mixer.bin` of a model; its primer is that of the context models.
     pub fn of_model(fp: Exact, bytes: &[u8]) -> Option<Self> {
-        let start = Self::parse(fp, Kind::WithModel, bytes)?;
-        Some(Self { primer: Self::get(fp).primer.clone(), ..start })
+        Self::beside(fp, Kind::WithModel, bytes)
+    }
+
+    /// Reads the `mixer.bin` of a transformer, which has no primer.
+    pub fn of_transformer(fp: Exact, bytes: &[u8]) -> Option<Self> {
+        Self::beside(fp, Kind::WithTransformer, bytes)
+    }
+
+    fn beside(fp: Exact, kind: Kind, bytes: &[u8]) -> Option<Self> {
+        let start = Self::parse(fp, kind, bytes)?;
+        Some(Self { primer: Self::primer(fp, kind).to_vec(), ..start })
     }
 
     /// What can be said without a corpus.
@@ -120,11 +159,13 @@ impl Prior {
             Kind::Alone if i < alone => 0.1,
             Kind::WithModel if i < alone => 0.06,
             Kind::WithModel if i == alone + 1 => 0.5,
+            Kind::WithTransformer if i < alone => 0.03,
+            Kind::WithTransformer if i == alone + 1 => 0.8,
             _ => 0.0,
         };
         Self {
             kind,
-            ends: (kind == Kind::WithModel).then(|| TokenEndPrior::untrained(fp)),
+            ends: (kind != Kind::Alone).then(|| TokenEndPrior::untrained(fp)),
             primer: primer.to_vec(),
             maps: Box::new([StateMap::new(fp); CONTEXTS]),
             right: std::array::from_fn(|i| ((1.0 - 0.4 / (i as f32 + 1.0)) * 65535.0) as u16),
@@ -147,7 +188,8 @@ impl Prior {
             }
             map.0[0] = maps::NOTHING;
         }
-        for p in out.right.iter_mut().chain(&mut out.row.0[..USED]) {
+        let row = if kind.corrects() { USED } else { 0 };
+        for p in out.right.iter_mut().chain(&mut out.row.0[..row]) {
             *p = bytes.u16()?;
         }
         bytes.weights(out.families.iter_mut().flatten(), kind.lanes())?;
@@ -218,7 +260,8 @@ mod tests {
     fn what_is_built_in_is_read() {
         let parses = |kind, bytes| exact(|fp| Prior::parse(fp, kind, bytes).is_some());
         assert!(parses(Kind::Alone, include_bytes!("start.bin")));
-        assert!(parses(Kind::WithModel, include_bytes!("mixer.bin")));
+        assert!(parses(Kind::WithModel, MIXER));
+        assert!(parses(Kind::WithTransformer, TRANSFORMER));
         assert!(!parses(Kind::WithModel, include_bytes!("start.bin")));
     }
 }

@@ -1,6 +1,7 @@
 //! What makes one probability of all that is said of a bit, and learns what that was worth.
 
 use super::CONTEXTS;
+use super::logistic::Tables;
 use super::maps::{Apm, StateMap};
 use super::mixer::Mixer;
 use super::prior::Prior;
@@ -10,7 +11,8 @@ use super::prior::Prior;
 pub struct MixerStage {
     pub maps: Box<[StateMap; CONTEXTS]>,
     pub mixer: Mixer,
-    pub apms: [Apm; 3],
+    /// What has the last word, if not the mixer.
+    pub apms: Option<[Apm; 3]>,
 }
 
 impl MixerStage {
@@ -19,7 +21,32 @@ impl MixerStage {
         Self {
             maps: start.maps.clone(),
             mixer: Mixer::new(start.kind.sets(wide), start),
-            apms: [256, 1 << wide, 1 << wide].map(|n| Apm::new(n, start.row)),
+            apms: start
+                .kind
+                .corrects()
+                .then(|| [256, 1 << wide, 1 << wide].map(|n| Apm::new(n, start.row))),
+        }
+    }
+
+    /// The probability of a one whose log-odds are `mixed`. `rows`: those of the APMs.
+    #[inline(always)]
+    pub fn last_word(&mut self, t: &Tables, rows: [usize; 3], mixed: f32) -> f32 {
+        let p = t.squash(mixed);
+        let Some([first, second, third]) = &mut self.apms else { return p };
+        let p1 = first.refine(rows[0], mixed);
+        let p2 = second.refine(rows[1], mixed);
+        let p3 = third.refine(rows[2], mixed);
+        p * 0.2 + p1 * 0.1 + p2 * 0.35 + p3 * 0.35
+    }
+
+    /// Begins to load what order 1 and 2 choose.
+    #[inline(always)]
+    pub fn prefetch(&self, order1: usize, order2: usize) {
+        // Without APMs no order chooses anything.
+        if let Some([_, second, third]) = &self.apms {
+            self.mixer.prefetch(order1);
+            second.prefetch(order1);
+            third.prefetch(order2);
         }
     }
 }

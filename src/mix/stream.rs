@@ -144,9 +144,7 @@ impl CmStream {
         let stage = &shared.stages[self.stage];
         for node in [self.node, self.node * 2, self.node * 2 + 1] {
             let node = node & 15;
-            stage.mixer.prefetch(self.order1 + node);
-            stage.apms[1].prefetch(self.order1 + node);
-            stage.apms[2].prefetch(self.order2 + node);
+            stage.prefetch(self.order1 + node, self.order2 + node);
         }
     }
 }

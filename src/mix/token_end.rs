@@ -9,7 +9,7 @@ use super::history::{Histories, State};
 use super::kernel::{INPUTS, MixKernel, SETS, Vector};
 use super::logistic::{self, Tables};
 use super::maps::{self, AdaptiveProb, StateMap};
-use super::mixer::{COUNTER, Mixer};
+use super::mixer::{COUNTER, Mixer, Rates};
 use super::{Lengths, LmHint, log2_within};
 use crate::exact::fpstate::Exact;
 
@@ -98,6 +98,7 @@ impl TokenEndModel {
                 SETS_OF,
                 |family, set| start.families[family][begins_as(family, set)],
                 start.last.clone(),
+                Rates::USUAL,
             ),
             places: [0; CONTEXTS],
             seen: [0; CONTEXTS],

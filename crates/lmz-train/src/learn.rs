@@ -253,7 +253,9 @@ impl Observer for Box<Sums> {
         if let Some((class, right)) = seen.matched(bit) {
             count(&mut self.right[class], right);
         }
-        count(&mut self.row[seen.point()], bit);
+        if let Some(point) = seen.point() {
+            count(&mut self.row[point], bit);
+        }
         let (chosen, last) = seen.sets();
         for (uses, set) in self.uses.iter_mut().zip(chosen) {
             *uses.entry(set).or_default() += 1.0;

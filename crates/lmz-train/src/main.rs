@@ -72,11 +72,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let Predictor::Model(model) = Finder::default().predictor(&arguments.model)? else {
             return Err(format!("expected an exact model, found {}", arguments.model).into());
         };
-        let untrained = || exact(|fp| Prior::untrained(fp, Kind::WithModel, &[]));
+        let untrained = || exact(|fp| Prior::untrained(fp, model.start().kind, &[]));
         let mut start = if arguments.go_on { model.start().clone() } else { untrained() };
-        start.primer = exact(|fp| Prior::get(fp).primer.clone());
+        start.primer.clone_from(&model.start().primer);
         let mut bytes = learn(start, &model, &documents, rounds, relax, report);
-        // The primer is in start.bin.
+        // The primer, if there is one, is in start.bin.
         let primer = usize::from(u16::from_le_bytes([bytes[0], bytes[1]]));
         bytes.drain(2..2 + primer);
         bytes[..2].fill(0);

@@ -19,8 +19,9 @@ pub fn write(start: &Prior) -> Vec<u8> {
     let mut out = Vec::new();
     out.extend((start.primer.len() as u16).to_le_bytes());
     out.extend(&start.primer);
+    let row = if start.kind.corrects() { USED } else { 0 };
     let numbers =
-        start.maps.iter().flat_map(|m| &m.0).chain(&start.right).chain(&start.row.0[..USED]);
+        start.maps.iter().flat_map(|m| &m.0).chain(&start.right).chain(&start.row.0[..row]);
     out.extend(numbers.flat_map(|p| p.to_le_bytes()));
     out.extend(weights(&start.families, start.kind.lanes()));
     out.extend(last(&start.last));

@@ -6,7 +6,10 @@ Section numbers in the comments are those of that text.
 from array import array
 
 from .contexts import N, Contexts, Match, Table, class_of_length
-from .mixer import BUILT_IN, INPUTS, NEXT_HISTORY, MixerStage, learnt, log2_within, refined, stretch
+from .mixer import (
+    BUILT_IN, INPUTS, NEXT_HISTORY, MixerStage, fine, learnt, log2_within, probability, refined,
+    stretch,
+)
 
 # ---- 2. Order of things
 
@@ -27,23 +30,24 @@ class ContextMixer:
 
     primed = {}  # table and places after the primer, by their sizes
 
-    def __init__(self, length, prior):
+    def __init__(self, length, prior, primer=BUILT_IN.primer):
         """length: bytes of the dictionary and the block together."""
+        self.primer = primer
         self.table = Table(log2_within(1024 * length, 23, 27))
-        self.place_bits = 1 + log2_within(length + len(BUILT_IN.primer), 8, 21)
+        self.place_bits = 1 + log2_within(length + len(primer), 8, 21)
         self.wide = log2_within(4 * length, 10, 16)
         self.places = array("I", bytes(4 << self.place_bits))
         self.match_map, self.byte_map = [*prior.match_map], [32767] * 65536
         self.stage = MixerStage(prior, self.wide)
-        self.text = bytearray(BUILT_IN.primer + bytes(length))
+        self.text = bytearray(primer + bytes(length))
         self.read_primer()
 
     def read_primer(self):
         """Reads the primer (6). What it leaves is kept for blocks of the same size."""
-        key = self.table.shift, self.place_bits
+        key = self.table.shift, self.place_bits, self.primer
         if key not in self.primed:
             stream, table, (zero, one) = Stream(0, None), self.table.bytes, NEXT_HISTORY
-            for byte in BUILT_IN.primer:
+            for byte in self.primer:
                 for half, bits in ((0, byte >> 4), (16 | byte >> 4, byte & 15)):
                     for slot in self.table.slots(stream.contexts, half):
                         node = 1
@@ -58,7 +62,7 @@ class ContextMixer:
 
     def read_dictionary(self, dictionary, hint=None):
         """Codes a dictionary's bytes as if they had been decoded."""
-        stream = Stream(len(BUILT_IN.primer), self.stage)
+        stream = Stream(len(self.primer), self.stage)
         for byte in dictionary:
             bits = iter(f"{byte:08b}")
             self.code(stream, lambda p: int(next(bits)), hint)
@@ -121,11 +125,14 @@ class ContextMixer:
         sets = 256 * known + kinds, 8 * (kinds & 7) + bit
         if hint:
             x[N + 3 : N + 6], sets = hint.inputs(known, bit, direction)
-        z = stage.mixer.mix(x, (partial, groups[0] + node, 8 * select + bit, sets[0]), sets[1])
+        second, third = groups[0] + node, 8 * select + bit
+        if not stage.apms:  # 16
+            second, third = kinds, 2 * select + (direction == 1)
+        z = stage.mixer.mix(x, (partial, second, third, sets[0]), sets[1])
         # 10. The last word
         chosen = partial, groups[0] + node, groups[1] + node
         rows = [apm[i] for apm, i in zip(stage.apms, chosen)]
-        p, point = refined(z, rows)
+        p, point = refined(z, rows) if rows else (probability(fine(z)), None)
         b = decide(p)
         # Everything learns the bit.
         if hint:

@@ -28,6 +28,13 @@ class LmPrior(Prior):
         self.end_last = self.last_weights(8)
 
 
+class TransformerPrior(LmPrior):
+    """What it holds beside a transformer (16)."""
+
+    SECOND, THIRD, COPIED, POINTS = 256, 48, False, 0
+    RATES, LAST_RATE = (0.002, 0.3, 30), 0.0002
+
+
 class TokenContexts(Contexts):
     """The contexts of a stream of tokens: two of them are made of tokens."""
 
@@ -129,8 +136,12 @@ class TokenDecoder:
 
     def __init__(self, coder, model, length, dictionary):
         self.coder, self.vocabulary, self.is_greedy = coder, model.vocabulary, model.is_greedy
-        prior = LmPrior(model.mixer_bin)
-        self.mixer = ContextMixer(len(dictionary) + length, prior)
+        # Of exact models transformers alone are not cut greedily.
+        if model.is_greedy:
+            prior, primer = LmPrior(model.mixer_bin), BUILT_IN.primer
+        else:
+            prior, primer = TransformerPrior(model.mixer_bin), b""
+        self.mixer = ContextMixer(len(dictionary) + length, prior, primer)
         self.lm_inputs, self.ends = LmInputs(), TokenEndModel(length, prior)
         self.mixer.read_dictionary(dictionary, DictionaryHint(self.lm_inputs))
 
@@ -184,7 +195,7 @@ def decode(coder, segments, order, models, dictionary):
     model = models[next(number for _, number in segments if number) - 1]
     length = sum(n for n, _ in segments)
     decoder = TokenDecoder(coder, model, length, dictionary)
-    mixer, begin = decoder.mixer, len(BUILT_IN.primer) + len(dictionary)
+    mixer, begin = decoder.mixer, len(decoder.mixer.primer) + len(dictionary)
     waiting, byte_streams, byte_stage, at = [], [], None, begin
     for n, number in segments:
         if number:

@@ -59,15 +59,20 @@ class Prior:
     """
 
     USED_INPUTS, KNOWN, EACH_KNOWN = 23, 7, 256
+    # Stored sets of the second and third family, and whether those of the second are copies.
+    SECOND, THIRD, COPIED = 1, 192, True
+    POINTS = 25  # of a row of each correction; 0 if there are none
+    # How fast a set learns: (0.004 + 0.5 / (n + 20)), and the last mixer.
+    RATES, LAST_RATE = (0.004, 0.5, 20), 0.0005
 
     def __init__(self, data):
         self.data, self.at = data, 0
         self.primer = self.take(self.numbers("H", 1)[0])
         self.state_maps = [[1 << 15] + self.numbers("H", 256)[1:] for _ in range(N)]
         self.match_map = self.numbers("H", 32)
-        self.apm_row = self.numbers("H", 25)
+        self.apm_row = self.numbers("H", self.POINTS)
         self.families = [[self.weights() for _ in range(sets)]
-                         for sets in (256, 1, 192, self.KNOWN)]
+                         for sets in (256, self.SECOND, self.THIRD, self.KNOWN)]
         self.last = self.last_weights(64)
         self.read_rest()
         assert self.at == len(data)
@@ -151,11 +156,11 @@ def fine(z):
 class Mixer:
     """A mixer of two layers: in each of four families a chosen weight set, then one of the last."""
 
-    RATE, LAST_RATE = f32(0.004), f32(0.0005)
-
-    def __init__(self, families, last):
+    def __init__(self, families, last, rates=Prior.RATES, last_rate=Prior.LAST_RATE):
         """families [4][sets] of weight sets [INPUTS]; last [sets] of weight sets [4]."""
         self.families, self.last = families, last
+        self.least, self.more, self.half = map(f32, rates)
+        self.last_rate = f32(last_rate)
 
     def mix(self, x, chosen, last):
         """The log-odds of a 1 from x [INPUTS], whose unused lanes are 0.
@@ -177,11 +182,11 @@ class Mixer:
         """Learns the bit that came after `mix`."""
         for family, i, y in zip(self.families, self.chosen, self.y):
             w = family[i]
-            rate = f32(self.RATE + f32(0.5 / f32(w[31] + 20)))
+            rate = f32(self.least + f32(self.more / f32(w[31] + self.half)))
             step = f32(f32(b - rough(y)) * rate)
             family[i] = array("f", map(add, w, array("f", [v * step for v in self.x])))
             family[i][31] = w[31] + 1  # n[w], in a lane whose input is 0
-        step = f32(f32(b - rough(self.z)) * self.LAST_RATE)
+        step = f32(f32(b - rough(self.z)) * self.last_rate)
         moved = array("f", [step * y for y in self.y])
         self.last[self.chosen_last] = array("f", map(add, self.last[self.chosen_last], moved))
 
@@ -197,9 +202,11 @@ class MixerStage:
         self.state_maps = [[*m] for m in prior.state_maps]
         known = [w for w in prior.families[3] for _ in range(prior.EACH_KNOWN)]
         first, second, third, _ = prior.families
-        families = [[*first], second * (1 << wide), [*third], known]
-        self.mixer = Mixer(families, [*prior.last])
-        self.apms = [defaultdict(lambda: [*prior.apm_row]) for _ in range(3)]
+        second = second * (1 << wide) if prior.COPIED else [*second]
+        families = [[*first], second, [*third], known]
+        self.mixer = Mixer(families, [*prior.last], prior.RATES, prior.LAST_RATE)
+        corrections = 3 if prior.POINTS else 0
+        self.apms = [defaultdict(lambda: [*prior.apm_row]) for _ in range(corrections)]
 
 
 def refined(z, rows):

@@ -78,10 +78,10 @@ pub enum ModelError {
     Value { name: String, expected: &'static str, found: String, position: usize },
     /// `mixer.bin` is not of this version.
     #[error(
-        "mixer.bin: expected {} bytes, found {found}; without this file the model can be used too",
-        crate::mix::Prior::MODEL_BYTES
+        "mixer.bin: expected {expected} bytes, found {found}; without this file the model can be \
+        used too"
     )]
-    Mixer { found: usize },
+    Mixer { expected: usize, found: usize },
     /// A file that PyTorch should have written.
     #[error("{}: {}", printable(&path.display()), printable(what))]
     Pth { path: PathBuf, what: String },

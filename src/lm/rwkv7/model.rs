@@ -191,7 +191,8 @@ impl Model {
         mixer: Option<&[u8]>,
     ) -> Result<Arc<Prior>, ModelError> {
         let Some(bytes) = mixer else { return Ok(Prior::with_model(fp)) };
-        let start = Prior::of_model(fp, bytes).ok_or(ModelError::Mixer { found: bytes.len() })?;
+        let start = Prior::of_model(fp, bytes)
+            .ok_or(ModelError::Mixer { expected: Prior::MODEL_BYTES, found: bytes.len() })?;
         Ok(Arc::new(start))
     }
 

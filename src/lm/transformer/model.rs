@@ -11,7 +11,7 @@ use crate::exact::kernel::Kernel;
 use crate::format::HubName;
 use crate::lm::engine::Network;
 use crate::lm::loaded::{self, LoadedModel, Reading};
-use crate::lm::rwkv7::{self, Identity, ModelError};
+use crate::lm::rwkv7::{Identity, ModelError};
 use crate::mix::Prior;
 use crate::vocab::{START, Segmenter, Vocabulary};
 
@@ -92,7 +92,12 @@ impl Model {
                 network: Arc::new(Network::Transformer(network)),
                 start: match mixer {
                     None => Prior::with_transformer(fp),
-                    mixer => rwkv7::Model::start_of(fp, mixer)?,
+                    Some(bytes) => {
+                        Arc::new(Prior::of_transformer(fp, bytes).ok_or(ModelError::Mixer {
+                            expected: Prior::TRANSFORMER_BYTES,
+                            found: bytes.len(),
+                        })?)
+                    }
                 },
             });
             let (config, architecture) = (Arc::new(config), architecture.into());

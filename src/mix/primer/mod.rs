@@ -228,6 +228,9 @@ impl Drop for Table {
 
 /// Tables of 2^`table` bytes and 2^`places` places that have read a primer.
 pub fn primed(fp: Exact, (table, places): (u32, u32), primer: &[u8]) -> Primed {
+    if primer.is_empty() {
+        return (Table::new(table), Matches::new(fp, places));
+    }
     if table > SMALLEST {
         // A block that looks at most of the lines. The log goes before the rest of what it needs
         // comes.

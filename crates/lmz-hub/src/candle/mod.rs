@@ -78,9 +78,10 @@ fn parse(
     };
     let start = match &mixer {
         None => Prior::with_model(fp),
-        Some(bytes) => {
-            Arc::new(Prior::of_model(fp, bytes).ok_or(ModelError::Mixer { found: bytes.len() })?)
-        }
+        Some(bytes) => Arc::new(
+            Prior::of_model(fp, bytes)
+                .ok_or(ModelError::Mixer { expected: Prior::MODEL_BYTES, found: bytes.len() })?,
+        ),
     };
     let tensors = Tensors::open(folder)?;
     let device = device::find(settings.device.as_deref().unwrap_or("auto"))?;
