@@ -258,9 +258,9 @@ def real(name: str) -> str:
                 number(row["base"]),
                 cpu(there["wall"]),
                 cpu(there["cpu"]),
-                cpu(back["wall"]),
-                cpu(back["cpu"]),
-                number(max(there["memory"], back["memory"]) / 1e6),
+                cpu(back["wall"]) if back else "-",
+                cpu(back["cpu"]) if back else "-",
+                number(max(run["memory"] for run in (there, back) if run) / 1e6),
             ]
         )
     heads = ["text", "kernel", "bytes", "archive", "bpb", "`base`", "s", "CPU s", "back, s", "CPU s"]
