@@ -41,13 +41,13 @@ pub fn open(folder: &Path, allowed: Option<u64>) -> Result<Model, HubError> {
     let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy();
     let files = Files {
         config: &config,
-        words: &words,
+        stored: tensors.bytes() + words.len() as u64,
+        words,
         tensors: &tensors,
         elements: tensors.elements(),
-        stored: tensors.bytes() + words.len() as u64,
         mixer: mixer.as_deref(),
     };
-    load(&name, &files, allowed)
+    load(&name, files, allowed)
 }
 
 /// Whether the exact engine can compute the model of a folder, by its sizes.
@@ -62,26 +62,27 @@ pub fn fits(folder: &Path) -> Result<bool, HubError> {
 
 /// Opens a GGUF file.
 pub fn open_gguf(path: &Path, allowed: Option<u64>) -> Result<Model, HubError> {
-    let file = GgufFile::open(path)?;
+    let mut file = GgufFile::open(path)?;
     let config = Config::of(&file.config_json()?)?;
     let words = file.tokenizer_json()?;
+    file.forget_values();
     let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
     let files = Files {
         config: &config,
-        words: &words,
+        words,
         tensors: &file,
         elements: file.elements().iter().fold(0, |all, n| all.saturating_add(*n)),
         stored: file.length(),
         mixer: None,
     };
-    load(&name, &files, allowed)
+    load(&name, files, allowed)
 }
 
 /// What a model is loaded from.
 pub struct Files<'a> {
     pub config: &'a Config,
     /// `tokenizer.json`
-    pub words: &'a [u8],
+    pub words: Vec<u8>,
     pub tensors: &'a dyn CheckpointTensors,
     /// Numbers of all tensors.
     pub elements: u64,
@@ -92,15 +93,16 @@ pub struct Files<'a> {
 }
 
 /// Loads a model of files that are open.
-pub fn load(name: &str, files: &Files, allowed: Option<u64>) -> Result<Model, HubError> {
+pub fn load(name: &str, mut files: Files, allowed: Option<u64>) -> Result<Model, HubError> {
     exact(|fp| {
         let config = files.config;
         let Shape::Attention(shape) = &config.shape else {
             return Err(HubError::Architecture { found: config.architecture.to_owned() });
         };
         // The weights in 8 bits with their scales, and the embedding as it is quantised.
-        memory::allow(needed(files, shape), allowed)?;
-        let vocabulary = HubVocabulary::parse(files.words, shape.vocab, &config.special)?;
+        memory::allow(needed(&files, shape), allowed)?;
+        let vocabulary = HubVocabulary::parse(&files.words, shape.vocab, &config.special)?;
+        files.words = Vec::new();
         let start = vocabulary.special(BETWEEN).unwrap_or(config.start);
         let count = vocabulary.vocabulary().len() as Token;
         let ids =
@@ -323,5 +325,5 @@ impl Source for Numbers<'_> {
 fn needed(files: &Files, shape: &Attention) -> u64 {
     let embedding = (shape.vocab as u64).saturating_mul(shape.hidden as u64);
     let weights = files.elements.saturating_add(embedding).saturating_mul(33) / 32;
-    weights.saturating_add(memory::tokens(files.words)).saturating_add(4 * PART as u64 * 4)
+    weights.saturating_add(memory::tokens(&files.words)).saturating_add(4 * PART as u64 * 4)
 }

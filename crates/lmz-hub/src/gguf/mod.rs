@@ -203,6 +203,13 @@ impl GgufFile {
         tokenizer::json(&self.values).map_err(|e| self.failed(e))
     }
 
+    /// Gives back the memory of what the file says beside its tensors, most of which is its
+    /// vocabulary: [`config_json`](Self::config_json) and [`tokenizer_json`](Self::tokenizer_json)
+    /// find nothing any more.
+    pub fn forget_values(&mut self) {
+        self.values = HashMap::new();
+    }
+
     fn failed(&self, source: GgufError) -> GgufError {
         GgufError::In { path: self.path.clone(), source: Box::new(source) }
     }
