@@ -189,6 +189,20 @@ pub enum Error {
         /// Where on the hub it was got, if the frame says so.
         origin: Option<Box<HubName>>,
     },
+    /// The provider has something for a device-bound model that a frame names, and cannot load it.
+    #[error(
+        "at byte {at} of the archive: made with a model whose identity is {}; what was given to \
+        decode it with cannot be loaded",
+        hex(identity)
+    )]
+    DeviceModel {
+        /// Where the frame begins.
+        at: u64,
+        /// The model's identity.
+        identity: [u8; 32],
+        /// Why it cannot be loaded.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A device-bound model does not give here what it gave the encoder.
     #[error(
         "at byte {at} of the archive: the model does not give here what it gave where the archive \

@@ -16,12 +16,14 @@ results/front.json, which front.py measures. BENCHMARKS.md is made from page.md,
     {{programs RESULT}}            programs run as a user runs them (front.py): bytes and CPU times
     {{speeds RESULT}}              lmz by size of file, instruction set and level (speed.py)
     {{real RESULT}}                a published language model on public texts (real.py)
+    {{pieces RESULT}}              codecs on pieces of each set (lmz experiment table --pieces)
 
 Results are files in results/, made by measure.py. A result that is not there is an error.
 Paragraphs are wrapped at 100 columns.
 """
 
 import argparse
+import csv
 import json
 import re
 import textwrap
@@ -258,9 +260,9 @@ def real(name: str) -> str:
                 number(row["base"]),
                 cpu(there["wall"]),
                 cpu(there["cpu"]),
-                cpu(back["wall"]),
-                cpu(back["cpu"]),
-                number(max(there["memory"], back["memory"]) / 1e6),
+                cpu(back["wall"]) if back else "-",
+                cpu(back["cpu"]) if back else "-",
+                number(max(run["memory"] for run in (there, back) if run) / 1e6),
             ]
         )
     heads = ["text", "kernel", "bytes", "archive", "bpb", "`base`", "s", "CPU s", "back, s", "CPU s"]
@@ -270,6 +272,27 @@ def real(name: str) -> str:
     )
     body = table([*heads, "MB"], rows, left=2)
     return f"    {made['command']}\n\n{wrapped(note)}\n\n{body}"
+
+
+def pieces(name: str) -> str:
+    """A row for each codec, with its rate on each set; and what is lost and bounded by 7 bits."""
+    with open(RESULTS / name / "table.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    sets = list(dict.fromkeys(row["set"] for row in rows))
+    codecs = list(dict.fromkeys(row["codec"] for row in rows))
+    found = {(row["codec"], row["set"]): row for row in rows}
+
+    def rate(codec, kind, field="rate_percent"):
+        text = found.get((codec, kind), {}).get(field)
+        return f"{float(text):.1f}" if text else "-"
+
+    out = [[codec, *(rate(codec, kind) for kind in sets)] for codec in codecs]
+    for codec in codecs:
+        bounds = [rate(codec, kind, "upper_bound_percent") for kind in sets]
+        if any(bound != "-" for bound in bounds):
+            out.append([f"{codec}, with the lost bit", *bounds])
+    count = max(int(row["pieces"] or 0) for row in rows)
+    return f"{count} pieces of each set, % of their bytes:\n\n" + table(["codec", *sets], out)
 
 
 def readme() -> str:
@@ -321,7 +344,7 @@ def picture() -> str:
     return "\n".join([*out, "</svg>"]) + "\n"
 
 
-PARTS = (totals, files, command, versions, include, programs, speeds, real)
+PARTS = (totals, files, command, versions, include, programs, speeds, real, pieces)
 VERBS = {f.__name__: f for f in PARTS}
 
 

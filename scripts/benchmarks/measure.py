@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Measures what BENCHMARKS.md shows, and keeps it in results/.
 
-    cargo build --release -p lmz-cli -p lmz-bench
+    cargo build --release -p lmz-cli -p lmz-bench --features lmz-cli/hub
     scripts/benchmarks/measure.py --eval FOLDER [NAME...]      without names: everything (an hour and more)
     scripts/benchmarks/measure.py --list
     scripts/benchmarks/make.py                                 writes BENCHMARKS.md from the results
 
-FOLDER holds the public test files (scripts/fetch_data gets them). A run that was interrupted goes on where it stopped:
+    scripts/benchmarks/measure.py --eval FOLDER --model FILE.gguf experiment-real
+
+FOLDER holds the public test files (scripts/fetch_data gets them), FILE.gguf the model that scripts/real_model gets. A run that was interrupted goes on where it stopped:
 what is done is in target/benchmarks. results/manifest.json says of each result which command made it, on which
 machine, with which version, when, and in which time.
 """
@@ -40,6 +42,9 @@ MEASURED = {
     "large.json": f"{COMPARE} --sizes-only --codecs lmz-none,lmz-nano,lmz-ppm,bzip2-9,xz-9e,zstd-19,zstd-22,brotli-11,ppmd "
                   f"{LARGE}",
     "experiment": "lmz experiment table --data . --out OUT",
+    # Of 64 pieces of each set so many: the model decodes about 70 bytes of what is no text in a second.
+    "experiment-real": "lmz experiment table --data . --out OUT --pieces 2 --codecs gzip-9,png-bytes,png,flac-bytes,flac,"
+                       "lmz-none,lmz-base,lmz-unmixed:MODEL,lmz:MODEL,lmz-unmixed:MODEL-7bit",
     "engine-steps.md": "cargo bench -p lmz --bench engine -- steps",
     "engine-parts.md": "cargo bench -p lmz --bench engine -- parts",
     "engine-shapes.md": "cargo bench -p lmz --bench engine -- shapes",
@@ -69,11 +74,11 @@ def compact(path: Path):
     path.write_text(f'{{"lmz": {json.dumps(data["lmz"])}, "rows": {listed["rows"]}, "totals": {listed["totals"]}}}\n')
 
 
-def run(name: str, command: str, folder: Path):
+def run(name: str, command: str, folder: Path, model: Path | None):
     out = RESULTS / name
     STATE.mkdir(parents=True, exist_ok=True)
     paths = {"OUT": str(out), "STATE": str(STATE / f"{name}.jsonl")}
-    words = [paths.get(word, word) for word in shlex.split(command)]
+    words = [paths.get(word, word).replace("MODEL", str(model)) for word in shlex.split(command)]
     ours = words[0] == "lmz"
     if ours:
         words[0] = str(ROOT / "target" / "release" / "lmz")
@@ -87,10 +92,12 @@ def run(name: str, command: str, folder: Path):
         out.write_text(done.stdout)
     elif out.suffix == ".json":
         compact(out)
-    for path in out.glob("*.md") if out.is_dir() else []:
-        path.write_text(path.read_text().replace(str(out), f"results/{name}"))
+    for path in (path for path in out.glob("*") if path.suffix in (".md", ".csv", ".svg")) if out.is_dir() else []:
+        text = path.read_text().replace(str(out), f"results/{name}")
+        path.write_text(text.replace(str(model), model.name) if model else text)
     manifest = json.loads(MANIFEST.read_text()) if MANIFEST.exists() else {}
     shown = command.replace("--resume STATE ", "").replace("OUT", f"results/{name}")
+    shown = shown.replace("MODEL", model.name if model else "MODEL")
     manifest[name] = {
         "command": shown, "machine": machine(), "date": datetime.date.today().isoformat(),
         "lmz": version([str(ROOT / "target" / "release" / "lmz"), "--version"]),
@@ -105,6 +112,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--eval", type=Path, help="folder of the public test files")
+    parser.add_argument("--model", type=Path, help="a published model, for what has MODEL in its command")
     parser.add_argument("--list", action="store_true", help="print what there is to measure")
     args = parser.parse_args()
     unknown = [name for name in args.names if name not in MEASURED]
@@ -114,11 +122,14 @@ def main():
         for name, command in MEASURED.items():
             print(f"{name}\t{command}")
         return
-    for name in args.names or MEASURED:
+    for name in args.names or [name for name in MEASURED if args.model or "MODEL" not in MEASURED[name]]:
         if MEASURED[name].startswith("lmz") and (args.eval is None or not args.eval.is_dir()):
             parser.error(f"{name}: --eval: expected the folder of the test files, found {args.eval}")
+        if "MODEL" in MEASURED[name] and (args.model is None or not args.model.exists()):
+            parser.error(f"{name}: --model: expected a file or a folder, found {args.model}")
         print(f"{name}: {MEASURED[name]}", file=sys.stderr)
-        run(name, MEASURED[name], args.eval.resolve() if args.eval else HERE)
+        model = args.model.resolve() if args.model else None
+        run(name, MEASURED[name], args.eval.resolve() if args.eval else HERE, model)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,12 @@
 """Measures a published language model on public texts: results/real.json.
 
     scripts/benchmarks/real.py --eval FOLDER --model FILE.gguf [--lmz PROGRAM]
+    scripts/benchmarks/real.py --eval FOLDER --model FILE.gguf --result real-gemma.json \\
+        --texts 'alice29, 16 KiB' 'fresh prose, 16 KiB' --sizes-only
     scripts/benchmarks/make.py          writes BENCHMARKS.md from the result
+
+Rows of texts that are not asked for stay as they were measured. The fresh texts are documents and
+sources of this project in testdata, which were written after the models' training.
 
 FOLDER holds the public test files (scripts/fetch_data gets them), and `scripts/real_model` gets the
 model. Each text is coded and decoded by processes of their own at the defaults, so that times and
@@ -21,8 +26,9 @@ from pathlib import Path
 
 from front import machine, unreleased, version
 
-RESULT = Path(__file__).resolve().parent / "results" / "real.json"
-# A file, how many bytes of it, and what it is.
+RESULTS = Path(__file__).resolve().parent / "results"
+ROOT = Path(__file__).resolve().parents[2]
+# A file (of testdata, or below the folder of test files), how many bytes of it, and what it is.
 TEXTS = [
     ("text/canterbury/alice29.txt", None, "alice29"),
     ("text/canterbury/alice29.txt", 16_384, "alice29, 16 KiB"),
@@ -30,6 +36,8 @@ TEXTS = [
     ("text/calgary/progc", 16_384, "progc, 16 KiB"),
     ("text/enwik/enwik4", None, "enwik4"),
     ("text/short/msg_zopfli2.txt", None, "msg_zopfli2"),
+    ("testdata/prose.txt", 16_384, "fresh prose, 16 KiB"),
+    ("testdata/sources.txt", 16_384, "fresh code, 16 KiB"),
 ]
 
 
@@ -54,7 +62,17 @@ def main():
     parser.add_argument("--model", type=Path, required=True, help="a GGUF file or a model's folder")
     parser.add_argument("--lmz", default="lmz", help="the program lmz, with the feature hub")
     parser.add_argument("--kernels", nargs="*", default=[""], help="by default the fastest")
+    parser.add_argument("--result", default="real.json", help="file in results")
+    parser.add_argument("--texts", nargs="*", help="which of the texts, by default all")
+    parser.add_argument("--sizes-only", action="store_true", help="decode nothing")
     args = parser.parse_args()
+    result = RESULTS / args.result
+    names = [what for _, _, what in TEXTS]
+    if wrong := set(args.texts or []) - set(names):
+        parser.error(f"--texts: expected some of {names}, found {sorted(wrong)}")
+    old = json.loads(result.read_text()) if result.exists() else {"rows": []}
+    if old["rows"] and old["made"]["model"] != args.model.name:
+        parser.error(f"{result}: of {old['made']['model']}; name another with --result")
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         text, archive, back = (Path(folder, name) for name in ("text", "archive", "back"))
@@ -64,9 +82,11 @@ def main():
             text.write_bytes(raw)
             base = run([args.lmz, "-qkc", str(text)], archive, "") and archive.stat().st_size
             there = run([args.lmz, "-qkc", *model, str(text)], archive, kernel)
-            again = run([args.lmz, "-qdc", *model, str(archive)], back, kernel)
-            if back.read_bytes() != raw:
-                raise SystemExit("what came back differs")
+            again = None
+            if not args.sizes_only:
+                again = run([args.lmz, "-qdc", *model, str(archive)], back, kernel)
+                if back.read_bytes() != raw:
+                    raise SystemExit("what came back differs")
             size = archive.stat().st_size
             return {"kernel": kernel, "raw": len(raw), "archive": size, "base": base,
                     "compress": there, "decompress": again}
@@ -74,7 +94,10 @@ def main():
         for kernel in args.kernels:
             load = both(b"x", kernel)
             for file, most, what in TEXTS:
-                row = both((args.eval / file).read_bytes()[:most], kernel)
+                if args.texts is not None and what not in args.texts:
+                    continue
+                root = ROOT if file.startswith("testdata") else args.eval
+                row = both((root / file).read_bytes()[:most], kernel)
                 rows.append({"what": what, **row, "load": load["compress"]["cpu"]})
                 print(rows[-1], file=sys.stderr)
     made = {
@@ -84,8 +107,11 @@ def main():
         "lmz": version(args.lmz) + (" with what is unreleased" if unreleased() else ""),
         "model": args.model.name,
     }
+    measured = {(row["what"], row["kernel"]) for row in rows}
+    rows += [row for row in old["rows"] if (row["what"], row["kernel"]) not in measured]
+    rows.sort(key=lambda row: names.index(row["what"]))
     lines = ",\n".join(json.dumps(row) for row in rows)
-    RESULT.write_text(f'{{"made": {json.dumps(made)},\n"rows": [\n{lines}\n]}}\n')
+    result.write_text(f'{{"made": {json.dumps(made)},\n"rows": [\n{lines}\n]}}\n')
 
 
 if __name__ == "__main__":

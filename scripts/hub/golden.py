@@ -1,7 +1,7 @@
 """Makes tests/golden/hub: tiny models of each architecture, which know one text by heart, in the layout of the Hugging Face hub, with the logits that
 transformers computes for a sequence of tokens.
 
-    python golden.py ../../tests/golden/hub
+    python golden.py ../../tests/golden/hub [NAME...]     all of them, or some
 """
 
 import json
@@ -11,8 +11,11 @@ from pathlib import Path
 import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import (Gemma2Config, Gemma2ForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, GemmaConfig,
-                          GemmaForCausalLM, LlamaConfig, LlamaForCausalLM, MambaConfig, MambaForCausalLM, MistralConfig,
-                          MistralForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM)
+                          GemmaForCausalLM, GPTBigCodeConfig, GPTBigCodeForCausalLM, LlamaConfig, LlamaForCausalLM,
+                          MambaConfig, MambaForCausalLM, MistralConfig, MistralForCausalLM, Olmo2Config, Olmo2ForCausalLM,
+                          OlmoConfig, OlmoForCausalLM, Phi3Config, Phi3ForCausalLM, PhiConfig, PhiForCausalLM, Qwen2Config,
+                          Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM, SmolLM3Config, SmolLM3ForCausalLM,
+                          StableLmConfig, StableLmForCausalLM, Starcoder2Config, Starcoder2ForCausalLM)
 
 KNOWN = """The quick brown fox jumps over the lazy dog. It was the best of times, it was the worst of times, it was the age
 of wisdom, it was the age of foolishness. def main(argc, argv): return 0 if argc == 1 else [x for x in argv]
@@ -109,13 +112,34 @@ MODELS = {
         **GEMMA))),
     "mamba": (byte_level, lambda v: MambaForCausalLM(MambaConfig(
         vocab_size=v, hidden_size=32, num_hidden_layers=2, state_size=16, pad_token_id=1, bos_token_id=0, eos_token_id=0))),
+    # By candle-transformers.
+    "phi": (byte_level, lambda v: PhiForCausalLM(PhiConfig(
+        vocab_size=v, num_attention_heads=4, num_key_value_heads=2, **SMALL))),
+    "phi3": (byte_level, lambda v: Phi3ForCausalLM(Phi3Config(
+        vocab_size=v, num_attention_heads=4, num_key_value_heads=2, sliding_window=48, pad_token_id=1, **SMALL))),
+    "stablelm": (byte_level, lambda v: StableLmForCausalLM(StableLmConfig(
+        vocab_size=v, num_attention_heads=4, num_key_value_heads=2, use_qkv_bias=True, **SMALL))),
+    "olmo": (byte_level, lambda v: OlmoForCausalLM(OlmoConfig(
+        vocab_size=v, num_attention_heads=4, num_key_value_heads=2, clip_qkv=2.0, tie_word_embeddings=True, pad_token_id=1,
+        **SMALL))),
+    "olmo2": (byte_level, lambda v: Olmo2ForCausalLM(Olmo2Config(
+        vocab_size=v, num_attention_heads=4, num_key_value_heads=2, pad_token_id=1, **SMALL))),
+    "starcoder2": (byte_level, lambda v: Starcoder2ForCausalLM(Starcoder2Config(
+        vocab_size=v, num_attention_heads=4, num_key_value_heads=2, sliding_window=48, tie_word_embeddings=True, **SMALL))),
+    "bigcode": (byte_level, lambda v: GPTBigCodeForCausalLM(GPTBigCodeConfig(
+        vocab_size=v, n_embd=32, n_layer=2, n_head=4, n_inner=48, n_positions=64, bos_token_id=0, eos_token_id=0))),
+    "smollm3": (byte_level, lambda v: SmolLM3ForCausalLM(SmolLM3Config(
+        vocab_size=v, num_attention_heads=4, num_key_value_heads=2, no_rope_layers=[1, 0], pad_token_id=1,
+        tie_word_embeddings=True, **SMALL))),
 }
 
 
 def main():
     torch.set_num_threads(1)
-    root = Path(sys.argv[1])
+    root, names = Path(sys.argv[1]), sys.argv[2:]
     for seed, (name, (tokenizer, make)) in enumerate(MODELS.items()):
+        if names and name not in names:
+            continue
         folder = root / name
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(seed)

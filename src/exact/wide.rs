@@ -26,13 +26,26 @@ pub struct GroupedMatrix {
 impl GroupedMatrix {
     /// Quantises the numbers of a matrix `[outputs][inputs]`, group by group.
     pub fn quantise(fp: Exact, values: &[f32], inputs: usize) -> Self {
-        let (mut weight, mut scale) = (Vec::with_capacity(values.len()), Vec::new());
-        for group in values.chunks(inputs).flat_map(|row| row.chunks(GROUP)) {
+        let mut out = Self::with_capacity(values.len() / inputs, inputs);
+        out.push(fp, values);
+        out
+    }
+
+    /// A matrix that has no outputs yet, with room for so many.
+    pub fn with_capacity(outputs: usize, inputs: usize) -> Self {
+        let weight = Vec::with_capacity(outputs * inputs);
+        let scale = Vec::with_capacity(outputs * inputs.div_ceil(GROUP));
+        Self { weight, scale, outputs: 0, inputs }
+    }
+
+    /// Quantises the numbers of further outputs, `[..][inputs]`.
+    pub fn push(&mut self, fp: Exact, values: &[f32]) {
+        for group in values.chunks(self.inputs).flat_map(|row| row.chunks(GROUP)) {
             let group = quantise(fp, group, Activations::Int8);
-            weight.extend_from_slice(&group.low);
-            scale.push(group.scale);
+            self.weight.extend_from_slice(&group.low);
+            self.scale.push(group.scale);
         }
-        Self { weight, scale, outputs: values.len() / inputs, inputs }
+        self.outputs += values.len() / self.inputs;
     }
 
     /// How many groups an output has.

@@ -28,7 +28,7 @@ pub struct LoadedModel {
 pub(in crate::lm) struct Parts {
     pub name: String,
     pub identity: Identity,
-    pub vocabulary: Vocabulary,
+    pub vocabulary: Arc<Vocabulary>,
     pub reading: Reading,
     pub network: Arc<Network>,
     pub start: Arc<Prior>,

@@ -213,10 +213,12 @@ impl Resolver {
                 let origin = Box::new(origin.clone());
                 Err(Error::OtherModel { at, origin, needed: identity.to_vec() })
             }
-            (Ok(Some(_)), None) | (Err(_), None) => Ok(()),
+            // That none has this identity is said by whoever asked.
+            (Ok(Some(_)), None) => Ok(()),
             (Err(source), Some(origin)) => {
                 Err(Error::Model { at, origin: Box::new(origin.clone()), source })
             }
+            (Err(source), None) => Err(Error::DeviceModel { at, identity: *identity, source }),
         }
     }
 

@@ -11,9 +11,9 @@ use lmz::lm::rwkv7::ModelError;
 use super::advice::with_advice;
 
 #[cfg(feature = "hub")]
-pub use with_hub::{FindError, Finder, Settings, cached, list, provider, pull, remove};
+pub use with_hub::{FindError, Finder, Settings, cached, known, list, provider, pull, remove};
 #[cfg(not(feature = "hub"))]
-pub use without_hub::{FindError, Finder, Settings, cached, list, provider, pull, remove};
+pub use without_hub::{FindError, Finder, Settings, cached, known, list, provider, pull, remove};
 
 /// What predicts, by name, downloaded if it has to be.
 pub fn predictor(name: &str, finder: &Finder, quiet: bool) -> Result<Predictor, FindError> {
@@ -75,6 +75,7 @@ mod with_hub {
     use lmz::lm::rwkv7::ModelError;
     use lmz::lm::{Found, memory};
     use lmz_hub::hub::{self, Hub, Progress};
+    use lmz_hub::known::KNOWN;
     pub use lmz_hub::{Finder, HubError as FindError, Settings};
 
     use super::super::progress::bar;
@@ -146,6 +147,29 @@ mod with_hub {
             )
         };
         Hub::new(true).list().into_iter().map(line).collect()
+    }
+
+    /// Lines about well-known models of the hub, the first one empty.
+    pub fn known() -> Vec<String> {
+        let mut lines = vec![
+            String::new(),
+            "To get by `lmz model pull NAME`, all with exact arithmetic (sizes are approximate; *: \
+            accept the licence on the hub, and set HF_TOKEN):"
+                .to_owned(),
+            format!("parameters  download  {:11} {:38} for", "licence", "name"),
+        ];
+        lines.extend(KNOWN.iter().map(|model| {
+            let gated = if model.is_gated { "*" } else { "" };
+            format!(
+                "{:>8} M  {:>5.1} GB  {:11} {:38} {}",
+                model.millions,
+                f64::from(model.megabytes) / 1000.0,
+                format!("{}{gated}", model.licence),
+                model.name,
+                model.good_for
+            )
+        }));
+        lines
     }
 
     /// Removes a model from the cache. Gives back the bytes that are free again.
@@ -242,6 +266,10 @@ mod without_hub {
     }
 
     pub fn list() -> Vec<(Option<u64>, u64, String)> {
+        Vec::new()
+    }
+
+    pub fn known() -> Vec<String> {
         Vec::new()
     }
 

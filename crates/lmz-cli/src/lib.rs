@@ -18,7 +18,7 @@ mod explain;
 mod external;
 mod file;
 mod finding;
-mod hub;
+pub mod hub;
 pub mod identity;
 mod list;
 mod model;

@@ -23,7 +23,12 @@ pub struct ModelArgs {
 
 #[derive(Subcommand)]
 enum Command {
-    /// List the built-in models, and those in the hub's cache that can be run
+    /// List the built-in models, those in the hub's cache that can be run, and some well-known ones
+    /// to get
+    ///
+    /// First come built-in models and those in the cache, a line each: parameters, tokens and bytes
+    /// where they are known, and the name. Behind an empty line come models of the hub that are worth
+    /// getting; their sizes are approximate.
     List,
     /// Say what a model is: its shape, size and identity
     Info {
@@ -128,6 +133,11 @@ fn list() -> ExitCode {
     for (parameters, bytes, name) in hub::list() {
         let parameters = parameters.map_or("-".to_owned(), |n| n.to_string());
         let line = format!("{parameters:>10}  {:>6}  {bytes:>11}  {name}", "-");
+        if let Err(error) = say::print_line(line) {
+            return say::done(Err(error));
+        }
+    }
+    for line in hub::known() {
         if let Err(error) = say::print_line(line) {
             return say::done(Err(error));
         }

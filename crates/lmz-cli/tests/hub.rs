@@ -149,6 +149,10 @@ fn listed_described_and_removed() {
         .lines()
         .find(|line| line.ends_with(&format!("  hf:rwkv/tiny@{commit} (main)")))
         .expect(&list);
+    // Models of the cache come first, well-known ones behind an empty line.
+    let (cached, known) = list.split_once("\n\n").expect(&list);
+    assert!(cached.contains("hf:rwkv/tiny") && !cached.contains("SmolLM2"), "{list}");
+    assert!(known.contains("Apache-2.0  hf:HuggingFaceTB/SmolLM2-135M"), "{list}");
     let parameters: u64 = line.split_whitespace().next().unwrap().parse().unwrap();
     assert!((110_000..120_000).contains(&parameters), "{line}");
     let info = out(user.lmz(&["model", "info", "hf:rwkv/tiny"]));

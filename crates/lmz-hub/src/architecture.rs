@@ -7,7 +7,7 @@ use lmz::lm::architecture::Architecture;
 use crate::HubError;
 
 /// Architectures that candle computes, by their names in `config.json`.
-pub const CANDLE: [&str; 8] = [
+pub const CANDLE: [&str; 16] = [
     "LlamaForCausalLM",
     "MistralForCausalLM",
     "Qwen2ForCausalLM",
@@ -16,11 +16,31 @@ pub const CANDLE: [&str; 8] = [
     "Gemma2ForCausalLM",
     "Gemma3ForCausalLM",
     MAMBA,
+    OTHERS[0],
+    OTHERS[1],
+    OTHERS[2],
+    OTHERS[3],
+    OTHERS[4],
+    OTHERS[5],
+    OTHERS[6],
+    OTHERS[7],
 ];
 
-/// The one of them that is no transformer. The others are computed by the exact engine where no
-/// device and no type of numbers is asked for.
-const MAMBA: &str = "MambaForCausalLM";
+/// The one of them that is no transformer.
+pub const MAMBA: &str = "MambaForCausalLM";
+
+/// Those of them that are computed by the code of candle-transformers; the others by lmz's own over
+/// candle, or by the exact engine where no device and no type of numbers is asked for.
+pub const OTHERS: [&str; 8] = [
+    "PhiForCausalLM",
+    "Phi3ForCausalLM",
+    "StableLmForCausalLM",
+    "OlmoForCausalLM",
+    "Olmo2ForCausalLM",
+    "Starcoder2ForCausalLM",
+    "GPTBigCodeForCausalLM",
+    "SmolLM3ForCausalLM",
+];
 
 /// What computes a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +66,9 @@ pub fn of(config: &[u8]) -> Result<Engine, HubError> {
 fn engine(architecture: Architecture) -> Result<Engine, HubError> {
     match architecture {
         Architecture::Rwkv7 => Ok(Engine::Exact),
-        Architecture::Other { name, .. } if name == MAMBA => Ok(Engine::Candle),
+        Architecture::Other { name, .. } if name == MAMBA || OTHERS.contains(&name.as_str()) => {
+            Ok(Engine::Candle)
+        }
         Architecture::Other { name, .. } if CANDLE.contains(&name.as_str()) => {
             Ok(Engine::Transformer)
         }

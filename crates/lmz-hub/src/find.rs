@@ -152,18 +152,24 @@ impl ModelProvider for Finder {
         for name in names.chain(origin.cloned()) {
             paths.extend(Hub::new(true).cached(&name)?.map(|found| found.path().to_owned()));
         }
+        // Another of them may be the right one.
+        let mut failed = None;
         for path in paths.iter().filter(|path| path.is_dir()) {
             if !matches!(architecture::at(path), Ok(Engine::Transformer | Engine::Candle)) {
                 continue;
             }
             for literal in [false, true] {
                 let settings = Settings { literal, ..self.settings.clone() };
-                let model = exact(|_| candle::open(path, &settings, self.memory))?;
-                if model.identity().0 == *identity {
-                    return Ok(Some(model));
+                match exact(|_| candle::open(path, &settings, self.memory)) {
+                    Ok(model) if model.identity().0 == *identity => return Ok(Some(model)),
+                    Ok(_) => {}
+                    Err(error) => failed = failed.or(Some(error)),
                 }
             }
         }
-        Ok(None)
+        match failed {
+            Some(error) => Err(error.into()),
+            None => Ok(None),
+        }
     }
 }

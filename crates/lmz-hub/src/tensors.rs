@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -76,6 +77,11 @@ impl Tensors {
         self.0.values().fold(0, |all, place| all.saturating_add(place.place.bytes))
     }
 
+    /// Names and shapes.
+    pub fn shapes(&self) -> impl Iterator<Item = (&str, &[usize])> {
+        self.0.iter().map(|(name, place)| (name.as_str(), &place.place.shape[..]))
+    }
+
     /// A hash over names, types, shapes and bytes.
     pub fn hash(&self, hasher: &mut blake3::Hasher) -> Result<(), DeviceError> {
         for (name, place) in &self.0 {
@@ -135,13 +141,29 @@ impl CheckpointTensors for Tensors {
 
     fn floats(&self, name: &str) -> Result<Option<Vec<f32>>, ModelError> {
         let Some(place) = self.0.get(name) else { return Ok(None) };
-        let float = match place.place.dtype {
-            Dtype::F32 => Float::F32,
-            Dtype::BF16 => Float::BF16,
-            Dtype::F16 => Float::F16,
-            _ => return Ok(None),
-        };
+        let Some(float) = float(place.place.dtype) else { return Ok(None) };
         Ok(Some(numbers(float, &place.read()?)))
+    }
+
+    fn rows(&self, name: &str, rows: Range<usize>) -> Result<Option<Vec<f32>>, ModelError> {
+        let Some(place) = self.0.get(name) else { return Ok(None) };
+        let Some(float) = float(place.place.dtype) else { return Ok(None) };
+        let height = place.place.shape.first().copied().unwrap_or(1).max(1);
+        let row = place.place.bytes / height as u64;
+        let [begin, end] = [rows.start, rows.end].map(|at| at.min(height) as u64 * row);
+        let length = end.saturating_sub(begin);
+        let bytes = place.read_from(begin, length, |mut bytes| file::whole(&mut bytes, length))?;
+        Ok(Some(numbers(float, &bytes)))
+    }
+}
+
+/// The type of a tensor's numbers, if it is one that is read here.
+fn float(dtype: Dtype) -> Option<Float> {
+    match dtype {
+        Dtype::F32 => Some(Float::F32),
+        Dtype::BF16 => Some(Float::BF16),
+        Dtype::F16 => Some(Float::F16),
+        _ => None,
     }
 }
 
@@ -155,10 +177,20 @@ impl Place {
         &self,
         what: impl FnOnce(std::io::Take<File>) -> std::io::Result<T>,
     ) -> Result<T, DeviceError> {
+        self.read_from(0, self.place.bytes, what)
+    }
+
+    /// Does something with so many of the tensor's bytes from one on.
+    fn read_from<T>(
+        &self,
+        begin: u64,
+        length: u64,
+        what: impl FnOnce(std::io::Take<File>) -> std::io::Result<T>,
+    ) -> Result<T, DeviceError> {
         let read = || {
             let (mut file, _) = file::open(&self.path)?;
-            file.seek(SeekFrom::Start(self.place.begin))?;
-            what(file.take(self.place.bytes))
+            file.seek(SeekFrom::Start(self.place.begin + begin))?;
+            what(file.take(length))
         };
         read().map_err(|e| DeviceError::Failed(format!("{}: {e}", self.path.display())))
     }

@@ -7,7 +7,9 @@
 //! comes before a byte of last resort; `id` says what the model calls them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use serde::Deserialize;
 use serde_json::Value;
 use tokenizers::{Model, Tokenizer};
 
@@ -38,7 +40,7 @@ const GROWTH: u64 = 64;
 /// A vocabulary of the hub with its tokenizer.
 #[derive(Debug)]
 pub struct HubVocabulary {
-    vocabulary: Vocabulary,
+    vocabulary: Arc<Vocabulary>,
     /// What the model calls each token; of bytes that it lacks nothing.
     ids: Vec<Option<u32>>,
     /// The token of each of the model's ids; nothing where it cannot occur in text.
@@ -64,9 +66,8 @@ impl HubVocabulary {
         literal: bool,
     ) -> Result<Self, TokenizerError> {
         let parse = |e: &dyn std::fmt::Display| TokenizerError::Parse(e.to_string());
-        let stated: Value = serde_json::from_slice(json).map_err(|e| parse(&e))?;
-        let growth = ["normalizer", "pre_tokenizer"].map(|part| growth(&stated[part]));
-        let growth = growth[0].saturating_mul(growth[1]);
+        let stated: Stated = serde_json::from_slice(json).map_err(|e| parse(&e))?;
+        let growth = growth(&stated.normalizer).saturating_mul(growth(&stated.pre_tokenizer));
         if growth > GROWTH {
             return Err(TokenizerError::Parse(format!(
                 "expected a normaliser that makes a text at most {GROWTH} times as long, found \
@@ -109,7 +110,7 @@ impl HubVocabulary {
         let lacking: Vec<u8> = (0..=255).filter(|byte| !there[usize::from(*byte)]).collect();
         // Token 0 begins a document.
         let all = std::iter::once(&[][..]).chain(strings.iter().map(|(_, _, bytes)| &bytes[..]));
-        let vocabulary = Vocabulary::new(all.chain(lacking.chunks(1)))?;
+        let vocabulary = Arc::new(Vocabulary::new(all.chain(lacking.chunks(1)))?);
         let mut ids = vec![None];
         let mut tokens = vec![None; logits];
         for (token, (_, id, _)) in (1..).zip(&strings) {
@@ -122,6 +123,11 @@ impl HubVocabulary {
 
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary
+    }
+
+    /// The vocabulary, to be held elsewhere too.
+    pub fn shared(&self) -> Arc<Vocabulary> {
+        Arc::clone(&self.vocabulary)
     }
 
     /// What the model calls a token; nothing for token 0 and bytes that it lacks.
@@ -198,18 +204,39 @@ enum Spelling {
     Text,
 }
 
+/// What the file says of the way in which strings spell bytes. The lists of tokens and merges, most
+/// of the file, are passed over.
+#[derive(Deserialize)]
+struct Stated {
+    #[serde(default)]
+    normalizer: Value,
+    #[serde(default)]
+    pre_tokenizer: Value,
+    #[serde(default)]
+    decoder: Value,
+    #[serde(default)]
+    model: StatedModel,
+}
+
+#[derive(Deserialize, Default)]
+struct StatedModel {
+    #[serde(default, rename = "type")]
+    kind: Value,
+    #[serde(default)]
+    byte_fallback: Value,
+}
+
 impl Spelling {
-    fn of(stated: &Value) -> Result<Self, TokenizerError> {
-        let has = |part: &str, kind: &str| mentions(&stated[part], kind);
-        if has("decoder", "ByteLevel") || has("pre_tokenizer", "ByteLevel") {
+    fn of(stated: &Stated) -> Result<Self, TokenizerError> {
+        let decodes = |kind: &str| mentions(&stated.decoder, kind);
+        if decodes("ByteLevel") || mentions(&stated.pre_tokenizer, "ByteLevel") {
             return Ok(Self::Letters(letters()));
         }
-        let replaces =
-            ["Replace", "Metaspace", "ByteFallback"].iter().any(|kind| has("decoder", kind));
-        if replaces || stated["model"]["byte_fallback"] == true {
+        let replaces = ["Replace", "Metaspace", "ByteFallback"].into_iter().any(decodes);
+        if replaces || stated.model.byte_fallback == true {
             return Ok(Self::Text);
         }
-        let found = stated["model"]["type"].as_str().unwrap_or("unknown").to_owned();
+        let found = stated.model.kind.as_str().unwrap_or("unknown").to_owned();
         Err(TokenizerError::Kind { found })
     }
 

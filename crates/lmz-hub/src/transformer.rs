@@ -1,6 +1,7 @@
 //! Transformers of the hub for the exact engine: a folder in the hub's layout comes in, a model
 //! whose archives decode anywhere goes out.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -40,13 +41,13 @@ pub fn open(folder: &Path, allowed: Option<u64>) -> Result<Model, HubError> {
     let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy();
     let files = Files {
         config: &config,
-        words: &words,
+        stored: tensors.bytes() + words.len() as u64,
+        words,
         tensors: &tensors,
         elements: tensors.elements(),
-        stored: tensors.bytes() + words.len() as u64,
         mixer: mixer.as_deref(),
     };
-    load(&name, &files, allowed)
+    load(&name, files, allowed)
 }
 
 /// Whether the exact engine can compute the model of a folder, by its sizes.
@@ -61,26 +62,27 @@ pub fn fits(folder: &Path) -> Result<bool, HubError> {
 
 /// Opens a GGUF file.
 pub fn open_gguf(path: &Path, allowed: Option<u64>) -> Result<Model, HubError> {
-    let file = GgufFile::open(path)?;
+    let mut file = GgufFile::open(path)?;
     let config = Config::of(&file.config_json()?)?;
     let words = file.tokenizer_json()?;
+    file.forget_values();
     let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
     let files = Files {
         config: &config,
-        words: &words,
+        words,
         tensors: &file,
         elements: file.elements().iter().fold(0, |all, n| all.saturating_add(*n)),
         stored: file.length(),
         mixer: None,
     };
-    load(&name, &files, allowed)
+    load(&name, files, allowed)
 }
 
 /// What a model is loaded from.
 pub struct Files<'a> {
     pub config: &'a Config,
     /// `tokenizer.json`
-    pub words: &'a [u8],
+    pub words: Vec<u8>,
     pub tensors: &'a dyn CheckpointTensors,
     /// Numbers of all tensors.
     pub elements: u64,
@@ -91,18 +93,16 @@ pub struct Files<'a> {
 }
 
 /// Loads a model of files that are open.
-pub fn load(name: &str, files: &Files, allowed: Option<u64>) -> Result<Model, HubError> {
+pub fn load(name: &str, mut files: Files, allowed: Option<u64>) -> Result<Model, HubError> {
     exact(|fp| {
         let config = files.config;
         let Shape::Attention(shape) = &config.shape else {
             return Err(HubError::Architecture { found: config.architecture.to_owned() });
         };
         // The weights in 8 bits with their scales, and the embedding as it is quantised.
-        let embedding = (shape.vocab as u64).saturating_mul(shape.hidden as u64);
-        let weights = files.elements.saturating_add(files.elements / 32);
-        let needed = weights.saturating_add(embedding.saturating_mul(10));
-        memory::allow(needed.saturating_add(memory::tokens(files.words)), allowed)?;
-        let vocabulary = HubVocabulary::parse(files.words, shape.vocab, &config.special)?;
+        memory::allow(needed(&files, shape), allowed)?;
+        let vocabulary = HubVocabulary::parse(&files.words, shape.vocab, &config.special)?;
+        files.words = Vec::new();
         let start = vocabulary.special(BETWEEN).unwrap_or(config.start);
         let count = vocabulary.vocabulary().len() as Token;
         let ids =
@@ -112,7 +112,7 @@ pub fn load(name: &str, files: &Files, allowed: Option<u64>) -> Result<Model, Hu
             name,
             architecture: config.architecture,
             config: shape_of(fp, shape, &ids)?,
-            vocabulary: vocabulary.vocabulary().clone(),
+            vocabulary: vocabulary.shared(),
             segmenter: Arc::new(vocabulary),
             mixer: files.mixer,
             stored: usize::try_from(files.stored).unwrap_or(usize::MAX),
@@ -201,31 +201,76 @@ struct Numbers<'a> {
     ids: Vec<Option<u32>>,
 }
 
+/// Numbers of a matrix that are in memory at once.
+const PART: usize = 1 << 20;
+
 impl Numbers<'_> {
-    fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, ModelError> {
-        let differs = |expected: String| ModelError::Tensor {
-            name: name.to_owned(),
-            expected,
-            found: self.tensors.describe(name),
-        };
+    /// An error that says what a tensor was expected to be.
+    fn differs(&self, name: &str, expected: String) -> ModelError {
+        ModelError::Tensor { name: name.to_owned(), expected, found: self.tensors.describe(name) }
+    }
+
+    fn check_shape(&self, name: &str, shape: &[usize]) -> Result<(), ModelError> {
         match self.tensors.shape(name) {
-            None => return Err(ModelError::Missing { name: name.to_owned() }),
+            None => Err(ModelError::Missing { name: name.to_owned() }),
             Some(found) if found != shape => {
-                return Err(differs(format!("of the shape {shape:?}")));
+                Err(self.differs(name, format!("of the shape {shape:?}")))
             }
-            Some(_) => {}
+            Some(_) => Ok(()),
         }
-        let numbers = self.tensors.floats(name)?;
-        let numbers = numbers.ok_or_else(|| differs("F32, BF16 or F16".into()))?;
+    }
+
+    /// Numbers of a tensor, of which so many come before them, if they are of a type that is known
+    /// and finite.
+    fn checked(
+        &self,
+        name: &str,
+        numbers: Option<Vec<f32>>,
+        before: usize,
+    ) -> Result<Vec<f32>, ModelError> {
+        let numbers = numbers.ok_or_else(|| self.differs(name, "F32, BF16 or F16".into()))?;
         match numbers.iter().position(|x| !x.is_finite()) {
             None => Ok(numbers),
             Some(position) => Err(ModelError::Value {
                 name: name.to_owned(),
                 expected: "finite numbers",
                 found: numbers[position].to_string(),
-                position,
+                position: before + position,
             }),
         }
+    }
+
+    /// The model's ids of tokens that follow each other, as runs of rows of the embedding; and how
+    /// many tokens have none.
+    fn runs(&self, most: usize) -> Vec<Run> {
+        let mut runs: Vec<Run> = Vec::new();
+        for id in &self.ids {
+            match (runs.last_mut(), id.map(|id| id as usize)) {
+                (Some(Run::Rows(rows)), Some(id)) if rows.end == id && rows.len() < most => {
+                    rows.end += 1;
+                }
+                (Some(Run::Absent(count)), None) if *count < most => *count += 1,
+                (_, Some(id)) => runs.push(Run::Rows(id..id + 1)),
+                (_, None) => runs.push(Run::Absent(1)),
+            }
+        }
+        runs
+    }
+}
+
+/// Rows of the embedding, for tokens in order.
+enum Run {
+    Rows(Range<usize>),
+    /// Of so many tokens that the model lacks.
+    Absent(usize),
+}
+
+/// The name of a tensor in files.
+fn full_name(name: &str) -> String {
+    match name {
+        "lm_head" => "lm_head.weight".to_owned(),
+        name if name.ends_with(".bias") => format!("model.{name}"),
+        name => format!("model.{name}.weight"),
     }
 }
 
@@ -233,28 +278,52 @@ impl Source for Numbers<'_> {
     type Error = ModelError;
 
     fn numbers(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, ModelError> {
-        let full = match name {
-            "lm_head" => "lm_head.weight".to_owned(),
-            name if name.ends_with(".bias") => format!("model.{name}"),
-            name => format!("model.{name}.weight"),
-        };
-        if !matches!(name, "lm_head" | "embed_tokens") {
-            let mut numbers = self.read(&full, shape)?;
-            // Gemma's norms are written down as what differs from 1.
-            if self.shape.gemma && shape.len() == 1 && !name.ends_with(".bias") {
-                numbers.iter_mut().for_each(|x| *x += 1.0);
-            }
-            return Ok(numbers);
+        let full = full_name(name);
+        self.check_shape(&full, shape)?;
+        let mut numbers = self.checked(&full, self.tensors.floats(&full)?, 0)?;
+        // Gemma's norms are written down as what differs from 1.
+        if self.shape.gemma && shape.len() == 1 && !name.ends_with(".bias") {
+            numbers.iter_mut().for_each(|x| *x += 1.0);
         }
-        let width = self.shape.hidden;
-        let rows = self.read(&full, &[self.shape.vocab, width])?;
-        let mut out = vec![0.0; self.ids.len() * width];
-        for (to, id) in out.chunks_exact_mut(width).zip(&self.ids) {
-            // What a model lacks stays zero: nothing is known of it.
-            if let Some(id) = id {
-                to.copy_from_slice(&rows[*id as usize * width..][..width]);
-            }
-        }
-        Ok(out)
+        Ok(numbers)
     }
+
+    fn rows(
+        &mut self,
+        name: &str,
+        [outputs, width]: [usize; 2],
+        take: &mut dyn FnMut(&[f32]),
+    ) -> Result<(), ModelError> {
+        let full = full_name(name);
+        let most = (PART / width).max(1);
+        let by_token = matches!(name, "lm_head" | "embed_tokens");
+        self.check_shape(&full, &[if by_token { self.shape.vocab } else { outputs }, width])?;
+        let runs = match by_token {
+            true => self.runs(most),
+            false => (0..outputs)
+                .step_by(most)
+                .map(|begin| Run::Rows(begin..outputs.min(begin + most)))
+                .collect(),
+        };
+        for run in runs {
+            match run {
+                Run::Rows(rows) => {
+                    let before = rows.start * width;
+                    let numbers = self.tensors.rows(&full, rows)?;
+                    take(&self.checked(&full, numbers, before)?);
+                }
+                // What a model lacks stays zero: nothing is known of it.
+                Run::Absent(count) => take(&vec![0.0; count * width]),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Bytes that loading a model takes: what comes of its vocabulary, the weights in 8 bits with their
+/// scales, packed, and the embedding in 8 bits until the head is made of it.
+fn needed(files: &Files, shape: &Attention) -> u64 {
+    let embedding = (shape.vocab as u64).saturating_mul(shape.hidden as u64);
+    let weights = files.elements.saturating_add(embedding).saturating_mul(33) / 32;
+    weights.saturating_add(memory::tokens(&files.words)).saturating_add(4 * PART as u64 * 4)
 }

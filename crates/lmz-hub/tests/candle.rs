@@ -16,8 +16,24 @@ use lmz::{
 };
 use lmz_hub::{Finder, HubError, Settings};
 
-const NAMES: [&str; 8] =
-    ["llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "mamba"];
+const NAMES: [&str; 16] = [
+    "llama",
+    "mistral",
+    "qwen2",
+    "qwen3",
+    "gemma",
+    "gemma2",
+    "gemma3",
+    "mamba",
+    "phi",
+    "phi3",
+    "stablelm",
+    "olmo",
+    "olmo2",
+    "starcoder2",
+    "bigcode",
+    "smollm3",
+];
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/hub").join(name)
@@ -121,7 +137,7 @@ fn any_bytes_come_back() {
         .flat_map(|b| if b == b'\n' { vec![b'\r', b'\n'] } else { vec![b] })
         .collect::<Vec<_>>();
     let special = b"<|endoftext|>a<|pad|><bos> <0x41><unk>    \xe2\x96\x81x".repeat(3);
-    for name in ["llama", "gemma", "mamba"] {
+    for name in ["llama", "gemma", "mamba", "phi"] {
         for mix in [true, false] {
             let options = options(name).mix(mix);
             for raw in [
@@ -318,6 +334,10 @@ fn folders_that_cannot_be_used_are_refused() {
         error
     };
     let config = |from: &str, to: &str| change("config.json", from, to);
+    // candle-transformers computes another function for these, or none.
+    for other in ["FalconForCausalLM", "GraniteForCausalLM", "MptForCausalLM"] {
+        assert!(config("LlamaForCausalLM", other).contains(other));
+    }
     let said = config("LlamaForCausalLM", "GPT2LMHeadModel");
     assert!(
         said.contains("GPT2LMHeadModel")

@@ -175,3 +175,34 @@ fn what_was_not_verified_is_found_out_when_decoding() {
         other => panic!("{other}"),
     }
 }
+
+/// Cannot load what was given.
+#[derive(Debug)]
+struct Broken;
+
+impl crate::ModelProvider for Broken {
+    fn model(&self, _: &crate::HubName) -> Result<Option<Predictor>, Box<Failure>> {
+        Ok(None)
+    }
+
+    fn device_bound(
+        &self,
+        _: &[u8; 32],
+        _: Option<&crate::HubName>,
+    ) -> Result<Option<DeviceBoundModel>, Box<Failure>> {
+        Err("config.json: the end is missing".into())
+    }
+}
+
+type Failure = dyn std::error::Error + Send + Sync;
+
+/// Also of a model that was got nowhere.
+#[test]
+fn why_a_model_cannot_be_loaded_is_said() {
+    let archive = compressed(&Fickle::options(u32::MAX)).unwrap();
+    let options = crate::DecoderOptions::new().provider(Arc::new(Broken));
+    let error = crate::decompress_with(&archive, &options).unwrap_err();
+    assert!(matches!(error, Error::DeviceModel { .. }), "{error}");
+    let told = crate::error::told(&error);
+    assert!(told.contains(&"07".repeat(32)) && told.contains("the end is missing"), "{told}");
+}

@@ -56,7 +56,7 @@ fn pack(model: &Model) -> Result<LoadedModel, ModelError> {
         name: model.name().to_owned(),
         identity: model.identity(),
         reading: Reading::greedy(&vocabulary),
-        vocabulary,
+        vocabulary: Arc::new(vocabulary),
         network: Arc::new(network.into()),
         start: Arc::clone(model.start()),
     });
@@ -77,7 +77,7 @@ fn registered(files: &Files, registered: &Registered) -> Result<LoadedModel, Mod
             name: registered.name.to_owned(),
             identity: Identity(registered.identity),
             reading: Reading::greedy(&vocabulary),
-            vocabulary,
+            vocabulary: Arc::new(vocabulary),
             network: Arc::new(network.into()),
             start: Model::start_of(fp, files.mixer)?,
         }))

@@ -34,7 +34,7 @@ pub struct Parts<'a> {
     pub architecture: &'a str,
     pub config: Config,
     /// Its tokens. Token 0 is empty: it begins a document.
-    pub vocabulary: Vocabulary,
+    pub vocabulary: Arc<Vocabulary>,
     /// What cuts texts for it.
     pub segmenter: Arc<dyn Segmenter>,
     /// What context mixing begins with beside it, if it has something of its own.

@@ -11,6 +11,18 @@ pub trait Source {
 
     /// The finite numbers of a tensor of this shape: outputs and inputs, or the length of a vector.
     fn numbers(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, Self::Error>;
+
+    /// Gives the rows of a matrix of this shape, outputs and inputs, in order, some of them at a
+    /// time: a source that can do so never has all of a large one in memory.
+    fn rows(
+        &mut self,
+        name: &str,
+        shape: [usize; 2],
+        take: &mut dyn FnMut(&[f32]),
+    ) -> Result<(), Self::Error> {
+        take(&self.numbers(name, &shape)?);
+        Ok(())
+    }
 }
 
 /// A source, and the quantisation of what comes from it.
@@ -25,8 +37,9 @@ impl<S: Source> Tensors<'_, S> {
     }
 
     fn matrix(&mut self, name: &str, outputs: usize, inputs: usize) -> Result<Matrix, S::Error> {
-        let numbers = self.source.numbers(name, &[outputs, inputs])?;
-        Ok(Matrix::quantise(self.fp, &numbers, inputs))
+        let mut matrix = Matrix::with_capacity(outputs, inputs);
+        self.source.rows(name, [outputs, inputs], &mut |rows| matrix.push(self.fp, rows))?;
+        Ok(matrix)
     }
 
     /// The embedding.

@@ -1,9 +1,12 @@
 //! lmz itself, with each of its predictors.
 
+use super::FindError;
 use crate::codec::{Codec, CodecFailure, ModelSize};
 use crate::sample::Form;
+use ::lmz::lm::Found;
 use ::lmz::lm::rwkv7::{Model, ModelError};
 use ::lmz::{DecoderOptions, EncoderOptions, Predictor};
+use lmz_cli::hub::{self, Finder};
 
 /// What names of codecs begin with that use a model without context mixing.
 pub const UNMIXED: &str = "lmz-unmixed-";
@@ -17,12 +20,12 @@ pub struct Lmz {
 }
 
 impl Lmz {
-    /// `lmz-none`, `lmz-ppm`, `lmz-NAME` for a built-in model, `lmz:PATH` for a folder;
+    /// `lmz-none`, `lmz-ppm`, `lmz-NAME` for a built-in model, `lmz:PATH` for a folder or a file;
     /// `lmz-unmixed-NAME` and `lmz-unmixed:PATH` without context mixing. Nothing if the name is of
     /// another kind.
     ///
     /// `threads`: as in [`find`](super::find).
-    pub fn find(name: &str, threads: usize) -> Result<Option<Self>, ModelError> {
+    pub fn find(name: &str, threads: usize) -> Result<Option<Self>, FindError> {
         let (mix, named, path) = if let Some(path) = name.strip_prefix("lmz:") {
             (true, None, Some(path))
         } else if let Some(path) = name.strip_prefix("lmz-unmixed:") {
@@ -38,10 +41,9 @@ impl Lmz {
             (Some(named), _) if Model::builtin_names().any(|name| name == named) => {
                 (Predictor::find(named)?, Some(size(&Model::find(named)?, true)))
             }
-            // A path, even if it is called like a built-in model.
             (_, Some(path)) => {
-                let model = Model::open(path.as_ref())?;
-                (Predictor::Model(::lmz::lm::LoadedModel::new(&model)?), Some(size(&model, false)))
+                let (predictor, size) = open(path)?;
+                (predictor, Some(size))
             }
             _ => return Ok(None),
         };
@@ -57,6 +59,31 @@ impl Lmz {
     pub fn options(&self) -> &EncoderOptions {
         &self.options
     }
+}
+
+/// The model at a path, even if it is called like a built-in model, or of the hub's cache.
+fn open(path: &str) -> Result<(Predictor, ModelSize), FindError> {
+    let own = Model::builtin_names().any(|name| name == path).then(|| format!("./{path}"));
+    let found = hub::find(own.as_deref().unwrap_or(path), &Finder::default());
+    let found = found.map_err(|error| match hub::is_unknown(&error) {
+        true => FindError::Model(ModelError::Unknown { name: path.to_owned() }),
+        false => FindError::Load(hub::message(path, &error)),
+    })?;
+    let size = match &found {
+        Found::Exact(model) => size(model, false),
+        Found::Transformer(model) => ModelSize {
+            parameters: model.parameters(),
+            stored: model.stored() as u64,
+            built_in: false,
+        },
+        // Its weights are in 16 bits, as they are published.
+        Found::DeviceBound(model) => ModelSize {
+            parameters: model.parameters(),
+            stored: 2 * model.parameters(),
+            built_in: false,
+        },
+    };
+    Ok((Predictor::of(found)?, size))
 }
 
 fn size(model: &Model, built_in: bool) -> ModelSize {

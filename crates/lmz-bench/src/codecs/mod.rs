@@ -40,11 +40,14 @@ fn library(name: &str) -> String {
 /// Why there is no codec for a name.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
-    #[error("no codec {name}: expected one of {}, or lmz:PATH for a model \
-        folder", names().join(", "))]
+    #[error("no codec {name}: expected one of {}, or lmz:PATH for a \
+        model", names().join(", "))]
     Unknown { name: String },
     #[error("{0}")]
     Model(#[from] ModelError),
+    /// A model that is there and cannot be loaded.
+    #[error("{0}")]
+    Load(String),
 }
 
 /// The names of all codecs but those of model folders, in the order in which tables begin.
@@ -71,9 +74,9 @@ pub fn default_names(specialists: bool) -> Vec<String> {
 /// The codec of a name. `threads`: for those that can use more than one; what they make does not
 /// depend on it.
 ///
-/// Names are those of [`names`], `lmz:PATH` for the model folder at a path, and `lmz-unmixed:PATH`
-/// for its model without context mixing. Models are loaded here, so that no measurement counts
-/// that.
+/// Names are those of [`names`], `lmz:PATH` for the model folder or file at a path (with the
+/// feature `hub` of lmz-cli all that the command takes), and `lmz-unmixed:PATH` for its model
+/// without context mixing. Models are loaded here, so that no measurement counts that.
 pub fn find(name: &str, threads: usize) -> Result<Box<dyn Codec>, FindError> {
     let codec: Option<Box<dyn Codec>> = match name.split_once(['-', ':']) {
         Some(("lmz", _)) => lmz::Lmz::find(name, threads)?.map(|codec| Box::new(codec) as _),

@@ -72,6 +72,18 @@ impl DataSet {
         self.pieces.iter().map(|piece| piece.bytes.len() as u64).sum()
     }
 
+    /// Leaves so many pieces, evenly spread, where there are more.
+    pub fn thin(&mut self, most: usize) {
+        let all = self.pieces.len();
+        if most >= all {
+            return;
+        }
+        // The middle of each of so many parts.
+        let at = |part: usize| (2 * part + 1) * all / (2 * most);
+        self.pieces = (0..most).map(|part| self.pieces[at(part)].clone()).collect();
+        self.about += &format!(" {most} of {all} pieces, evenly spread.");
+    }
+
     /// All pieces as one sample: sound is sound, patches under each other are a tall picture of
     /// their width.
     pub fn whole(&self) -> Sample {
@@ -120,6 +132,17 @@ fn shares(lengths: &[u64], limit: u64) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pieces_that_are_left_are_spread() {
+        let bytes: Vec<u8> = (0..8).flat_map(|piece| [piece; PIECE]).collect();
+        let mut set = DataSet::cut("a", String::new(), Vec::new(), Form::Bytes, &bytes);
+        set.thin(9);
+        assert_eq!(set.pieces.len(), 8);
+        set.thin(2);
+        assert_eq!(set.pieces.iter().map(|piece| piece.bytes[0]).collect::<Vec<_>>(), [2, 6]);
+        assert_eq!(set.about, " 2 of 8 pieces, evenly spread.");
+    }
 
     #[test]
     fn shares_use_the_limit() {

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Bench, ExperimentError};
-use crate::codecs::FindError;
 use crate::codecs::lmz::Lmz;
 use crate::data::DataSet;
 use crate::state::Key;
@@ -91,7 +90,7 @@ impl Bench<'_> {
         pieces: &[Sample],
     ) -> Result<Explained, ExperimentError> {
         let threads = self.runner.threads;
-        let lmz = Lmz::find(codec, threads).map_err(FindError::Model)?;
+        let lmz = Lmz::find(codec, threads)?;
         let lmz = lmz.ok_or_else(|| ExperimentError::NotOurs { codec: codec.to_owned() })?;
         let job = Job { codec: codec.to_owned(), threads, settings: Settings::default() };
         let chunk = pieces.first().map(|piece| piece.bytes.len() as u64);

@@ -31,6 +31,15 @@ impl Way {
             Self::Files => "files",
         }
     }
+
+    /// What is added to a file's name for its drawing.
+    fn ending(self) -> &'static str {
+        match self {
+            Self::Whole => "-whole",
+            Self::Pieces => "-2048",
+            Self::Files => "-files",
+        }
+    }
 }
 
 /// A measurement, or why there is none.
@@ -54,8 +63,10 @@ struct SevenEntry {
 
 /// What the experiment is done on and with.
 pub struct Table {
-    /// Sets of pieces: coded in pieces and whole.
+    /// Sets of pieces: coded in pieces, and whole.
     pub sets: Vec<DataSet>,
+    /// Whether sets are coded whole too.
+    pub whole: bool,
     /// Sets whose members are coded each alone.
     pub members: Vec<DataSet>,
     pub codecs: Vec<Box<dyn Codec>>,
@@ -67,12 +78,18 @@ pub struct Table {
 }
 
 impl Table {
+    /// The ways in which sets are coded.
+    fn ways(&self) -> impl DoubleEndedIterator<Item = Way> {
+        [Way::Pieces, Way::Whole].into_iter().take(1 + usize::from(self.whole))
+    }
+
     /// Measures everything.
     pub fn run(&self, bench: &mut Bench) -> Result<Report, ExperimentError> {
         let mut entries: Vec<Entry> = Vec::new();
         for set in &self.sets {
             let whole = [set.whole()];
-            for (way, pieces) in [(Way::Pieces, &set.pieces[..]), (Way::Whole, &whole)] {
+            for way in self.ways() {
+                let pieces = if way == Way::Whole { &whole } else { &set.pieces[..] };
                 for codec in &self.codecs {
                     (bench.progress)(&format!("{} on {}, {}", codec.name(), set.name, way.name()));
                     let header = way == Way::Pieces;
@@ -198,10 +215,7 @@ impl Table {
                 "quoted_notes": paper::NOTES,
             }),
             markdown: self.markdown(entries, sevens),
-            plots: vec![
-                ("-2048", plot(entries, Way::Pieces)),
-                ("-whole", plot(entries, Way::Whole)),
-            ],
+            plots: self.ways().map(|way| (way.ending(), plot(entries, way))).collect(),
             failures: failed.collect(),
         }
     }
@@ -251,7 +265,7 @@ impl Table {
         let lines =
             |value: &dyn Fn(&Entry) -> Option<f64>, quoted: bool| {
                 let mut lines = Vec::new();
-                for way in [Way::Whole, Way::Pieces] {
+                for way in self.ways().rev() {
                     for codec in &self.codecs {
                         let cells: Vec<Option<f64>> = names
                             .iter()

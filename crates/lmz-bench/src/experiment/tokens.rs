@@ -5,7 +5,6 @@ use serde_json::json;
 use super::{
     Bench, ExperimentError, Record, Report, csv, markdown, round, rows, set_json, set_line,
 };
-use crate::codecs::FindError;
 use crate::codecs::lmz::Lmz;
 use crate::data::DataSet;
 use crate::table::{Comparison, Outcome, Row};
@@ -142,7 +141,7 @@ fn record(entry: &Entry) -> Record {
 
 /// The tokens of the model of a codec of this name, if it is lmz with one.
 fn vocabulary(codec: &str) -> Result<Option<usize>, ExperimentError> {
-    let lmz = Lmz::find(codec, 1).map_err(FindError::Model)?;
+    let lmz = Lmz::find(codec, 1)?;
     Ok(lmz.and_then(|lmz| match lmz.options().get_predictor()? {
         Predictor::Model(model) => Some(model.vocabulary().len()),
         Predictor::DeviceBound(model) => Some(model.vocabulary().len()),

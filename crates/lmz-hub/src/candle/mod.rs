@@ -1,5 +1,5 @@
 //! Language models of the Hugging Face hub, computed by candle: every architecture but RWKV-7,
-//! which the exact engine computes.
+//! which the exact engine computes, by code of lmz's own or by that of candle-transformers.
 //!
 //! A folder in the hub's layout comes in ([`open`]): `config.json`, `tokenizer.json`, and
 //! `model.safetensors` or its parts and index. A [`DeviceBoundModel`] goes out, which
@@ -11,7 +11,9 @@ mod device;
 mod linear;
 mod mamba;
 mod network;
+mod others;
 mod pool;
+mod probe;
 #[cfg(test)]
 mod tests;
 
@@ -85,7 +87,9 @@ fn parse(
     };
     let tensors = Tensors::open(folder)?;
     let device = device::find(settings.device.as_deref().unwrap_or("auto"))?;
-    let dtype = device::dtype(settings.dtype.as_deref(), config.dtype.as_deref(), &device)?;
+    let stated = config.dtype.as_deref().filter(|_| !config.shape.is_f32_only());
+    let dtype = device::dtype(settings.dtype.as_deref(), stated, &device)?;
+    allow(&config, dtype)?;
     let (limit, keep) = context(&config.shape, settings)?;
     let identity = identity(&config, &vocabulary, mixer.as_deref(), &tensors)?;
     let order = Arc::new(Order::new(&vocabulary));
@@ -112,18 +116,12 @@ fn parse(
 /// The context that is asked for, and how much of it a stream begins anew with.
 fn context(shape: &Shape, settings: &Settings) -> Result<(u64, u64), ModelError> {
     let (limit, keep) = shape.context();
-    if let Shape::Attention(shape) = shape
-        && shape.positions < 2
-    {
-        let found = shape.positions;
-        let what = format!("expected at least 2 positions that every layer sees, found {found}");
+    let Some(most) = shape.positions() else { return Ok((0, 0)) };
+    if most < 2 {
+        let what = format!("expected at least 2 positions that every layer sees, found {most}");
         return Err(ModelError::Config(what));
     }
-    let (most, asked) = match shape {
-        Shape::Attention(shape) => (shape.positions as u64, settings.context),
-        Shape::Mamba(_) => return Ok((0, 0)),
-    };
-    match asked {
+    match settings.context {
         None => Ok((limit, keep)),
         Some(asked) if (2..=most).contains(&asked) => {
             Ok((asked, settings.keep.unwrap_or(asked / 2).clamp(1, asked - 1)))
@@ -133,6 +131,18 @@ fn context(shape: &Shape, settings: &Settings) -> Result<(u64, u64), ModelError>
             found {asked}"
         ))),
     }
+}
+
+/// An error if a model is not computed in such numbers.
+fn allow(config: &Config, dtype: DType) -> Result<(), DeviceError> {
+    if !config.shape.is_f32_only() || dtype == DType::F32 {
+        return Ok(());
+    }
+    Err(DeviceError::Failed(format!(
+        "type of numbers: expected f32 for {}, found {}; leave --dtype out",
+        config.architecture,
+        dtype.as_str()
+    )))
 }
 
 /// The BLAKE3 hash of all that the output depends on. docs/FORMAT.md has the bytes.
@@ -165,29 +175,30 @@ fn identity(
 enum Weights {
     Attention(attention::Weights),
     Mamba(mamba::Weights),
+    Other(others::Weights),
 }
 
 /// The weights of one kind.
 #[derive(Clone)]
 struct Of(Arc<Weights>);
 
-impl AsRef<attention::Weights> for Of {
-    fn as_ref(&self) -> &attention::Weights {
-        match &*self.0 {
-            Weights::Attention(weights) => weights,
-            Weights::Mamba(_) => unreachable!("made of such weights"),
+/// The weights of a kind that a network is made of.
+macro_rules! of_kind {
+    ($kind:ident, $weights:ty) => {
+        impl AsRef<$weights> for Of {
+            fn as_ref(&self) -> &$weights {
+                match &*self.0 {
+                    Weights::$kind(weights) => weights,
+                    _ => unreachable!("made of such weights"),
+                }
+            }
         }
-    }
+    };
 }
 
-impl AsRef<mamba::Weights> for Of {
-    fn as_ref(&self) -> &mamba::Weights {
-        match &*self.0 {
-            Weights::Mamba(weights) => weights,
-            Weights::Attention(_) => unreachable!("made of such weights"),
-        }
-    }
-}
+of_kind!(Attention, attention::Weights);
+of_kind!(Mamba, mamba::Weights);
+of_kind!(Other, others::Weights);
 
 /// A model of the hub.
 struct Model {
@@ -217,7 +228,9 @@ impl fmt::Debug for Model {
 
 impl Model {
     fn dtype_of(&self, entry: &Entry) -> Result<DType, DeviceError> {
-        device::dtype(Some(&entry.numerics.dtype), None, &self.device)
+        let dtype = device::dtype(Some(&entry.numerics.dtype), None, &self.device)?;
+        allow(&self.config, dtype)?;
+        Ok(dtype)
     }
 
     /// Enough memory, or an error that says how much it would be.
@@ -238,6 +251,7 @@ impl Model {
                 attention::memory(shape, entry.batch, entry.limit, entry.keep, dtype)
             }
             Shape::Mamba(shape) => mamba::memory(shape, entry.batch, dtype),
+            Shape::Other(shape) => others::memory(shape, entry.batch, entry.limit, entry.keep),
         };
         if weights.saturating_add(context) > free {
             return Err(DeviceError::Memory { weights, context, batch: entry.batch, free });
@@ -261,6 +275,11 @@ impl Model {
             Shape::Mamba(shape) => {
                 Weights::Mamba(mamba::Weights::load(shape, &self.tensors, dtype, &self.device)?)
             }
+            Shape::Other(shape) => {
+                let name = self.config.architecture;
+                let (tensors, device) = (&self.tensors, &self.device);
+                Weights::Other(others::Weights::load(name, shape, tensors, positions, device)?)
+            }
         });
         *loaded = Some((dtype, positions, Arc::clone(&weights)));
         Ok(Of(weights))
@@ -268,14 +287,14 @@ impl Model {
 
     fn lock_step(&self, entry: &Entry) -> Result<LockStep, DeviceError> {
         let dtype = self.dtype_of(entry)?;
-        let context = match &self.config.shape {
-            Shape::Attention(shape)
-                if (2..=shape.positions as u64).contains(&entry.limit)
+        let context = match self.config.shape.positions() {
+            Some(positions)
+                if (2..=positions).contains(&entry.limit)
                     && (1..entry.limit).contains(&entry.keep) =>
             {
                 entry.limit as usize
             }
-            Shape::Mamba(_) if entry.limit == 0 => 0,
+            None if entry.limit == 0 => 0,
             _ => {
                 let message = format!(
                     "damaged: a context of {} tokens of which {} are kept, which this model does \
@@ -292,6 +311,7 @@ impl Model {
                 Box::new(attention::Streams::new(weights, batch, context).map_err(failed)?)
             }
             Weights::Mamba(_) => Box::new(mamba::Streams::new(weights, batch).map_err(failed)?),
+            Weights::Other(_) => Box::new(others::Streams::new(weights, batch).map_err(failed)?),
         };
         let keep = entry.keep as usize;
         Ok(LockStep::new(
@@ -344,7 +364,8 @@ impl DeviceModel for Model {
     }
 
     fn probe(&self, entry: &Entry) -> Result<[u8; 16], DeviceError> {
-        probe(&mut self.lock_step(entry)?, entry, self.vocabulary())
+        let jumps = !matches!(self.config.shape, Shape::Other(_));
+        probe::probe(&mut self.lock_step(entry)?, entry, self.vocabulary(), jumps)
     }
 
     fn begin(&self, entry: &Entry, first: &[Token]) -> Result<Box<dyn DeviceSession>, DeviceError> {
@@ -352,49 +373,4 @@ impl DeviceModel for Model {
         rows.begin(entry.batch as usize, first)?;
         Ok(Box::new(rows))
     }
-}
-
-/// The beginning of a hash of the frequencies that fixed tokens give, in every way in which a block
-/// computes: at a document's beginning, at the last positions of the context, in the pass with
-/// which streams begin anew, and behind it. What lies between is not computed: the cache holds
-/// zeros there, which the kernels treat as they treat everything.
-fn probe(
-    rows: &mut LockStep,
-    entry: &Entry,
-    vocabulary: &Vocabulary,
-) -> Result<[u8; 16], DeviceError> {
-    let (batch, limit, keep) = (entry.batch as usize, entry.limit as usize, entry.keep as usize);
-    let mut state = 1u32;
-    let mut ids = |count: usize| -> Vec<u32> {
-        let mut next = || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let token = ((u64::from(state) * (vocabulary.len() as u64 - 1)) >> 32) as Token + 1;
-            rows.id(token)
-        };
-        (0..count).map(|_| next()).collect()
-    };
-    let mut passes = vec![(Some(1), 0), (None, 1), (None, 2), (None, 3)];
-    if limit > 0 {
-        passes.extend([(None, limit - 1), (Some(keep), 0), (None, keep)]);
-    }
-    let passes: Vec<_> = passes
-        .into_iter()
-        .map(|(prime, at)| (prime, at, ids(batch * prime.unwrap_or(1))))
-        .collect();
-    let (mut hasher, mut sums) = (blake3::Hasher::new(), Vec::new());
-    for (prime, position, ids) in passes.iter().filter(|(_, at, _)| limit == 0 || *at < limit) {
-        match prime {
-            Some(_) => rows.prime_with(ids)?,
-            None => rows.step_at(ids, *position)?,
-        }
-        for row in 0..batch {
-            rows.sums_of(&mut [(row, &mut sums)], batch)?;
-            for sum in &sums {
-                hasher.update(&sum.to_le_bytes());
-            }
-        }
-    }
-    let mut out = [0; 16];
-    out.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-    Ok(out)
 }

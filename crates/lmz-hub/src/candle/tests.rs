@@ -8,8 +8,24 @@ pub fn folder(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "../../tests/golden/hub", name].iter().collect()
 }
 
-const NAMES: [&str; 8] =
-    ["llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "mamba"];
+const NAMES: [&str; 16] = [
+    "llama",
+    "mistral",
+    "qwen2",
+    "qwen3",
+    "gemma",
+    "gemma2",
+    "gemma3",
+    "mamba",
+    "phi",
+    "phi3",
+    "stablelm",
+    "olmo",
+    "olmo2",
+    "starcoder2",
+    "bigcode",
+    "smollm3",
+];
 
 fn rows(name: &str, batch: u64) -> LockStep {
     let Ok(model) = load(&folder(name), &Settings::default(), None) else { panic!("{name}") };
@@ -101,7 +117,7 @@ fn streams_begin_anew_at_the_limit() {
 /// outputs, not over sums.
 #[test]
 fn the_probe_is_the_same_again() {
-    for name in ["llama", "mamba"] {
+    for name in ["llama", "mamba", "olmo", "bigcode"] {
         let model =
             load(&folder(name), &Settings::default(), None).unwrap_or_else(|e| panic!("{e}"));
         let probe = |batch| model.probe(&model.entry(batch).unwrap()).unwrap();
@@ -143,7 +159,7 @@ fn the_backend_is_named_as_it_is() {
 /// here or there: the least window is 40.
 #[test]
 fn logits_of_the_exact_engine_are_about_candles() {
-    for name in NAMES.into_iter().filter(|name| *name != "mamba") {
+    for name in &NAMES[..7] {
         let exact = crate::transformer::open(&folder(name), None).unwrap();
         let (network, vocabulary) = (exact.loaded().network(), exact.loaded().vocabulary());
         let mut engine = lmz::lm::engine::Engine::new(Arc::clone(network));

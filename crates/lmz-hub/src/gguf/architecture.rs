@@ -2,6 +2,7 @@
 //! llama.cpp) names and changes their tensors.
 
 use std::io;
+use std::ops::Range;
 
 use super::GgufError;
 use super::config::Heads;
@@ -140,6 +141,19 @@ impl Architecture {
 }
 
 impl Change {
+    /// The rows, of so many, that must be known to undo it in some of them, and how it is undone in
+    /// these.
+    pub fn around(self, rows: &Range<usize>, height: usize) -> (Range<usize>, Self) {
+        match self {
+            Self::Halves { heads } => {
+                let size = height / heads;
+                let (begin, end) = (rows.start / size, rows.end.div_ceil(size));
+                (begin * size..end * size, Self::Halves { heads: end - begin })
+            }
+            Self::Nothing | Self::One => (rows.clone(), self),
+        }
+    }
+
     /// The numbers of a tensor with so many rows as they were before the conversion.
     #[allow(clippy::float_arithmetic, reason = "runs inside of the gate")]
     pub fn undo(self, mut numbers: Vec<f32>, rows: usize) -> io::Result<Vec<f32>> {
@@ -149,6 +163,7 @@ impl Change {
                 numbers.iter_mut().for_each(|x| *x -= 1.0);
                 Ok(numbers)
             }
+            Self::Halves { .. } if rows == 0 => Ok(numbers),
             Self::Halves { heads } => {
                 let (columns, size) = (numbers.len() / rows, rows / heads);
                 let mut out = Vec::new();
@@ -214,6 +229,10 @@ mod tests {
         let before: Vec<f32> = (0..16u8).map(|i| f32::from(i / 2)).collect();
         let pairs = [0, 2, 1, 3, 4, 6, 5, 7].map(|row| [f32::from(row as u8); 2]).concat();
         assert_eq!(Change::Halves { heads: 2 }.undo(pairs, 8).unwrap(), before);
+        for (rows, whole, heads) in [(1..3, 0..4, 1), (3..5, 0..8, 2), (4..8, 4..8, 1)] {
+            let around = Change::Halves { heads: 2 }.around(&rows, 8);
+            assert_eq!(around, (whole, Change::Halves { heads }));
+        }
         assert_eq!(Change::One.undo(vec![1.5, 1.0], 2).unwrap(), [0.5, 0.0]);
     }
 }

@@ -145,7 +145,7 @@ pub fn json(file: &GgufFile) -> Result<Json, GgufError> {
                 place.elements
             ));
         }
-        let factors = fpstate::exact(|_| file.numbers(place))?;
+        let factors = fpstate::exact(|_| file.numbers(place, 0..place.elements))?;
         if let Some(found) = factors.iter().find(|x| !x.is_finite() || **x <= 0.0) {
             return wrong(format!(
                 "expected finite numbers above 0 in rope_freqs.weight, found {found}"

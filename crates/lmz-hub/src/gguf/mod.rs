@@ -23,6 +23,7 @@ mod tokenizer;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -202,19 +203,26 @@ impl GgufFile {
         tokenizer::json(&self.values).map_err(|e| self.failed(e))
     }
 
+    /// Gives back the memory of what the file says beside its tensors, most of which is its
+    /// vocabulary: [`config_json`](Self::config_json) and [`tokenizer_json`](Self::tokenizer_json)
+    /// find nothing any more.
+    pub fn forget_values(&mut self) {
+        self.values = HashMap::new();
+    }
+
     fn failed(&self, source: GgufError) -> GgufError {
         GgufError::In { path: self.path.clone(), source: Box::new(source) }
     }
 
-    /// The numbers of a tensor as they are in the file.
-    fn numbers(&self, place: &Place) -> io::Result<Vec<f32>> {
+    /// Numbers of a tensor, whole blocks that are there, as they are in the file.
+    fn numbers(&self, place: &Place, which: Range<usize>) -> io::Result<Vec<f32>> {
         let mut out = Vec::new();
-        out.try_reserve_exact(place.elements).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        let block = place.kind.block().1;
-        let mut part = vec![0; (place.bytes as usize).min(PART / block * block)];
+        out.try_reserve_exact(which.len()).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        let (count, block) = place.kind.block();
+        let mut left = which.len() / count * block;
+        let mut part = vec![0; left.min(PART / block * block)];
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.seek(SeekFrom::Start(place.begin))?;
-        let mut left = place.bytes as usize;
+        file.seek(SeekFrom::Start(place.begin + (which.start / count * block) as u64))?;
         while left > 0 {
             let part = &mut part[..left.min(PART / block * block)];
             file.read_exact(part)?;
@@ -246,10 +254,32 @@ impl CheckpointTensors for GgufFile {
     fn floats(&self, name: &str) -> Result<Option<Vec<f32>>, ModelError> {
         let Some((place, change)) = self.tensors.get(name) else { return Ok(None) };
         let numbers = fpstate::exact(|_| {
-            let numbers = self.numbers(place)?;
+            let numbers = self.numbers(place, 0..place.elements)?;
             change.undo(numbers, place.shape[0])
         });
         numbers.map(Some).map_err(|e| ModelError::from(self.failed(e.into())))
+    }
+
+    fn rows(&self, name: &str, rows: Range<usize>) -> Result<Option<Vec<f32>>, ModelError> {
+        let Some((place, change)) = self.tensors.get(name) else { return Ok(None) };
+        let (height, width) = (place.shape[0], place.elements / place.shape[0]);
+        // Blocks lie within rows, but of a vector's rows many lie within a block.
+        if place.shape.len() < 2 {
+            let rows = rows.start.min(height)..rows.end.min(height);
+            let numbers = self.floats(name)?;
+            return Ok(numbers.map(|all| all.get(rows).unwrap_or_default().to_vec()));
+        }
+        let end = rows.end.min(height);
+        let rows = rows.start.min(end)..end;
+        let numbers = fpstate::exact(|_| {
+            let (whole, change) = change.around(&rows, height);
+            let numbers = self.numbers(place, whole.start * width..whole.end * width)?;
+            let mut numbers = change.undo(numbers, whole.len())?;
+            numbers.truncate((rows.end - whole.start) * width);
+            numbers.drain(..(rows.start - whole.start) * width);
+            Ok(numbers)
+        });
+        numbers.map(Some).map_err(|e: io::Error| ModelError::from(self.failed(e.into())))
     }
 }
 

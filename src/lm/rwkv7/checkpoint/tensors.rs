@@ -1,11 +1,13 @@
 //! The tensors of a checkpoint's files as numbers, of whichever kind the files are.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
 use super::super::error::ModelError;
+
 /// The tensors of a checkpoint by the names that its files give them.
 pub trait CheckpointTensors {
     /// Their names, in any order.
@@ -19,6 +21,18 @@ pub trait CheckpointTensors {
 
     /// The numbers of a tensor, exactly as they are; nothing if it is not in F32, BF16 or F16.
     fn floats(&self, name: &str) -> Result<Option<Vec<f32>>, ModelError>;
+
+    /// The numbers of some rows of a matrix, as [`floats`](Self::floats) has them. Rows that it
+    /// does not have are left out.
+    fn rows(&self, name: &str, rows: Range<usize>) -> Result<Option<Vec<f32>>, ModelError> {
+        let width: usize = self.shape(name).iter().flat_map(|shape| shape.iter().skip(1)).product();
+        let Some(mut numbers) = self.floats(name)? else { return Ok(None) };
+        let [begin, end] =
+            [rows.start, rows.end].map(|row| row.saturating_mul(width).min(numbers.len()));
+        numbers.truncate(end);
+        numbers.drain(..begin.min(end));
+        Ok(Some(numbers))
+    }
 }
 
 /// Tensors of `model.safetensors`, or of its parts.

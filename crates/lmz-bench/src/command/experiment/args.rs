@@ -39,6 +39,10 @@ pub enum Experiment {
         /// Size of the data that a model is sent with, in the adjusted rate
         #[arg(long, value_name = "SIZE", value_parser = over, default_value = "1GB")]
         over: u64,
+        /// Measure this many pieces of each set, evenly spread, and nothing but pieces: for models
+        /// that take long
+        #[arg(long, value_name = "N", value_parser = count)]
+        pieces: Option<usize>,
     },
     /// From how much data on a model is worth its own bytes
     Scaling {
@@ -78,15 +82,15 @@ pub struct Common {
     /// paper's way, which is not lossless
     #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
     codecs: Vec<String>,
-    /// Measure lmz with this model too: a built-in one, or the path of a model folder (may be given
-    /// more than once)
+    /// Measure lmz with this model too: a built-in one, or the path of a model folder or file (may
+    /// be given more than once)
     #[arg(long, value_name = "NAME|PATH")]
     model: Vec<String>,
     /// Take NAME.xz as it is, instead of what it holds
     #[arg(long)]
     pub keep_xz: bool,
     /// Threads of codecs that can use more than one
-    #[arg(short = 'T', long, value_name = "N", default_value_t = 1, value_parser = threads)]
+    #[arg(short = 'T', long, value_name = "N", default_value_t = 1, value_parser = count)]
     pub threads: usize,
     /// No progress
     #[arg(short, long)]
@@ -183,9 +187,9 @@ fn over(text: &str) -> Result<u64, String> {
 }
 
 /// 1 or more.
-fn threads(text: &str) -> Result<usize, String> {
+fn count(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(threads) if threads > 0 => Ok(threads),
-        _ => Err(format!("expected a number of threads from 1 on, found {text:?}")),
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err(format!("expected a number from 1 on, found {text:?}")),
     }
 }

@@ -101,9 +101,14 @@ fn measure(
 ) -> Result<Report> {
     let (codecs, names, sevens) = codecs;
     Ok(match experiment {
-        Experiment::Table { over, .. } => {
-            let (sets, members) = (data.sets()?, data.members()?);
-            Table { sets, members, codecs, sevens, over: *over }.run(bench)?
+        Experiment::Table { over, pieces, .. } => {
+            let mut sets = data.sets()?;
+            let members = if pieces.is_some() { Vec::new() } else { data.members()? };
+            if let Some(most) = pieces {
+                sets.iter_mut().for_each(|set| set.thin(*most));
+            }
+            let whole = pieces.is_none();
+            Table { sets, members, whole, codecs, sevens, over: *over }.run(bench)?
         }
         Experiment::Scaling { set, .. } => {
             Scaling { set: data.only(&set.set)?, codecs }.run(bench)?

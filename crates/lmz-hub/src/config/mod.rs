@@ -2,12 +2,18 @@
 //! refused, never passed over in silence: a model that is computed wrongly would still compress,
 //! badly.
 
+mod candle_transformers;
+mod mamba;
+
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::HubError;
-use crate::architecture::CANDLE;
+use crate::architecture::{CANDLE, MAMBA, OTHERS};
 use lmz::lm::rwkv7::ModelError;
+
+pub use candle_transformers::Other;
+pub use mamba::Mamba;
 
 /// Bounds on what a file may claim.
 const MOST: u64 = 1 << 20;
@@ -19,6 +25,8 @@ const CONTEXT: u64 = 1024;
 pub enum Shape {
     Attention(Attention),
     Mamba(Mamba),
+    /// What candle-transformers computes.
+    Other(Other),
 }
 
 /// What transformers with rotary positions have in common, and where they differ.
@@ -86,21 +94,6 @@ pub enum Scaling {
     },
 }
 
-/// Sizes of Mamba.
-#[derive(Debug, Clone, Serialize)]
-pub struct Mamba {
-    pub vocab: usize,
-    pub hidden: usize,
-    pub inner: usize,
-    /// Numbers of state for each inner channel.
-    pub state: usize,
-    /// Tokens that the convolution sees.
-    pub kernel: usize,
-    pub rank: usize,
-    pub eps: f64,
-    pub layers: usize,
-}
-
 /// What the file says.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -129,7 +122,8 @@ impl Config {
         let architecture =
             named.and_then(|n| CANDLE.iter().find(|a| **a == n)).ok_or_else(unsupported)?;
         let shape = match *architecture {
-            "MambaForCausalLM" => Shape::Mamba(file.mamba()?),
+            MAMBA => Shape::Mamba(file.mamba()?),
+            other if OTHERS.contains(&other) => Shape::Other(file.other(other)?),
             _ => Shape::Attention(file.attention(architecture)?),
         };
         let ids = |name: &str| match &value[name] {
@@ -157,7 +151,13 @@ impl Shape {
         match self {
             Self::Attention(shape) => shape.vocab,
             Self::Mamba(shape) => shape.vocab,
+            Self::Other(shape) => shape.vocab,
         }
+    }
+
+    /// Whether it is computed in f32 alone.
+    pub fn is_f32_only(&self) -> bool {
+        matches!(self, Self::Other(_))
     }
 
     /// Numbers of the embedding where it is the head as well.
@@ -166,18 +166,29 @@ impl Shape {
             Self::Attention(shape) if !shape.tied => 0,
             Self::Attention(shape) => (shape.vocab * shape.hidden) as u64,
             Self::Mamba(shape) => (shape.vocab * shape.hidden) as u64,
+            // One tensor stands for both.
+            Self::Other(_) => 0,
         }
     }
 
     /// Tokens after which a stream begins anew, and with how many of them, unless something else is
     /// asked for; of a model whose state has one size 0 and 0.
     pub fn context(&self) -> (u64, u64) {
-        match self {
-            Self::Attention(shape) => {
-                let limit = CONTEXT.min(shape.positions as u64);
+        match self.positions() {
+            Some(positions) => {
+                let limit = CONTEXT.min(positions);
                 (limit, limit / 2)
             }
-            Self::Mamba(_) => (0, 0),
+            None => (0, 0),
+        }
+    }
+
+    /// The most tokens that a stream may have; nothing for a model whose state has one size.
+    pub fn positions(&self) -> Option<u64> {
+        match self {
+            Self::Attention(shape) => Some(shape.positions as u64),
+            Self::Other(shape) => Some(shape.positions as u64),
+            Self::Mamba(_) => None,
         }
     }
 }
@@ -348,49 +359,6 @@ impl File<'_> {
         }
         let scaling = rotary(&file["rope_scaling"], 1e4)?.scaling;
         Ok(Rotary { theta: self.number_or("rope_theta", 1e4)?, scaling })
-    }
-
-    /// Channels inside a Mamba, stated or as many times the others.
-    fn inner(&self, hidden: usize) -> Result<usize, ModelError> {
-        let inner =
-            self.size_or("intermediate_size", self.size_or("expand", 2)?.saturating_mul(hidden))?;
-        if inner as u64 <= MOST {
-            Ok(inner)
-        } else {
-            wrong(format!("expected at most {MOST} inner channels, found {inner}"))
-        }
-    }
-
-    fn mamba(&self) -> Result<Mamba, ModelError> {
-        let hidden = self.size("hidden_size")?;
-        let rank = hidden.div_ceil(16);
-        let act = self.0["hidden_act"].as_str().unwrap_or("silu");
-        let tied = self.flag("tie_word_embeddings", true);
-        if act != "silu"
-            || self.flag("use_bias", false)
-            || !self.flag("use_conv_bias", true)
-            || !tied
-        {
-            return wrong(
-                "expected a Mamba with silu, a bias of the convolution, none of the other \
-                products and tied embeddings"
-                    .into(),
-            );
-        }
-        Ok(Mamba {
-            vocab: self.size("vocab_size")?,
-            hidden,
-            inner: self.inner(hidden)?,
-            state: self.small_or("state_size", 16)?,
-            kernel: self.small_or("conv_kernel", 4)?,
-            rank: if self.0["time_step_rank"] == "auto" {
-                rank
-            } else {
-                self.size_or("time_step_rank", rank)?
-            },
-            eps: self.number_or("layer_norm_epsilon", 1e-5)?,
-            layers: self.small_or("num_hidden_layers", 32)?,
-        })
     }
 }
 
