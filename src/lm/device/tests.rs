@@ -200,7 +200,8 @@ type Failure = dyn std::error::Error + Send + Sync;
 #[test]
 fn why_a_model_cannot_be_loaded_is_said() {
     let archive = compressed(&Fickle::options(u32::MAX)).unwrap();
-    let options = crate::DecoderOptions::new().provider(Arc::new(Broken));
+    let broken: Arc<dyn crate::ModelProvider> = Arc::new(Broken);
+    let options = crate::DecoderOptions::new().provider(broken);
     let error = crate::decompress_with(&archive, &options).unwrap_err();
     assert!(matches!(error, Error::DeviceModel { .. }), "{error}");
     let told = crate::error::told(&error);
