@@ -19,13 +19,16 @@ const MOST_LARGE: usize = 64;
 /// As [`EACH`], of a model whose steps threads share. Its streams begin behind a lead and stay where
 /// they are, so that they cost little; and it is slow.
 const EACH_SHARED: usize = 16 << 10;
+/// The most streams of such a model: with so many rows a step is bound by arithmetic, and what each
+/// remembers takes memory (SmolLM2-135M: 24 MB).
+const MOST_SHARED: usize = 8;
 
 /// The number of streams of a block of which a language model reads so many bytes. Below 128 KiB
 /// (64 KiB of a transformer) it is one, so whatever is short enough fits a short frame.
 pub fn count(length: usize, network: &Network) -> usize {
     match network.is_shared() {
         true if length < FEWEST * EACH_SHARED => 1,
-        true => (length / EACH_SHARED).min(MOST_LARGE),
+        true => (length / EACH_SHARED).min(MOST_SHARED),
         false => number(length / EACH, network.is_large()),
     }
 }
