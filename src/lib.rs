@@ -38,6 +38,7 @@
 //! | messages in a protocol that has lengths and checks | [`compress_bare`] |
 //! | what is left of a damaged archive | [`recover::recover`] |
 //! | where the bits go | [`explain`](fn@explain) |
+//! | how well a predictor predicts a text | [`score`] |
 //!
 //! # How to choose a model
 //!
@@ -98,6 +99,8 @@ mod provider;
 pub mod read;
 pub mod recover;
 mod report;
+#[allow(clippy::float_arithmetic, reason = "adds up what was decided, and decides nothing")]
+pub mod score;
 mod sticky;
 #[doc(hidden)]
 pub mod vocab;
