@@ -39,6 +39,7 @@
 //! | what is left of a damaged archive | [`recover::recover`] |
 //! | where the bits go | [`explain`](fn@explain) |
 //! | how well a predictor predicts a text | [`score`] |
+//! | text as a predictor expects it | [`generate`] |
 //!
 //! # How to choose a model
 //!
@@ -84,6 +85,8 @@ pub mod exact;
 pub mod explain;
 #[doc(hidden)]
 pub mod format;
+#[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
+pub mod generate;
 #[doc(hidden)]
 pub mod lm;
 mod message;

@@ -19,6 +19,8 @@ mod pipeline;
 pub mod range;
 pub mod reason;
 mod sample;
+#[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
+pub mod sampler;
 pub(crate) mod scheduler;
 mod segmentation;
 mod steps;
