@@ -40,6 +40,7 @@
 //! | where the bits go | [`explain`](fn@explain) |
 //! | how well a predictor predicts a text | [`score`] |
 //! | text as a predictor expects it | [`generate`] |
+//! | how alike texts are | [`similarity`] |
 //!
 //! # How to choose a model
 //!
@@ -104,6 +105,8 @@ pub mod recover;
 mod report;
 #[allow(clippy::float_arithmetic, reason = "adds up what was decided, and decides nothing")]
 pub mod score;
+#[allow(clippy::float_arithmetic, reason = "compares what was decided, and decides nothing")]
+pub mod similarity;
 mod sticky;
 #[doc(hidden)]
 pub mod vocab;
