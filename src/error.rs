@@ -79,6 +79,16 @@ pub enum Error {
         /// The largest value that can be.
         most: u64,
     },
+    /// A text cannot be drawn so.
+    #[error("{name}: expected 0 to {most}, found {found}")]
+    Sampling {
+        /// Which value of [`Sampling`](crate::generate::Sampling).
+        name: &'static str,
+        /// The value that was given.
+        found: f32,
+        /// The largest value that can be.
+        most: f32,
+    },
     /// The default model cannot be used; where it is not built in, this is how that is found out.
     #[error("the default model cannot be used")]
     DefaultModel {
@@ -290,6 +300,7 @@ impl Error {
             | Self::Bare { source: CodecError::Memory { .. } } => io::ErrorKind::OutOfMemory,
             Self::Kernel(_)
             | Self::Option { .. }
+            | Self::Sampling { .. }
             | Self::ContentLength { .. }
             | Self::DefaultModel { .. } => io::ErrorKind::InvalidInput,
             // Not `Interrupted`: who gets that tries again.

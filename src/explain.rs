@@ -13,6 +13,7 @@ use crate::archive::{self, Archive};
 use crate::codec::context::BlockContext;
 use crate::codec::decode::RawBlock;
 use crate::codec::memory;
+use crate::codec::range::Coder;
 pub use crate::codec::trace::Prediction;
 use crate::codec::trace::{self, TokenTrace, TracingDecoder};
 use crate::copy::compress_with;
@@ -166,7 +167,7 @@ fn trace(
     let BlockHead { method, raw, ref layout, .. } = block.head;
     let coded = &block.coded;
     let mut decoder = TracingDecoder::new(fp, coded, limit, context.cancel);
-    block.decode_by(&mut decoder, context)?;
+    block.decode_by(&mut (&mut decoder as &mut dyn Coder), context)?;
     let (mut notes, mut bits) = decoder.finish();
     if matches!(method, Method::Stored | Method::Rle) {
         (notes, bits) = trace::share(fp, coded.len(), raw, limit);

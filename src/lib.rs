@@ -38,6 +38,9 @@
 //! | messages in a protocol that has lengths and checks | [`compress_bare`] |
 //! | what is left of a damaged archive | [`recover::recover`] |
 //! | where the bits go | [`explain`](fn@explain) |
+//! | how well a predictor predicts a text | [`score`] |
+//! | text as a predictor expects it | [`generate`] |
+//! | how alike texts are | [`similarity`] |
 //!
 //! # How to choose a model
 //!
@@ -83,6 +86,8 @@ pub mod exact;
 pub mod explain;
 #[doc(hidden)]
 pub mod format;
+#[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
+pub mod generate;
 #[doc(hidden)]
 pub mod lm;
 mod message;
@@ -98,6 +103,10 @@ mod provider;
 pub mod read;
 pub mod recover;
 mod report;
+#[allow(clippy::float_arithmetic, reason = "adds up what was decided, and decides nothing")]
+pub mod score;
+#[allow(clippy::float_arithmetic, reason = "compares what was decided, and decides nothing")]
+pub mod similarity;
 mod sticky;
 #[doc(hidden)]
 pub mod vocab;

@@ -1,7 +1,5 @@
 //! Small messages: many at once, and without any frame.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use crate::codec::context::{BlockContext, Model, bare_method};
 use crate::codec::{decode, encode, memory};
 use crate::copy::compress_with;
@@ -53,16 +51,7 @@ fn compress_all(messages: &[&[u8]], options: &EncoderOptions) -> Result<Vec<Vec<
     let fit = usize::try_from(options.memory / needed.max(1)).unwrap_or(usize::MAX).max(1);
     let threads = parallel::at_once(options.threads).min(fit).min(messages.len().max(1));
     let each = options.clone().threads(1).memory(options.memory / threads as u64);
-    let next = AtomicUsize::new(0);
-    let work = |()| {
-        let next = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|n| *n < messages.len());
-        let code = |number| (number, compress_with(messages[number], &each));
-        std::iter::from_fn(next).map(code).collect::<Vec<_>>()
-    };
-    let mut archives: Vec<_> =
-        parallel::map(vec![(); threads], work).into_iter().flatten().collect();
-    archives.sort_unstable_by_key(|(number, _)| *number);
-    archives.into_iter().map(|(_, archive)| archive).collect()
+    parallel::each(messages, threads, |message| compress_with(message, &each))
 }
 
 /// Compresses a message to its bitstream alone: no magic, no length, no check. For protocols that

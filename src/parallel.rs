@@ -1,8 +1,8 @@
 //! Work on a few things at once.
 
 use std::panic::resume_unwind;
-use std::sync::Mutex;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 
 use crate::exact::fpstate::exact;
@@ -50,6 +50,32 @@ pub fn map<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec
     })
 }
 
+/// Applies `work` to each item, so many at the same time, and gives the results in order: whoever
+/// is done takes the next item, so items may take unlike long. After an error no other item begins;
+/// the error that comes out is the first one in order of those that there are.
+pub fn each<T: Sync, R: Send, E: Send>(
+    items: &[T],
+    threads: usize,
+    work: impl Fn(&T) -> Result<R, E> + Sync,
+) -> Result<Vec<R>, E> {
+    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let run = |()| {
+        let mut done = Vec::new();
+        while !failed.load(Ordering::Relaxed) {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(number) else { break };
+            let result = work(item);
+            failed.fetch_or(result.is_err(), Ordering::Relaxed);
+            done.push((number, result));
+        }
+        done
+    };
+    let threads = threads.clamp(1, items.len().max(1));
+    let mut done: Vec<_> = map(vec![(); threads], run).into_iter().flatten().collect();
+    done.sort_unstable_by_key(|(number, _)| *number);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
 /// Applies `work` to each item, as many at the same time as keep so many threads busy; it is told
 /// how many it has. `uses`: how many threads an item keeps busy. Items that use equally many are at
 /// work together.
@@ -78,6 +104,19 @@ pub fn share<T: Send, R: Send>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_item_is_done_once_and_in_order() {
+        let items: Vec<u32> = (0..100).collect();
+        for threads in [0, 1, 3, 200] {
+            let done = each(&items, threads, |x| Ok::<_, ()>(x * 2)).unwrap();
+            assert_eq!(done, items.iter().map(|x| x * 2).collect::<Vec<_>>());
+        }
+        let most = |x: &u32| if *x < 40 { Ok(*x) } else { Err(*x) };
+        assert_eq!(each(&items, 1, most), Err(40));
+        assert!(each(&items, 4, most).is_err());
+        assert_eq!(each(&[], 4, most), Ok(vec![]));
+    }
 
     #[test]
     fn threads_are_shared() {

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 
 const { instance } = await WebAssembly.instantiate(await readFile(process.argv[2]));
-const { count, check, check_vectors } = instance.exports;
+const { count, check, check_generated, check_vectors } = instance.exports;
 let failed = 0;
 for (let i = 0; i < count(); i++) {
   const found = check(i);
@@ -12,9 +12,13 @@ for (let i = 0; i < count(); i++) {
     console.error(`golden archive ${i} of tests/common/archives.rs ${what}`);
   }
 }
+if (check_generated() !== 1) {
+  failed++;
+  console.error("a golden text of tests/common/generated.rs is generated otherwise");
+}
 if (check_vectors() !== 1) {
   failed++;
   console.error("a golden vector of tests/common/vectors.rs differs");
 }
 if (count() === 0 || failed) process.exit(1);
-console.log(`WebAssembly: all ${count()} golden archives and all vectors agree`);
+console.log(`WebAssembly: all ${count()} golden archives, texts and vectors agree`);

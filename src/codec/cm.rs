@@ -19,14 +19,18 @@ pub fn encode(
     progress: Option<&BlockProgress>,
 ) -> Vec<u8> {
     let mut coder = Metered::new(raw.len(), raw.len()).told_to(progress);
-    encode_by(&mut coder, raw, layout, dictionary);
+    encode_by(&mut coder, raw, layout, dictionary).expect("encoding cannot fail");
     coder.finish().0
 }
 
-/// Encodes a block whose segments have no model by a coder.
-pub fn encode_by(coder: &mut Metered, raw: &[u8], layout: &Layout, dictionary: &[u8]) {
-    let job = CmBlock { coder, dictionary, layout, raw: Some(raw) };
-    kernel::run(job).expect("encoding cannot fail");
+/// Encodes a block whose segments have no model by a coder, whose errors come out.
+pub fn encode_by<C: Coder>(
+    coder: &mut C,
+    raw: &[u8],
+    layout: &Layout,
+    dictionary: &[u8],
+) -> Result<(), CodecError> {
+    kernel::run(CmBlock { coder, dictionary, layout, raw: Some(raw) }).map(drop)
 }
 
 /// Appends the raw bytes of a block, which `coder` reads, to `out`.

@@ -19,14 +19,7 @@ use crate::vocab::Token;
 
 /// How many threads a block with a neural model keeps busy: the coder is one, and has about as much
 /// to do as the model. More blocks at once would be as fast, and each needs memory of its own.
-const USED_BY_NEURAL: usize = 2;
-/// As [`USED_BY_NEURAL`], of a model whose steps threads share: it takes nearly all of the time.
-const USED_BY_SHARED: usize = 16;
-
-/// How many threads a block keeps busy that a neural model reads.
-pub(super) fn used_by(model: &LoadedModel) -> usize {
-    if model.network().is_shared() { USED_BY_SHARED } else { USED_BY_NEURAL }
-}
+pub(super) const USED_BY_NEURAL: usize = 2;
 
 /// A block ready to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,7 +176,7 @@ impl<'a> BlockContext<'a> {
 }
 
 /// What a block of codecs 4 and 2 is coded with.
-pub(super) fn block<'a>(
+pub(crate) fn block<'a>(
     layout: &'a Layout,
     model: &'a LoadedModel,
     context: &'a BlockContext,

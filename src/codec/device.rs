@@ -50,12 +50,16 @@ impl Block<'_> {
         progress: Option<&BlockProgress>,
     ) -> Result<Vec<u8>, CodecError> {
         let mut coder = Metered::new(raw.len(), raw.len()).told_to(progress);
-        if self.mix {
-            self.joint(&mut coder, Some(raw))?;
-        } else {
-            self.pure(&mut coder, Some(raw))?;
-        }
+        self.encode_by(&mut coder, raw)?;
         Ok(coder.finish().0)
+    }
+
+    /// Encodes a block by a coder.
+    pub fn encode_by<C: Coder>(&self, coder: &mut C, raw: &[u8]) -> Result<(), CodecError> {
+        match self.mix {
+            true => self.joint(coder, Some(raw)).map(drop),
+            false => self.pure(coder, Some(raw)).map(drop),
+        }
     }
 
     /// Appends the raw bytes of a block to `out`. `coder` reads its coded bytes, of which there are

@@ -1,9 +1,10 @@
 //! Encoding a block: from raw bytes to the method that makes them smallest.
 
 use super::choice::Choice;
-use super::context::{BlockContext, Coded, Model, block, stream, used_by};
+use super::context::{BlockContext, Coded, Model, USED_BY_NEURAL, bare_method, block, stream};
 use super::cost::Metered;
 use super::judge::Read;
+use super::range::Coder;
 use super::reason::Reason;
 use super::{cm, device, lm_only, sample};
 use crate::error::CodecError;
@@ -57,12 +58,12 @@ impl Plan {
     }
 
     /// How many threads the work keeps busy.
-    pub fn uses(&self, context: &BlockContext) -> usize {
-        match (self, context.table) {
-            (Self::Neural(Read::Nothing(_)), _) => 1,
-            (Self::Neural(_) | Self::Unmixed, [Model::Exact(model), ..]) => used_by(model),
+    pub fn uses(&self) -> usize {
+        match self {
+            Self::Neural(Read::Nothing(_)) => 1,
+            Self::Neural(_) | Self::Unmixed => USED_BY_NEURAL,
             // One block at once: a device is busy with it, and has memory for one.
-            (Self::DeviceBound, _) => usize::MAX,
+            Self::DeviceBound => usize::MAX,
             _ => 1,
         }
     }
@@ -127,30 +128,59 @@ pub fn is_header_too_long(coded: &Coded, header: usize, alone: &Coded) -> bool {
 ///
 /// If a device-bound model fails.
 pub fn bare(raw: &[u8], context: &BlockContext) -> Result<Vec<u8>, CodecError> {
-    Ok(match context.table {
-        _ if raw.is_empty() => Vec::new(),
-        [] => {
-            let layout = Layout::whole(raw.len() as u64, None);
-            let (dictionary, progress) = (context.dictionary(), context.progress);
-            cm::encode(raw, &layout, dictionary, progress)
+    let mut coder = Metered::new(raw.len(), raw.len()).told_to(context.progress);
+    bare_by(&mut coder, raw, context)?;
+    Ok(coder.finish().0)
+}
+
+/// Encodes `raw` as [`bare`] does, by a coder.
+///
+/// # Errors
+///
+/// Those of the coder, and if a device-bound model fails.
+pub fn bare_by<C: Coder>(
+    coder: &mut C,
+    raw: &[u8],
+    context: &BlockContext,
+) -> Result<(), CodecError> {
+    if raw.is_empty() {
+        return Ok(());
+    }
+    let (method, model) = bare_method(context);
+    by(coder, method, &Layout::whole(raw.len() as u64, model), raw, context)
+}
+
+/// Encodes a block whose method and layout are known by a coder. One that is stored, or repeats a
+/// byte, has nothing to decide.
+///
+/// # Errors
+///
+/// Those of the coder, and if a device-bound model fails.
+pub fn by<C: Coder>(
+    coder: &mut C,
+    method: Method,
+    layout: &Layout,
+    raw: &[u8],
+    context: &BlockContext,
+) -> Result<(), CodecError> {
+    let segments = &layout.segments;
+    match method {
+        Method::Stored | Method::Rle => Ok(()),
+        Method::Cm => cm::encode_by(coder, raw, layout, context.dictionary()),
+        Method::LmCm => block(layout, context.in_common(segments)?, context).encode_by(coder, raw),
+        Method::Modelled if context.are_neural(segments) => {
+            let model = context.in_common(segments)?;
+            lm_only::encode_by(coder, &block(layout, model, context), raw)
         }
-        [Model::Exact(model), ..] => {
-            let layout = Layout::whole(raw.len() as u64, Some(0));
-            let block = block(&layout, model, context);
-            if context.mix { block.encode(raw) } else { lm_only::encode(&block, raw) }
-        }
-        [Model::DeviceBound(model, entry), ..] => {
-            let layout = &Layout::whole(raw.len() as u64, Some(0));
-            let (dictionary, mix) = (context.dictionary, context.mix);
-            let block = device::Block { layout, dictionary, model, entry, mix };
-            block.encode(raw, context.progress)?
-        }
-        [Model::Ppm { .. }, ..] => {
-            let mut coder = Metered::new(raw.len(), raw.len()).told_to(context.progress);
+        Method::Modelled => {
             let known = |at| Token::from(raw[at as usize]);
             let mut model = context.begin(Some(0))?;
-            stream(&mut coder, &mut *model, 0..raw.len() as u64, known, |_| ())?;
-            coder.finish().0
+            stream(coder, &mut *model, 0..raw.len() as u64, known, |_| ())
         }
-    })
+        Method::DeviceLmCm | Method::DeviceLm => {
+            let (model, entry) = context.device_bound(segments)?;
+            let (dictionary, mix) = (context.dictionary, method == Method::DeviceLmCm);
+            device::Block { layout, dictionary, model, entry, mix }.encode_by(coder, raw)
+        }
+    }
 }

@@ -225,7 +225,8 @@ impl<'a> Judge<'a> {
         let layout = Layout::whole(self.raw.len() as u64, None);
         let ranges = self.places.iter().map(|place| self.range(*place));
         let mut coder = Metered::new(self.raw.len(), WINDOW).keep(ranges.clone());
-        cm::encode_by(&mut coder, self.raw, &layout, self.dictionary);
+        cm::encode_by(&mut coder, self.raw, &layout, self.dictionary)
+            .expect("encoding cannot fail");
         let mut kept = coder.kept().into_iter();
         let kept = ranges.map(|range| kept.by_ref().take(range.len() * 8).collect()).collect();
         let (bytes, costs) = coder.finish();
@@ -242,7 +243,8 @@ impl<'a> Judge<'a> {
             let range = piece.start - begin..region.len();
             let mut coder = Metered::new(region.len(), region.len()).keep(std::iter::once(range));
             let layout = Layout::whole(region.len() as u64, None);
-            cm::encode_by(&mut coder, region, &layout, self.dictionary);
+            cm::encode_by(&mut coder, region, &layout, self.dictionary)
+                .expect("encoding cannot fail");
             coder.kept()
         };
         pieces.values().map(region).collect()

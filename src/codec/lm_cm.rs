@@ -51,8 +51,13 @@ impl LmBlock<'_> {
     /// The bitstream of a block.
     pub fn encode(&self, raw: &[u8]) -> Vec<u8> {
         let mut coder = Metered::new(raw.len(), raw.len()).told_to(self.progress);
-        exact(|fp| self.encode_by(&mut coder, raw, self.begin(fp)));
+        self.encode_by(&mut coder, raw).expect(ENCODING);
         coder.finish().0
+    }
+
+    /// Encodes a block by a coder, whose errors come out.
+    pub fn encode_by<C: Coder>(&self, coder: &mut C, raw: &[u8]) -> Result<(), CodecError> {
+        exact(|fp| self.encode_with(coder, raw, self.begin(fp)).map(drop))
     }
 
     /// Appends the raw bytes of a block to `out`.
@@ -94,20 +99,42 @@ impl LmBlock<'_> {
     #[doc(hidden)]
     pub fn watch<O: Observer>(&self, raw: &[u8], mix: Mix<O>) -> Mix<O> {
         let mut coder = Metered::new(raw.len(), raw.len());
-        exact(|_| self.encode_by(&mut coder, raw, mix))
+        exact(|_| self.encode_with(&mut coder, raw, mix)).expect(ENCODING)
     }
 
-    fn encode_by<C: Coder, O: Observer>(&self, coder: &mut C, raw: &[u8], mix: Mix<O>) -> Mix<O> {
+    fn encode_with<C: Coder, O: Observer>(
+        &self,
+        coder: &mut C,
+        raw: &[u8],
+        mix: Mix<O>,
+    ) -> Result<Mix<O>, CodecError> {
         let reading = Cut::new(self.model, self.layout, Some(raw));
         let has_lead = self.has_lead();
         let (lead, tokens) =
             windows::tokens(reading.clone(), streams::of(self.layout), raw, has_lead);
-        let mut begun = self.begun(coder, reading, lead, Some(raw), mix).expect(ENCODING);
+        let mut begun = self.begun(coder, reading, lead, Some(raw), mix)?;
         let first = begun.read.take().map_or_else(|| self.first(), Arc::new);
         windows::run(self.model.network(), &first, tokens, self.threads, |rows| {
             self.run(coder, rows, begun, Some(raw))
         })
-        .expect(ENCODING)
+    }
+
+    /// Codes a block of one stream whose tokens are not known beforehand by a coder that decides,
+    /// as a decoder does. `raw`: what is known of it, and anything behind that; it is cut as
+    /// `reading` says.
+    pub fn sample<C: Coder>(
+        &self,
+        coder: &mut C,
+        raw: &[u8],
+        reading: Cut,
+    ) -> Result<(), CodecError> {
+        exact(|fp| {
+            let begun = self.begun(coder, reading, Vec::new(), Some(raw), self.begin(fp))?;
+            let open = begun.streams.open();
+            pipeline::run(self.model.network(), &self.first(), &open, self.threads, |rows| {
+                self.run(coder, rows, begun, Some(raw)).map(drop)
+            })
+        })
     }
 
     /// Whether the first stream begins alone.
@@ -285,6 +312,7 @@ struct Mixed<'a, K, C, O: Observer> {
 impl<K: MixKernel, C: Coder, O: Observer> Decide for Mixed<'_, K, C, O> {
     #[inline(always)]
     fn end(&mut self, known: bool, at: &At, own: u64, deeper: u64) -> Result<bool, CodecError> {
+        self.coder.depth(at.depth);
         if deeper == 0 {
             return Ok(true);
         }
@@ -303,6 +331,7 @@ impl<K: MixKernel, C: Coder, O: Observer> Decide for Mixed<'_, K, C, O> {
 
     #[inline(always)]
     fn bit(&mut self, known: bool, at: &At, zero: u64, one: u64) -> Result<bool, CodecError> {
+        self.coder.depth(at.depth);
         if zero == 0 || one == 0 {
             self.mix.skip(self.k, self.stream, one > 0);
             return Ok(one > 0);

@@ -25,6 +25,12 @@ pub fn most_raw(coded: usize) -> u64 {
 /// The bitstream of a block.
 pub fn encode(block: &LmBlock, raw: &[u8]) -> Vec<u8> {
     let mut coder = Metered::new(raw.len(), raw.len()).told_to(block.progress);
+    encode_by(&mut coder, block, raw).expect(ENCODING);
+    coder.finish().0
+}
+
+/// Encodes a block by a coder, whose errors come out.
+pub fn encode_by<C: Coder>(coder: &mut C, block: &LmBlock, raw: &[u8]) -> Result<(), CodecError> {
     let mut reading = Cut::new(block.model, block.layout, Some(raw));
     let mut streams = streams::of(block.layout);
     let (lead, tokens) =
@@ -32,15 +38,27 @@ pub fn encode(block: &LmBlock, raw: &[u8]) -> Vec<u8> {
     let mut predict = Alone::new(block.layout);
     let mut first = block.first();
     if let Some(reader) = block.reader(lead) {
-        let read =
-            lead::run(&mut coder, reader, &mut reading, &mut streams, Some(raw), &mut predict);
-        first = Arc::new(read.expect(ENCODING));
+        let read = lead::run(coder, reader, &mut reading, &mut streams, Some(raw), &mut predict)?;
+        first = Arc::new(read);
     }
     windows::run(block.model.network(), &first, tokens, block.threads, |rows| {
-        steps(&mut coder, rows, reading, streams, Some(raw), predict)
+        steps(coder, rows, reading, streams, Some(raw), predict)
     })
-    .expect(ENCODING);
-    coder.finish().0
+    .map(drop)
+}
+
+/// Codes a block of one stream whose tokens are not known beforehand, as [`LmBlock::sample`] does.
+pub fn sample<C: Coder>(
+    coder: &mut C,
+    block: &LmBlock,
+    raw: &[u8],
+    reading: Cut,
+) -> Result<(), CodecError> {
+    let (streams, predict) = (streams::of(block.layout), Alone::new(block.layout));
+    let open = streams.open();
+    pipeline::run(block.model.network(), &block.first(), &open, block.threads, |rows| {
+        steps(coder, rows, reading, streams, Some(raw), predict).map(drop)
+    })
 }
 
 /// Appends the raw bytes of a block to `out`. `coder` reads its bytes, whose number is `coded`.

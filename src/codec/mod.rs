@@ -19,10 +19,14 @@ mod pipeline;
 pub mod range;
 pub mod reason;
 mod sample;
-mod scheduler;
+#[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
+pub mod sampler;
+pub(crate) mod scheduler;
 mod segmentation;
 mod steps;
 mod streams;
+#[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
+pub mod surprisal;
 #[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]
 pub mod trace;
 #[allow(clippy::float_arithmetic, reason = "asks for the proof of the standard state")]

@@ -39,12 +39,43 @@ pub trait Coder {
     /// Says where in the block the next decisions are.
     fn at(&mut self, _place: usize) {}
 
+    /// Says how many bytes of the token at that place are known before the next decision.
+    #[inline(always)]
+    fn depth(&mut self, _depth: usize) {}
+
     /// Says that the token that a language model predicted with these prefix sums has been coded.
     fn token(&mut self, _vocabulary: &Vocabulary, _sums: &[u64], _token: Token) {}
 
     /// An error if more was decoded than the input can hold. Always fine when encoding.
     fn check(&self) -> Result<(), CodecError> {
         Ok(())
+    }
+}
+
+/// A coder that is known at run time only. The step functions are compiled for each coder and
+/// kernel: those that need not be fastest, as what takes notes, share what is compiled for
+/// `&mut dyn Coder`.
+impl<C: Coder + ?Sized> Coder for &mut C {
+    #[inline(always)]
+    fn decide(&mut self, bit: bool, p_one: u16) -> Result<bool, CodecError> {
+        (**self).decide(bit, p_one)
+    }
+
+    fn at(&mut self, place: usize) {
+        (**self).at(place);
+    }
+
+    #[inline(always)]
+    fn depth(&mut self, depth: usize) {
+        (**self).depth(depth);
+    }
+
+    fn token(&mut self, vocabulary: &Vocabulary, sums: &[u64], token: Token) {
+        (**self).token(vocabulary, sums, token);
+    }
+
+    fn check(&self) -> Result<(), CodecError> {
+        (**self).check()
     }
 }
 

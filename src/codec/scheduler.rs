@@ -95,6 +95,13 @@ impl<'a> Cut<'a> {
         }
     }
 
+    /// A single stripe of which only the beginning is known, cut as an exact model reads it.
+    pub fn begun(model: &'a LoadedModel, beginning: &[u8]) -> Self {
+        let tokens = model.segment(beginning).into_iter();
+        let greedy = model.is_greedy().then_some(model);
+        Self { vocabulary: model.vocabulary(), greedy, stripes: vec![tokens] }
+    }
+
     /// The stripes of a layout, cut by something.
     pub fn by(
         vocabulary: &'a Vocabulary,

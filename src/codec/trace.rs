@@ -2,6 +2,7 @@
 //! it. It watches the step function that decodes; nothing is computed twice.
 
 use super::range::{Coder, Decoder};
+use super::surprisal::surprisal;
 use crate::cancel::CancellationToken;
 use crate::error::CodecError;
 use crate::exact::fpstate::Exact;
@@ -43,7 +44,7 @@ pub fn share(_: Exact, coded: usize, raw: u64, limit: usize) -> (Vec<TokenTrace>
 
 /// Decodes a block and takes notes of its first bytes.
 pub struct TracingDecoder<'a> {
-    _fp: Exact<'a>,
+    fp: Exact<'a>,
     decoder: Decoder<'a>,
     limit: usize,
     /// In the order of coding.
@@ -62,7 +63,7 @@ impl<'a> TracingDecoder<'a> {
         cancel: Option<&'a CancellationToken>,
     ) -> Self {
         let decoder = Decoder::new(coded).cancelled_by(cancel);
-        Self { _fp: fp, decoder, limit, notes: Vec::new(), noting: false, bits: 0.0 }
+        Self { fp, decoder, limit, notes: Vec::new(), noting: false, bits: 0.0 }
     }
 
     /// The notes, sorted by place, and the bits of the whole block.
@@ -76,8 +77,7 @@ impl Coder for TracingDecoder<'_> {
     #[inline]
     fn decide(&mut self, bit: bool, p_one: u16) -> Result<bool, CodecError> {
         let bit = self.decoder.decide(bit, p_one)?;
-        let p = if bit { p_one } else { p_one.wrapping_neg() };
-        let cost = 16.0 - f64::from(p).log2();
+        let cost = surprisal(self.fp, bit, p_one);
         self.bits += cost;
         if let Some(note) = self.notes.last_mut().filter(|_| self.noting) {
             note.bits += cost;

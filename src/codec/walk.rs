@@ -179,12 +179,14 @@ impl<C: Coder> ByMass<'_, C> {
 
 impl<C: Coder> Decide for ByMass<'_, C> {
     #[inline(always)]
-    fn end(&mut self, known: bool, _: &At, own: u64, deeper: u64) -> Result<bool, CodecError> {
+    fn end(&mut self, known: bool, at: &At, own: u64, deeper: u64) -> Result<bool, CodecError> {
+        self.0.depth(at.depth);
         self.decide(known, deeper, own)
     }
 
     #[inline(always)]
-    fn bit(&mut self, known: bool, _: &At, zero: u64, one: u64) -> Result<bool, CodecError> {
+    fn bit(&mut self, known: bool, at: &At, zero: u64, one: u64) -> Result<bool, CodecError> {
+        self.0.depth(at.depth);
         self.decide(known, zero, one)
     }
 }

@@ -11,7 +11,7 @@ mod loaded;
 pub mod memory;
 pub mod ppm;
 #[allow(clippy::float_arithmetic, reason = "exact steps of few bits")]
-mod random;
+pub(crate) mod random;
 pub mod rwkv7;
 pub mod transformer;
 

@@ -1,4 +1,4 @@
-//! Random numbers for weights of tests and benchmarks.
+//! Random numbers for weights of tests and benchmarks, and for generated texts.
 
 /// SplitMix64 (Steele, Lea and Flood, 2014).
 #[derive(Debug)]

@@ -16,7 +16,7 @@ mod contexts;
 mod history;
 pub mod kernel;
 mod lm_hint;
-mod logistic;
+pub(crate) mod logistic;
 mod maps;
 mod matching;
 mod mixer;

@@ -6,7 +6,7 @@
 //! peak memory can be told. [`state`] keeps what is done, [`table`] shows it, [`plot`] draws it,
 //! and [`cost`] counts the model and the decoder too. [`data`] makes the paper's kinds of data from
 //! files, [`experiment`] does what the paper did with them, and [`paper`] has the paper's own
-//! figures.
+//! figures. [`similarity`] compares texts by what codecs make of them.
 
 pub mod codec;
 pub mod codecs;
@@ -18,6 +18,7 @@ pub mod paper;
 pub mod plot;
 pub mod runner;
 pub mod sample;
+pub mod similarity;
 pub mod state;
 pub mod table;
 pub mod worker;

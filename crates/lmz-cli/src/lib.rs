@@ -18,6 +18,7 @@ mod explain;
 mod external;
 mod file;
 mod finding;
+mod generate;
 pub mod hub;
 pub mod identity;
 mod list;
@@ -25,10 +26,12 @@ mod model;
 mod options;
 pub mod output;
 mod page;
+mod predicting;
 pub mod progress;
 mod pump;
 pub mod rights;
 pub mod say;
+mod score;
 pub mod signals;
 pub mod sizes;
 mod sparse;
@@ -56,6 +59,8 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(Asked::Task(task)) => work(*task),
         Ok(Asked::Model(args)) => model::run(args),
         Ok(Asked::Explain(args)) => explain::run(&args),
+        Ok(Asked::Score(args)) => score::run(&args),
+        Ok(Asked::Generate(args)) => generate::run(&args),
         Ok(Asked::Bench(word, rest)) => external::run("lmz-bench", word, rest),
         Ok(Asked::Text(text)) => say::done(say::write(&text)),
         Err(error) => say::clap(&error),

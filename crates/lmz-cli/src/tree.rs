@@ -11,10 +11,12 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::args::{Action, Task};
 use super::explain::ExplainArgs;
+use super::generate::GenerateArgs;
 use super::model::ModelArgs;
 use super::options::{ActionArgs, BENCHMARKING, COMPRESSING, DECODING, FileArgs};
 use super::page;
 use super::say::say;
+use super::score::ScoreArgs;
 
 /// Compress or decompress files
 #[derive(Parser)]
@@ -58,6 +60,8 @@ enum Word {
     Recover(FileArgs),
     Model(ModelArgs),
     Explain(ExplainArgs),
+    Score(Box<ScoreArgs>),
+    Generate(Box<GenerateArgs>),
     /// Compare codecs: how small files become, and how fast
     ///
     /// The program lmz-bench does this; lmz compare --help shows its options.
@@ -68,6 +72,31 @@ enum Word {
     /// The program lmz-bench does this; lmz experiment --help shows its options.
     #[command(disable_help_flag = true)]
     Experiment(Passed),
+    /// Say how alike files are, by compression
+    ///
+    /// The program lmz-bench does this; lmz similar --help shows its options.
+    #[command(disable_help_flag = true)]
+    Similar(Passed),
+    /// Distances of all pairs of files by compression, as a matrix, a tree and a picture
+    ///
+    /// The program lmz-bench does this; lmz distances --help shows its options.
+    #[command(disable_help_flag = true)]
+    Distances(Passed),
+    /// Find the classes of texts by compression
+    ///
+    /// The program lmz-bench does this; lmz classify --help shows its options.
+    #[command(disable_help_flag = true)]
+    Classify(Passed),
+    /// Group files by what compressors say of them
+    ///
+    /// The program lmz-bench does this; lmz cluster --help shows its options.
+    #[command(disable_help_flag = true)]
+    Cluster(Passed),
+    /// Write files as vectors in the feature space of a compressor
+    ///
+    /// The program lmz-bench does this; lmz features --help shows its options.
+    #[command(disable_help_flag = true)]
+    Features(Passed),
 }
 
 /// What is passed on to another program as it is.
@@ -83,6 +112,8 @@ pub enum Asked {
     Task(Box<Task>),
     Model(ModelArgs),
     Explain(Box<ExplainArgs>),
+    Score(Box<ScoreArgs>),
+    Generate(Box<GenerateArgs>),
     /// A command of lmz-bench, with what follows it.
     Bench(&'static str, Vec<OsString>),
     /// Text to be printed.
@@ -139,6 +170,15 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Asked, clap::Error>
             args.insert(1, word);
         }
     }
+    // A codec writes by the other program, which has the codecs and options of its own for it.
+    if let [_, word, rest @ ..] = &args[..]
+        && word == "generate"
+        && !is_file(word)
+        && rest.iter().any(|arg| arg.as_encoded_bytes().starts_with(b"--by"))
+        && !rest.iter().any(|arg| arg == "--help" || arg == "-h")
+    {
+        return Ok(Asked::Bench("generate", rest.to_vec()));
+    }
     // Their help is in the other program.
     if let [_, help, word] = &args[..]
         && help == "help"
@@ -159,8 +199,15 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Asked, clap::Error>
         None => return resolve(files, &mut command),
         Some(Word::Model(args)) => return Ok(Asked::Model(args)),
         Some(Word::Explain(args)) => return Ok(Asked::Explain(Box::new(args))),
+        Some(Word::Score(args)) => return Ok(Asked::Score(args)),
+        Some(Word::Generate(args)) => return Ok(Asked::Generate(args)),
         Some(Word::Compare(Passed { rest })) => return Ok(Asked::Bench("compare", rest)),
         Some(Word::Experiment(Passed { rest })) => return Ok(Asked::Bench("experiment", rest)),
+        Some(Word::Similar(Passed { rest })) => return Ok(Asked::Bench("similar", rest)),
+        Some(Word::Distances(Passed { rest })) => return Ok(Asked::Bench("distances", rest)),
+        Some(Word::Classify(Passed { rest })) => return Ok(Asked::Bench("classify", rest)),
+        Some(Word::Cluster(Passed { rest })) => return Ok(Asked::Bench("cluster", rest)),
+        Some(Word::Features(Passed { rest })) => return Ok(Asked::Bench("features", rest)),
         Some(Word::Compress(files)) => (Action::Compress, files),
         Some(Word::Decompress(files)) => (Action::Decompress, files),
         Some(Word::Test(files)) => (Action::Test, files),
@@ -216,7 +263,9 @@ fn word(command: &clap::Command, args: &[OsString]) -> Option<(usize, String)> {
 }
 
 fn bench_word(word: &OsStr) -> Option<&'static str> {
-    ["compare", "experiment"].into_iter().find(|known| word == *known)
+    ["compare", "experiment", "similar", "distances", "classify", "cluster", "features"]
+        .into_iter()
+        .find(|known| word == *known)
 }
 
 /// Whether a word is the name of a file that could be compressed.
@@ -288,9 +337,12 @@ mod tests {
             ("lmz compare --help", &["--help"]),
             ("lmz compare a -T 2 -- --b", &["a", "-T", "2", "--", "--b"]),
             ("lmz help compare", &["--help"]),
+            ("lmz generate --by xz -n 9 --beam 2", &["--by", "xz", "-n", "9", "--beam", "2"]),
         ] {
             match parse(line) {
-                Ok(Asked::Bench("compare", rest)) => assert_eq!(rest, expected, "{line}"),
+                Ok(Asked::Bench("compare" | "generate", rest)) => {
+                    assert_eq!(rest, expected, "{line}");
+                }
                 _ => panic!("{line}"),
             }
         }

@@ -13,7 +13,7 @@ mod common;
 use common::{ends, folder_with, lmz, names, ok, told};
 
 /// All commands of `lmz`, as a user finds them in its help.
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 16] = [
     "compress",
     "decompress",
     "test",
@@ -21,8 +21,15 @@ const COMMANDS: [&str; 9] = [
     "recover",
     "model",
     "explain",
+    "score",
+    "generate",
     "compare",
     "experiment",
+    "similar",
+    "distances",
+    "classify",
+    "cluster",
+    "features",
 ];
 
 fn printed(args: &[&str]) -> String {

@@ -1,21 +1,33 @@
-//! The command `lmz-bench`: `compare` and `experiment`.
+//! The command `lmz-bench`: `compare`, `experiment`, `similar`, `distances`,
+//! `classify`, `cluster`, `features` and `generate`.
 //!
-//! `lmz compare` and `lmz experiment` run this program under the name lmz, so that its help shows
-//! what was typed.
+//! `lmz compare` and the others run this program under the name lmz, so that its help shows what
+//! was typed.
 
+mod classify;
+mod cluster;
 mod compare;
+mod distances;
 mod experiment;
+mod features;
+mod generate;
 mod results;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use classify::ClassifyArgs;
+use cluster::ClusterArgs;
 use compare::CompareArgs;
+use distances::{DistancesArgs, SimilarArgs};
 use experiment::ExperimentArgs;
+use features::FeaturesArgs;
+use generate::GenerateArgs;
 use lmz_cli::say::{self, say};
 
-/// Codecs measured beside each other, and the experiments of "Language Modeling Is Compression".
+/// Codecs measured beside each other, distances by compression, and the experiments of "Language
+/// Modeling Is Compression".
 #[derive(Parser)]
 #[command(name = "lmz-bench", version, max_term_width = 100)]
 struct BenchArgs {
@@ -27,6 +39,12 @@ struct BenchArgs {
 enum Command {
     Compare(Box<CompareArgs>),
     Experiment(ExperimentArgs),
+    Similar(SimilarArgs),
+    Distances(DistancesArgs),
+    Classify(ClassifyArgs),
+    Cluster(ClusterArgs),
+    Features(FeaturesArgs),
+    Generate(GenerateArgs),
 }
 
 /// Runs the command line and reports failures on standard error.
@@ -53,6 +71,12 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(BenchArgs { command: Command::Experiment(parsed) }) => {
             experiment::run(&parsed, args.get(1..).unwrap_or_default())
         }
+        Ok(BenchArgs { command: Command::Similar(args) }) => distances::similar(&args),
+        Ok(BenchArgs { command: Command::Distances(args) }) => distances::distances(&args),
+        Ok(BenchArgs { command: Command::Classify(args) }) => classify::run(&args),
+        Ok(BenchArgs { command: Command::Cluster(args) }) => cluster::run(&args),
+        Ok(BenchArgs { command: Command::Features(args) }) => features::run(&args),
+        Ok(BenchArgs { command: Command::Generate(args) }) => generate::run(&args),
         Err(error) => say::clap(&error),
     }
 }

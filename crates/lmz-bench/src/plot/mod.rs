@@ -2,12 +2,16 @@
 
 mod bars;
 mod chart;
+mod dendrogram;
+mod heat;
 mod labels;
 mod speed;
 
 use std::fmt::{Display, Write};
 
 pub use chart::{Chart, Series};
+pub use dendrogram::dendrogram;
+pub use heat::heat_map;
 
 /// What lmz is drawn in, and what everything else is.
 const OURS: &str = "#c2410c";
@@ -65,6 +69,23 @@ impl Svg {
         let _ = writeln!(
             self.body,
             r#"<rect x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}" fill="{fill}"/>"#
+        );
+    }
+
+    /// A rectangle that tells something where it is pointed at.
+    fn titled_rectangle(
+        &mut self,
+        (x, y): (f64, f64),
+        width: f64,
+        height: f64,
+        fill: &str,
+        title: impl Display,
+    ) {
+        let title = escaped(&title.to_string());
+        let _ = writeln!(
+            self.body,
+            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" \
+            fill=\"{fill}\"><title>{title}</title></rect>"
         );
     }
 
