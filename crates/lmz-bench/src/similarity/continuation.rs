@@ -104,7 +104,7 @@ mod tests {
         let text = b"one two three four five six seven. ".repeat(6);
         let cut = text.len() - 20;
         let search = Search { beam: 8, temperature: 0.0, seed: 1, window: 4096 };
-        for codec in ["gzip-9", "xz-9e", "lmz-none"] {
+        for codec in ["gzip-9", "xz-9e"] {
             let ruler = Ruler::new(codec, 2, None).unwrap();
             let found = continuation(&ruler, &text[..cut], 12, &search, || ()).unwrap();
             assert_eq!(found.len(), 12);
