@@ -220,7 +220,7 @@ fn what_cannot_be_done_is_said() {
         "--set names another",
     );
     fails(&["scaling", "--data", "data", "--out", "out", "--set", "video"], 2, "possible values");
-    fails(&["tokens", "--data", "data", "--out", "out", "--model", "no-such"], 1, "no-such");
+    fails(&["tokens", "--data", "data", "--out", "out", "--model", "no-such"], 2, "no-such");
     fs::write(folder.path().join("data/image/bad.png"), b"\x89PNG\r\n\x1a\n").unwrap();
     fails(&["table", "--data", "data", "--out", "out", "--codecs", "lz4"], 1, "bad.png");
     // A file is text.
