@@ -273,7 +273,7 @@ fn wrong_input_is_said_to_be_so() {
     fails(&lmz(&folder, &["missing"]), 1, "missing: cannot be read");
     fails(&lmz(&folder, &[]), 2, "expected files");
     fails(&lmz(&folder, &["set", "--codecs", "gzip"]), 2, "expected one of lmz-none");
-    fails(&lmz(&folder, &["set", "--model", "no-such-model"]), 1, "no-such-model");
+    fails(&lmz(&folder, &["set", "--model", "no-such-model"]), 2, "no-such-model");
     fails(&lmz(&folder, &["set", "-o", "no/such/folder/table"]), 1, "cannot be written");
     fails(&lmz(&folder, &["set", "--plot", "set"]), 1, "found a folder");
     fails(&lmz(&folder, &["set", "--chunk", "0"]), 2, "1 byte or more");
