@@ -327,7 +327,8 @@ impl<R: Read> Decoder<R> {
             let content = block.decode(&context);
             (content.map_err(|source| Error::of_block(number, at, raw_at, source)), head)
         };
-        let uses = |job: &Job| decode::uses(job.block.head.method);
+        let table = resolved.context(1, None).table;
+        let uses = |job: &Job| decode::uses(&job.block.head, table);
         for (raw, head) in parallel::share(jobs, options.threads, uses, decode) {
             match raw {
                 Ok(raw) => self.deliver(&head, raw),

@@ -236,7 +236,7 @@ impl<W: Write> Encoder<W> {
             progress.iter().for_each(BlockProgress::coded);
             Ok((part.to_vec(), coded))
         };
-        parallel::share(plans, threads, |(_, plan)| plan.uses(), code).into_iter().collect()
+        parallel::share(plans, threads, |(_, plan)| plan.uses(&context), code).into_iter().collect()
     }
 
     fn coding(&self) -> Coding {

@@ -330,7 +330,8 @@ fn score_blocks(content: &[u8], options: &EncoderOptions, table: &[Model]) -> Re
             progress.iter().for_each(BlockProgress::end);
             Ok((raw.len(), costs))
         };
-        let done = parallel::share(plans, options.threads, |(_, plan)| plan.uses(), code);
+        let uses = |(_, plan): &(&[u8], Plan)| plan.uses(&context);
+        let done = parallel::share(plans, options.threads, uses, code);
         for block in done {
             let (length, costs) = block.map_err(Error::of_message)?;
             for (range, bits) in costs {

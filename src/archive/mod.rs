@@ -260,7 +260,8 @@ impl<R: Read + Seek> Archive<R> {
     ) -> Result<()> {
         self.resolve(frame)?;
         let (resolved, options) = (self.resolved.as_ref().map(|(_, r)| r), &self.resolver.options);
-        let uses = |stored: &Stored| decode::uses(stored.head.method);
+        let table = resolved.map_or(&[][..], |resolved| resolved.context(1, None).table);
+        let uses = |stored: &Stored| decode::uses(&stored.head, table);
         let results = parallel::share(group, options.threads, uses, |stored, threads| {
             (stored.block, decode(stored, resolved, options, threads))
         });

@@ -19,7 +19,14 @@ use crate::vocab::Token;
 
 /// How many threads a block with a neural model keeps busy: the coder is one, and has about as much
 /// to do as the model. More blocks at once would be as fast, and each needs memory of its own.
-pub(super) const USED_BY_NEURAL: usize = 2;
+const USED_BY_NEURAL: usize = 2;
+/// As [`USED_BY_NEURAL`], of a model whose steps threads share: it takes nearly all of the time.
+const USED_BY_SHARED: usize = 16;
+
+/// How many threads a block keeps busy that a neural model reads.
+pub(super) fn used_by(model: &LoadedModel) -> usize {
+    if model.network().is_shared() { USED_BY_SHARED } else { USED_BY_NEURAL }
+}
 
 /// A block ready to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,17 +1,18 @@
 //! Decoding a block: from its head and coded bytes to its content, held against its check.
 
 use super::content::Content;
-use super::context::{BlockContext, USED_BY_NEURAL, block, stream};
+use super::context::{BlockContext, Model, block, stream, used_by};
 use super::range::{Coder, Decoder};
 use super::{cm, device, lm_only, memory};
 use crate::error::CodecError;
 use crate::format::{BlockHead, Method, content_check};
 
-/// How many threads decoding a block keeps busy.
-pub fn uses(method: Method) -> usize {
-    match method {
-        Method::LmCm => USED_BY_NEURAL,
-        Method::DeviceLmCm | Method::DeviceLm => usize::MAX,
+/// How many threads decoding a block of a frame with these models keeps busy.
+pub fn uses(head: &BlockHead, table: &[Model]) -> usize {
+    let model = head.layout.segments.iter().find_map(|segment| table.get(segment.model?));
+    match (head.method, model) {
+        (Method::LmCm | Method::Modelled, Some(Model::Exact(model))) => used_by(model),
+        (Method::DeviceLmCm | Method::DeviceLm, _) => usize::MAX,
         _ => 1,
     }
 }

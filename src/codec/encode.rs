@@ -1,7 +1,7 @@
 //! Encoding a block: from raw bytes to the method that makes them smallest.
 
 use super::choice::Choice;
-use super::context::{BlockContext, Coded, Model, USED_BY_NEURAL, bare_method, block, stream};
+use super::context::{BlockContext, Coded, Model, bare_method, block, stream, used_by};
 use super::cost::Metered;
 use super::judge::Read;
 use super::range::Coder;
@@ -58,12 +58,12 @@ impl Plan {
     }
 
     /// How many threads the work keeps busy.
-    pub fn uses(&self) -> usize {
-        match self {
-            Self::Neural(Read::Nothing(_)) => 1,
-            Self::Neural(_) | Self::Unmixed => USED_BY_NEURAL,
+    pub fn uses(&self, context: &BlockContext) -> usize {
+        match (self, context.table) {
+            (Self::Neural(Read::Nothing(_)), _) => 1,
+            (Self::Neural(_) | Self::Unmixed, [Model::Exact(model), ..]) => used_by(model),
             // One block at once: a device is busy with it, and has memory for one.
-            Self::DeviceBound => usize::MAX,
+            (Self::DeviceBound, _) => usize::MAX,
             _ => 1,
         }
     }
